@@ -1,0 +1,34 @@
+"""Deep learning to be read: reverse-mode autograd on NumPy or CuPy.
+
+Reading order: autograd (Tensor, Function, the engine), ops (every rule beside its derivation), nn and
+optim (parameters and their updates), data, models (the networks of the notes), train, verify.
+"""
+
+from .autograd import (
+    AnomalyError,
+    Function,
+    Tensor,
+    detect_anomaly,
+    enable_grad,
+    grad,
+    is_grad_enabled,
+    no_grad,
+)
+from .backend import BackendError, manual_seed, set_backend, to_numpy, use_backend
+from .ops.activation import (
+    erf, gelu, leaky_relu, log1p, log_softmax, relu, sigmoid, softmax, softplus, tanh,
+)  # fmt: skip
+from .ops.arithmetic import (
+    abs, add, astype, clip, cos, divide, equal, exp, greater, greater_equal, less, less_equal, log,
+    maximum, minimum, multiply, negative, not_equal, power, sign, sin, sqrt, subtract, where,
+)  # fmt: skip
+from .ops.linear import einsum, matmul
+from .ops.reduction import (
+    all, any, argmax, argmin, broadcast_to, logsumexp, max, mean, min, std, sum, var,
+)  # fmt: skip
+from .ops.shape import (
+    concat, concatenate, expand_dims, flatten, flip, getitem, moveaxis, ones_like, pad, repeat, reshape,
+    scatter_add, split, squeeze, stack, swapaxes, transpose, zeros_like,
+)  # fmt: skip
+
+__version__ = "0.1.0"

@@ -1,0 +1,11 @@
+"""Reverse-mode automatic differentiation: read tensor.py, function.py, then engine.py."""
+
+from .engine import grad
+from .function import AnomalyError, Function
+from .mode import detect_anomaly, enable_grad, is_grad_enabled, no_grad
+from .tensor import Tensor, tape
+
+__all__ = [
+    "AnomalyError", "Function", "Tensor", "detect_anomaly", "enable_grad", "grad", "is_grad_enabled",
+    "no_grad", "tape",
+]  # fmt: skip

@@ -1,0 +1,302 @@
+"""The backward pass: visits the recorded nodes from the last to the first.
+
+Accumulation and the undoing of broadcasts live here, so that rules state mathematics only. The walk
+is a loop over nodes in the reverse of the order in which they were made, never recursion.
+
+With ``create_graph`` the same rules are read on Tensors: what a node kept is wrapped again, together
+with its edges, and ``save`` is replayed, so that every gradient is itself a recorded computation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .. import backend
+from . import guard, mode
+from .function import AnomalyError, Node, _finite
+from .tensor import Leaf, Tensor, tape
+
+_NOTHING: dict[str, Any] = {}
+
+
+def backward(
+    outputs: Sequence[Tensor],
+    gradients: Sequence[Any],
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+) -> None:
+    """Add the gradient of every leaf below `outputs` to its ``.grad``; see `Tensor.backward`."""
+    _run(outputs, gradients, retain_graph, create_graph, None)
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Any = None,
+    create_graph: bool = False,
+    retain_graph: bool | None = None,
+    allow_unused: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """Gradients of the sum of `outputs` with respect to `inputs`; no ``.grad`` is touched.
+
+    Args:
+        outputs: Tensors of one element each, or give `grad_outputs` of their shapes.
+        inputs: any Tensors of the graph, leaves or not.
+        create_graph: record the backward, so that the result can be differentiated again.
+        retain_graph: keep the graph for another backward; default `create_graph`.
+        allow_unused: give None for an input that outputs do not depend on, instead of raising.
+    """
+    outputs = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
+    inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    if grad_outputs is None or isinstance(grad_outputs, Tensor) or backend.is_array(grad_outputs):
+        grad_outputs = (grad_outputs,) * len(outputs)
+    for i, x in enumerate(inputs):
+        if x._node is None:
+            raise RuntimeError(f"grad: input {i} of shape {x.shape} does not require grad")
+    wanted: dict[Any, dict[int, Any]] = {}
+    for x in inputs:
+        wanted.setdefault(x._node, {})[x._index] = None
+    _run(outputs, grad_outputs, retain_graph, create_graph, wanted)
+    results: list[Tensor | None] = []
+    seen: set[int] = set()
+    for i, x in enumerate(inputs):
+        g = wanted[x._node][x._index]
+        if g is None and not allow_unused:
+            raise RuntimeError(
+                f"grad: the outputs do not depend on input {i} of shape {x.shape}; "
+                "pass allow_unused=True to get None for it"
+            )
+        if g is not None and not isinstance(g, Tensor):
+            g = backend.xp.asarray(g)
+            if g.base is not None or id(g) in seen:  # results never share memory
+                g = g.copy()
+            seen.add(id(g))
+            g = Tensor._wrap(g)
+        results.append(g)
+    return tuple(results)
+
+
+def _run(
+    outputs: Sequence[Tensor],
+    gradients: Sequence[Any],
+    retain_graph: bool | None,
+    create_graph: bool,
+    wanted: dict[Any, dict[int, Any]] | None,
+) -> None:
+    """One pass; gradients go to the leaves, or into `wanted` where it is given."""
+    if len(gradients) != len(outputs):
+        raise ValueError(f"backward: {len(outputs)} outputs but {len(gradients)} gradients")
+    retain = create_graph if retain_graph is None else retain_graph
+    xp = tape if create_graph else backend.xp
+    pending: dict[Any, Any] = {}  # node -> gradient of its output, or a list of them if several
+    owned: set[Any] = set()  # nodes whose pending gradient is a sum made here: may be added into
+    for output, gradient in zip(outputs, gradients, strict=True):
+        seed = _seed(output, gradient)
+        _add(pending, owned, output._node, output._index, seed if create_graph else seed._data, xp)
+
+    order = _reverse_order(outputs)
+    useful = None if wanted is None else _leading_to(wanted, order)
+    token = mode.recording.set(create_graph)
+    try:
+        for node in order:
+            gy = pending.pop(node, None)
+            if gy is None or (useful is not None and node not in useful):
+                continue
+            if wanted is not None:
+                for index in wanted.get(node, ()):
+                    wanted[node][index] = gy[index] if node.several else gy
+            if type(node) is Leaf:
+                continue
+            if node.several:
+                gy = tuple(_zeros(xp, m) if g is None else g for g, m in zip(gy, node.meta, strict=True))
+            _visit(node, gy, pending, owned, xp, create_graph, wanted is None, useful)
+            if not retain:
+                node.release()
+    finally:
+        mode.recording.reset(token)
+
+
+def _seed(output: Tensor, gradient: Any) -> Tensor:
+    """The gradient to start from at `output`."""
+    if output._node is None:
+        raise RuntimeError(
+            "backward: this Tensor does not require grad and was not made from one that does "
+            f"(shape {output.shape}, {output.dtype}); set requires_grad=True on an input, and check "
+            "for no_grad or detach on the way"
+        )
+    if gradient is None:
+        if output.size != 1:
+            raise RuntimeError(
+                f"backward: only one number has a gradient by itself, this Tensor is {output.shape}; "
+                "reduce it with .sum() or .mean(), or pass `gradient` of its shape"
+            )
+        return Tensor._wrap(backend.xp.ones(output.shape, output.dtype))
+    seed = gradient if isinstance(gradient, Tensor) else Tensor(gradient)
+    if seed.shape != output.shape:
+        raise ValueError(f"backward: gradient {seed.shape} for an output of shape {output.shape}")
+    return seed if seed.dtype == output.dtype else seed.astype(output.dtype)
+
+
+def _reverse_order(outputs: Sequence[Tensor]) -> list[Any]:
+    """Every node below `outputs`, the last made first."""
+    stack = [t._node for t in outputs]
+    seen = set(stack)
+    while stack:
+        for edge in stack.pop().edges:
+            if edge is not None and edge[0] not in seen:
+                seen.add(edge[0])
+                stack.append(edge[0])
+    return sorted(seen, key=_sequence_of, reverse=True)
+
+
+def _sequence_of(node: Any) -> int:
+    return node.sequence  # type: ignore[no-any-return]
+
+
+def _leading_to(wanted: dict[Any, Any], order: list[Any]) -> set[Any]:
+    """The nodes of `order` from which a wanted one can be reached."""
+    useful = set(wanted)
+    for node in reversed(order):
+        if any(edge is not None and edge[0] in useful for edge in node.edges):
+            useful.add(node)
+    return useful
+
+
+def _visit(
+    node: Node, gy: Any, pending: dict[Any, Any], owned: set[Any], xp: Any, create_graph: bool,
+    to_leaves: bool, useful: set[Any] | None,
+) -> None:  # fmt: skip
+    """Run the backward rules of one node and hand the results on."""
+    operation = node.operation
+    if node.kept is None:
+        raise RuntimeError(
+            f"backward: the graph was freed at {operation.name} by an earlier backward; "
+            "pass retain_graph=True to the first one to go through it twice"
+        )
+    if guard.records:
+        _check_unchanged(node)
+    edges = node.edges
+    checking = mode.anomaly.get()
+    intermediates = _replay(node) if create_graph else None
+    for rule, kept in zip(operation.backward_rules, node.kept, strict=True):
+        target = rule.target
+        if kept is None or (useful is not None and target >= 0 and edges[target][0] not in useful):
+            continue
+        if create_graph:
+            kept = [_rewrap(node, i, value, intermediates)
+                    for i, value in zip(rule.plan, kept, strict=True)]  # fmt: skip
+        names = rule.attributes
+        result = rule.run(
+            xp, gy, *kept, **({k: node.attributes[k] for k in names} if names else _NOTHING)
+        )
+        if target >= 0:
+            pairs: Any = ((edges[target], result),)
+        else:
+            pairs = zip(edges, result if type(result) is tuple else (result,), strict=True)
+        handed: Any = gy
+        for edge, gx in pairs:
+            if edge is None or gx is None:
+                continue
+            to, index = edge
+            shape, dtype = to.meta[index] if to.several else to.meta
+            if gx.shape != shape:
+                if not operation.broadcasts:
+                    raise RuntimeError(
+                        f"backward of {operation.name}: gradient of shape {gx.shape} for an input of "
+                        f"shape {shape}; the rule is wrong, or the operation must declare `broadcasts`"
+                    )
+                gx = _unbroadcast(xp, gx, shape)
+            if gx.dtype != dtype:
+                gx = gx.astype(dtype)
+            if checking and not _finite(backend.xp, gx._data if create_graph else gx):
+                raise AnomalyError(
+                    f"detect_anomaly: the backward of {operation.name} gave NaN or infinity. "
+                    f"Its forward was called here:\n{node.created or '(outside detect_anomaly)'}"
+                )
+            if to_leaves and type(to) is Leaf:
+                _collect(to, gx, gx is handed)
+            else:
+                _add(pending, owned, to, index, gx, xp)
+            handed = gx
+
+
+def _unbroadcast(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
+    """Sum over the axes that broadcasting stretched: the adjoint of broadcast_to."""
+    lead = g.ndim - len(shape)
+    axes = tuple(
+        i for i in range(g.ndim) if i < lead or (shape[i - lead] == 1 and g.shape[i] != 1)
+    )
+    return xp.reshape(xp.sum(g, axis=axes), shape)
+
+
+def _add(
+    pending: dict[Any, Any], owned: set[Any], node: Any, index: int, g: Any, xp: Any
+) -> None:
+    """Add `g` to the gradient that waits at output `index` of `node`."""
+    if node.several:
+        slots = pending.setdefault(node, [None] * len(node.meta))
+        slots[index] = g if slots[index] is None else slots[index] + g
+        return
+    before = pending.get(node)
+    if before is None:
+        pending[node] = g
+    elif node in owned:
+        pending[node] = xp.add(before, g, out=before)
+    else:
+        pending[node] = before + g
+        if xp is not tape and before.ndim:
+            owned.add(node)
+
+
+def _collect(leaf: Leaf, g: Any, shared: bool) -> None:
+    """Add `g` to the gradient of a leaf, which owns its array alone."""
+    if not isinstance(g, Tensor):
+        g = backend.xp.asarray(g)
+        if leaf.grad is None and (shared or g.base is not None):
+            g = g.copy()
+        g = Tensor._wrap(g)
+    leaf.grad = g if leaf.grad is None else leaf.grad + g
+
+
+def _zeros(xp: Any, meta: tuple[tuple[int, ...], Any]) -> Any:
+    zeros = backend.xp.zeros(*meta)
+    return Tensor._wrap(zeros) if xp is tape else zeros
+
+
+def _check_unchanged(node: Node) -> None:
+    for group, kept in enumerate((*node.kept, node.save_inputs)):
+        if kept is None:
+            continue
+        noted = node.stamps[group] if node.stamps else [None] * len(kept)
+        for value, stamp in zip(kept, noted, strict=True):
+            if type(value) is not tuple and not guard.unchanged(value, stamp):
+                raise RuntimeError(
+                    f"backward of {node.operation.name}: data of shape {value.shape} that it needs "
+                    "was changed since the forward; run the forward again after the change, or "
+                    "change a copy"
+                )
+
+
+def _rewrap(node: Node, i: int, value: Any, intermediates: Any) -> Any:
+    """What was kept, as Tensors with their edges; `i` as in `Rule.plan`."""
+    if i < 0 or not hasattr(value, "dtype"):
+        if type(value) is tuple and i >= 0:  # the outputs of an operation with several
+            return tuple(Tensor._wrap(a, node, k) for k, a in enumerate(value))
+        return value
+    n_inputs = len(node.edges)
+    if i < n_inputs:
+        return Tensor._wrap(value, *(node.edges[i] or ()))
+    if i < n_inputs + len(node.operation.saves):
+        return value if value.dtype.kind != "f" else intermediates[i - n_inputs]
+    return Tensor._wrap(value, node)
+
+
+def _replay(node: Node) -> Any:
+    """The intermediates of ``save``, computed again on Tensors."""
+    if node.save_inputs is None:
+        return None
+    rule = node.operation.save_rule
+    assert rule is not None  # only an operation with a save has save_inputs
+    inputs = [_rewrap(node, i, v, None) for i, v in zip(rule.plan, node.save_inputs, strict=True)]
+    return rule.run(tape, *inputs, **{k: node.attributes[k] for k in rule.attributes})

@@ -1,0 +1,286 @@
+"""An operation as a few pure rules, written once and read in four ways.
+
+A subclass of `Function` states rules on a namespace ``xp`` (no ``self``)::
+
+    forward(xp, x, w, *, stride)       the value; inputs by position, everything else by keyword
+    save(xp, x, *, eps)                optional: the tuple of intermediates named in ``saves``
+    backward(xp, gy, y, w)             the gradient of every input, or
+    backward_x(xp, gy, w)              one rule per input, run only if that gradient is wanted
+
+The rules ask by name for what they use: an input, an intermediate, the output ``y``, the shape of
+an input (``x_shape``). A node keeps what its backward rules name and nothing else, so the signature
+of a backward is also its memory cost. Names are resolved once, when the class is made.
+
+If a backward names a real-valued intermediate, the inputs of ``save`` are kept as well: a derivative
+of a derivative replays ``save`` on Tensors, so a kept intermediate never becomes a constant.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import traceback
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
+
+from .. import backend
+from . import guard, mode
+from .tensor import Leaf, Tensor
+
+_sequence = itertools.count(1)
+
+
+class Rule(NamedTuple):
+    """One rule, with where its arguments come from.
+
+    `plan` indexes the values of a call, ``[*inputs, *intermediates, y]``; ``~i`` asks for the shape
+    of value i. `target` is the input whose gradient a backward rule gives, -1 for all of them.
+    """
+
+    run: Callable[..., Any]
+    plan: tuple[int, ...]
+    attributes: tuple[str, ...]
+    target: int = -1
+
+
+class Node:
+    """One recorded call: arrays and edges to earlier nodes, never Tensors, so no cycles.
+
+    `edges` has one ``(node, output index)`` per input, None where no gradient flows; `kept` one
+    list of arguments per backward rule, None where the rule is not needed; `meta` the (shape, dtype)
+    of the output, or a tuple of them where `operation` has several.
+    """
+
+    __slots__ = ("attributes", "created", "edges", "kept", "meta", "operation", "save_inputs",
+                 "sequence", "several", "stamps")  # fmt: skip
+
+    operation: type[Function]
+    edges: Any
+    kept: Any
+    stamps: Any
+
+    def __init__(
+        self, operation: type[Function], edges: Any, kept: Any, attributes: dict[str, Any],
+        meta: Any, several: bool, save_inputs: Any,
+    ) -> None:  # fmt: skip
+        self.operation = operation
+        self.edges = edges
+        self.kept = kept
+        self.attributes = attributes
+        self.meta = meta
+        self.several = several
+        self.save_inputs = save_inputs
+        self.stamps = None
+        self.created: str | None = None
+        self.sequence = next(_sequence)
+
+    def release(self) -> None:
+        """Free what the backward needed; a second backward through here is an error."""
+        self.kept = self.save_inputs = self.stamps = None
+        self.edges = ()
+
+
+class Function:
+    """An operation; see the module's text. Call it as ``Sigmoid.apply(x)``."""
+
+    saves: ClassVar[tuple[str, ...]] = ()
+    broadcasts: ClassVar[bool] = False  # may inputs broadcast (and be Python scalars)?
+
+    name: ClassVar[str]
+    inputs: ClassVar[tuple[str, ...]]
+    variadic: ClassVar[bool]  # forward(xp, *xs, ...): then backward may only name attributes
+    forward_rule: ClassVar[Rule]
+    save_rule: ClassVar[Rule | None]
+    backward_rules: ClassVar[tuple[Rule, ...]]
+    replays: ClassVar[tuple[int, ...]]  # the intermediates that backward rules name
+
+    def __init_subclass__(cls) -> None:
+        cls.name = cls.__name__
+        for rule in ("save", "forward", "backward"):
+            if rule in cls.__dict__:
+                setattr(cls, rule, staticmethod(cls.__dict__[rule]))
+        save = cls.__dict__.get("save")
+        asked = [p for rule in (save and save.__func__, cls.forward) if rule  # type: ignore[attr-defined]
+                 for p in _positional(rule)[1:]]  # fmt: skip
+        cls.inputs = tuple(dict.fromkeys(p for p in asked if p not in cls.saves))
+        cls.variadic = _takes_any_number(cls.forward)  # type: ignore[attr-defined]
+        values = {name: i for i, name in enumerate((*cls.inputs, *cls.saves, "y"))}
+        shapes = {f"{name}_shape": ~i for name, i in values.items() if i < len(cls.inputs)}
+
+        def resolve(rule: Any, skip: int, target: int = -1) -> Rule:
+            names = _positional(rule)[skip:]
+            unknown = [n for n in names if n not in values and n not in shapes]
+            if unknown:
+                raise TypeError(
+                    f"{cls.__name__}.{rule.__name__} asks for {unknown}; it may ask for "
+                    f"{[*values, *shapes]} by position and for attributes by keyword"
+                )
+            plan = tuple(values[n] if n in values else shapes[n] for n in names)
+            return Rule(rule, plan, _keywords(rule), target)
+
+        cls.forward_rule = resolve(cls.forward, 1)  # type: ignore[attr-defined]
+        cls.save_rule = resolve(save.__func__, 1) if save else None
+        rules = [resolve(cls.backward, 2)] if "backward" in cls.__dict__ else []  # type: ignore[attr-defined]
+        for i, name in enumerate(cls.inputs):
+            own = cls.__dict__.get(f"backward_{name}")
+            if own is not None:
+                setattr(cls, f"backward_{name}", staticmethod(own))
+                rules.append(resolve(own, 2, i))
+        cls.backward_rules = tuple(rules)
+        middle = range(len(cls.inputs), len(cls.inputs) + len(cls.saves))
+        cls.replays = tuple({i for rule in rules for i in rule.plan if i in middle})
+
+    @classmethod
+    def apply(cls, *inputs: Any, **attributes: Any) -> Any:
+        """Run forward on the arrays of `inputs`; record a node if a gradient may be asked for.
+
+        Inputs are Tensors, arrays, None (an input left out) or, where the operation broadcasts,
+        Python numbers. Returns a Tensor, or a tuple of them.
+        """
+        xp = backend.xp
+        if len(inputs) != len(cls.inputs) and not cls.variadic:
+            raise TypeError(f"{cls.name} takes {', '.join(cls.inputs)}; got {len(inputs)} inputs")
+        values: list[Any] = []
+        edges: list[Any] = []
+        tracked = False
+        for i, x in enumerate(inputs):
+            if isinstance(x, Tensor):
+                array = x._data
+                if type(array) is not xp.ndarray:
+                    raise backend.BackendError(
+                        f"{cls.name}: argument {_input_name(cls, i)} is a {type(array).__module__} array "
+                        f"but the backend is {backend.BACKEND}; move the data or call set_backend"
+                    )
+                values.append(array)
+                node = x._node
+                if node is None:
+                    edges.append(None)
+                else:
+                    edges.append((node, x._index))
+                    tracked = True
+            else:
+                values.append(x if x is None else _constant(cls, i, x, inputs))
+                edges.append(None)
+
+        try:
+            save_rule = cls.save_rule
+            if save_rule is not None:
+                values += _call(save_rule, xp, values, attributes)
+            y = _call(cls.forward_rule, xp, values, attributes)
+        except Exception as error:
+            _explain(cls, values, error)
+            raise
+
+        several = type(y) is tuple
+        if several:
+            y = tuple(a if type(a) is xp.ndarray else xp.asarray(a) for a in y)
+        elif type(y) is not xp.ndarray:  # NumPy gives scalars for 0-d results
+            y = xp.asarray(y)
+
+        checking = mode.anomaly.get()
+        if checking:
+            _check_forward(cls, xp, values[: len(inputs)], y if several else (y,))
+
+        if not (tracked and mode.recording.get()):
+            return tuple(Tensor._wrap(a) for a in y) if several else Tensor._wrap(y)
+
+        values.append(y)
+        kept: list[Any] = [
+            None if rule.target >= 0 and edges[rule.target] is None
+            else _arguments(rule, values)
+            for rule in cls.backward_rules
+        ]  # fmt: skip
+        save_inputs = None
+        if cls.replays and any(values[i].dtype.kind == "f" for i in cls.replays):
+            save_inputs = _arguments(save_rule, values)
+        meta = tuple((a.shape, a.dtype) for a in y) if several else (y.shape, y.dtype)
+        node = Node(cls, edges, kept, attributes, meta, several, save_inputs)
+        if guard.records:
+            node.stamps = [[guard.stamp(v) for v in group] if group else None
+                           for group in (*kept, save_inputs)]  # fmt: skip
+        if checking:
+            node.created = "".join(traceback.format_stack()[:-1])
+        if several:
+            return tuple(
+                Tensor._wrap(a, node if a.dtype.kind == "f" else None, i) for i, a in enumerate(y)
+            )
+        return Tensor._wrap(y, node if y.dtype.kind == "f" else None)
+
+
+def _arguments(rule: Rule, values: list[Any]) -> list[Any]:
+    return [values[i] if i >= 0 else getattr(values[~i], "shape", ()) for i in rule.plan]
+
+
+def _call(rule: Rule, xp: Any, values: list[Any], attributes: dict[str, Any]) -> Any:
+    names = rule.attributes
+    if len(names) != len(attributes):
+        attributes = {k: attributes[k] for k in names}
+    return rule.run(xp, *(_arguments(rule, values) if rule.plan else values), **attributes)
+
+
+def _positional(rule: Callable[..., Any]) -> list[str]:
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = inspect.signature(rule).parameters.values()
+    if any(p.default is not p.empty or p.kind is p.VAR_KEYWORD for p in parameters):
+        raise TypeError(f"{rule.__qualname__}: rules take no defaults and no **kwargs")
+    return [p.name for p in parameters if p.kind in kinds]
+
+
+def _takes_any_number(rule: Callable[..., Any]) -> bool:
+    parameters = inspect.signature(rule).parameters.values()
+    return any(p.kind is p.VAR_POSITIONAL for p in parameters)
+
+
+def _input_name(cls: type[Function], position: int) -> str:
+    return repr(cls.inputs[position]) if position < len(cls.inputs) else str(position)
+
+
+def _keywords(rule: Callable[..., Any]) -> tuple[str, ...]:
+    parameters = inspect.signature(rule).parameters.values()
+    return tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
+
+
+def _constant(cls: type[Function], position: int, value: Any, inputs: tuple[Any, ...]) -> Any:
+    """An input that is not a Tensor. Scalars stay weak: they never change the dtype of an array."""
+    if hasattr(value, "item") and getattr(value, "shape", None) == () and not backend.is_array(value):
+        value = value.item()  # a NumPy scalar
+    if cls.broadcasts and isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Leaf) or isinstance(value, str | bytes | complex):
+        raise TypeError(f"{cls.name}: argument {_input_name(cls, position)} cannot be {value!r}")
+    if type(value) is backend.xp.ndarray:
+        return value
+    if backend.is_array(value) and type(value).__module__.partition(".")[0] != "numpy":
+        raise backend.BackendError(
+            f"{cls.name}: argument {_input_name(cls, position)} is a {type(value).__module__} array but "
+            f"the backend is {backend.BACKEND}"
+        )
+    return backend.asarray(value)
+
+
+def _explain(cls: type[Function], values: list[Any], error: Exception) -> None:
+    """Add the operation and the shapes of its inputs to an error raised inside a rule."""
+    shapes = ", ".join(
+        f"{name} {tuple(v.shape)} {v.dtype}" if hasattr(v, "shape") else f"{name} = {v!r}"
+        for name, v in zip(cls.inputs, values, strict=False)
+    )
+    error.add_note(f"in the forward of {cls.name}: {shapes}")
+
+
+def _check_forward(cls: type[Function], xp: Any, inputs: list[Any], outputs: tuple[Any, ...]) -> None:
+    """`detect_anomaly`: the first non-finite output, and whether it came in with the inputs."""
+    if all(_finite(xp, a) for a in outputs):
+        return
+    bad = [name for name, a in zip(cls.inputs, inputs, strict=False) if not _finite(xp, a)]
+    source = f"its input {', '.join(bad)} already was" if bad else "its inputs are finite"
+    raise AnomalyError(f"detect_anomaly: the forward of {cls.name} is NaN or infinite; {source}")
+
+
+def _finite(xp: Any, value: Any) -> bool:
+    if not hasattr(value, "dtype") or value.dtype.kind != "f":
+        return True
+    return bool(xp.isfinite(value).all())
+
+
+class AnomalyError(FloatingPointError):
+    """NaN or infinity found by `detect_anomaly`."""

@@ -1,0 +1,354 @@
+"""Tensor: an array, and the edge to the node that made it.
+
+Arithmetic, methods and indexing are the functions of ``tape``, the namespace that the operations
+fill when they are imported: a Tensor's ``+`` is the same rule as ``tg.add``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import backend
+from . import guard
+
+
+class Tape:
+    """The tape reading of ``xp``: every name is the operation on Tensors. Filled by ``ops``."""
+
+    ndarray: Any
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(
+            f"no operation on Tensors is called {name!r}; rules may only use operations of the tape"
+        )
+
+
+tape = Tape()
+
+
+class Leaf:
+    """Where gradients end: holds the gradient of a Tensor that was not made by an operation."""
+
+    __slots__ = ("grad", "meta")
+
+    sequence = 0  # before every node
+    several = False
+    edges: tuple[Any, ...] = ()
+
+    def __init__(self, meta: tuple[tuple[int, ...], Any]) -> None:
+        self.meta = meta
+        self.grad: Tensor | None = None
+
+
+class Tensor:
+    """An n-dimensional array that can record how it was made.
+
+    Args:
+        data: numbers, nested lists or an array; it is copied. Python floats become float32,
+            arrays keep their dtype.
+        requires_grad: record operations on it and collect its gradient in ``.grad``.
+        dtype: convert to this dtype.
+
+    Raises:
+        TypeError: data that is not numeric, or ``requires_grad`` for integers.
+    """
+
+    __slots__ = ("__weakref__", "_data", "_index", "_node")
+    __array_priority__ = 1000
+    __hash__ = object.__hash__
+
+    _data: Any
+    _node: Any
+    _index: int
+
+    def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None) -> None:
+        if isinstance(data, Tensor):
+            data = data._data
+        self._data = backend.asarray(data, dtype, copy=True)
+        self._node = None
+        self._index = 0
+        if requires_grad:
+            self.requires_grad = True
+
+    @classmethod
+    def _wrap(cls, array: Any, node: Any = None, index: int = 0) -> Tensor:
+        """A Tensor on `array` itself, without a copy: for results of operations."""
+        self = Tensor.__new__(Tensor)
+        self._data = array
+        self._node = node
+        self._index = index
+        return self
+
+    # ---- what it holds -------------------------------------------------------------------------
+
+    @property
+    def data(self) -> Any:
+        """The array itself. Writing into it while a backward needs it is noticed and raises."""
+        guard.lend(self._data)
+        return self._data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        if value is self._data:  # the second half of ``t.data += 1``
+            guard.touched(value)
+            return
+        array = backend.asarray(value, self._data.dtype, copy=True)
+        if array.shape != self._data.shape:
+            raise ValueError(
+                f"Tensor.data: shape {array.shape} cannot replace {self._data.shape}; "
+                "make a new Tensor for another shape"
+            )
+        self._data = array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._data.shape  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        return self._data.ndim  # type: ignore[no-any-return]
+
+    @property
+    def size(self) -> int:
+        return self._data.size  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> Any:
+        return self._data.dtype
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise TypeError("len() of a 0-d Tensor")
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        body = np.array2string(backend.to_numpy(self._data), separator=", ", prefix="Tensor(")
+        dtype = "" if self.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.dtype}"
+        grad = ""
+        if isinstance(self._node, Leaf):
+            grad = ", requires_grad=True"
+        elif self._node is not None:
+            grad = f", made by {self._node.operation.name}"
+        return f"Tensor({body}{dtype}{grad})"
+
+    def numpy(self) -> np.ndarray:
+        """The values as a NumPy array; on the CPU it shares memory with the Tensor."""
+        guard.lend(self._data)
+        return backend.to_numpy(self._data)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if self._node is not None:
+            raise TypeError(
+                "a Tensor that requires grad cannot turn into a NumPy array by itself, the graph "
+                "would be lost without a word; call .detach().numpy(), or use the functions of "
+                "tinygrad_notes instead of NumPy's"
+            )
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    __array_ufunc__ = None  # ndarray + Tensor asks the Tensor: its __radd__ records the addition
+
+    def item(self) -> float | int | bool:
+        """The one value of a Tensor of size 1, as a Python number."""
+        if self.size != 1:
+            raise ValueError(f"item: only a Tensor of size 1 is one number, this one is {self.shape}")
+        return self._data.item()  # type: ignore[no-any-return]
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu":
+            raise TypeError(f"only an integer Tensor can be an index, this one is {self.dtype}")
+        return int(self.item())
+
+    # ---- the graph -----------------------------------------------------------------------------
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on this Tensor are recorded."""
+        return self._node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if self._node is not None and not isinstance(self._node, Leaf):
+            raise RuntimeError(
+                "requires_grad: this Tensor is the result of an operation; call .detach() first"
+            )
+        if not value:
+            self._node = None
+        elif self._node is None:
+            if self.dtype.kind != "f":
+                raise TypeError(
+                    f"requires_grad: only real numbers have gradients, this Tensor is {self.dtype}; "
+                    "convert it with .astype('float32')"
+                )
+            self._node = Leaf((self.shape, self.dtype))
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no operation made this Tensor."""
+        return self._node is None or isinstance(self._node, Leaf)
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient collected by ``backward()``, for Tensors made with ``requires_grad=True``."""
+        return self._node.grad if isinstance(self._node, Leaf) else None
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is None:
+            if isinstance(self._node, Leaf):
+                self._node.grad = None
+            return
+        if not isinstance(self._node, Leaf):
+            raise RuntimeError("grad: only a Tensor made with requires_grad=True collects a gradient")
+        if not isinstance(value, Tensor) or (value.shape, value.dtype) != self._node.meta:
+            raise ValueError(
+                f"grad: must be a Tensor of shape {self.shape} and dtype {self.dtype}, got "
+                f"{getattr(value, 'shape', value)!r} {getattr(value, 'dtype', '')}"
+            )
+        self._node.grad = value
+
+    def zero_grad(self) -> None:
+        """Forget the gradient."""
+        self.grad = None
+
+    def backward(
+        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False
+    ) -> None:
+        """Add d(self)/d(leaf) to ``leaf.grad`` for every leaf that this Tensor was made from.
+
+        Args:
+            gradient: the gradient of the final loss with respect to this Tensor, of its shape;
+                may be left out for one number.
+            retain_graph: keep the graph for another backward; default `create_graph`.
+            create_graph: record the backward itself, so that gradients can be differentiated.
+        """
+        from .engine import backward
+
+        backward((self,), (gradient,), retain_graph, create_graph)
+
+    def detach(self) -> Tensor:
+        """The same data, outside the graph."""
+        return Tensor._wrap(self._data)
+
+    # ---- arithmetic: every name is a function of the tape --------------------------------------
+
+    def __add__(self, other: Any) -> Tensor:
+        return tape.add(self, other)  # type: ignore[no-any-return]
+
+    def __radd__(self, other: Any) -> Tensor:
+        return tape.add(other, self)  # type: ignore[no-any-return]
+
+    def __sub__(self, other: Any) -> Tensor:
+        return tape.subtract(self, other)  # type: ignore[no-any-return]
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return tape.subtract(other, self)  # type: ignore[no-any-return]
+
+    def __mul__(self, other: Any) -> Tensor:
+        return tape.multiply(self, other)  # type: ignore[no-any-return]
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return tape.multiply(other, self)  # type: ignore[no-any-return]
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return tape.divide(self, other)  # type: ignore[no-any-return]
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return tape.divide(other, self)  # type: ignore[no-any-return]
+
+    def __pow__(self, other: Any) -> Tensor:
+        return tape.power(self, other)  # type: ignore[no-any-return]
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return tape.power(other, self)  # type: ignore[no-any-return]
+
+    def __matmul__(self, other: Any) -> Tensor:
+        return tape.matmul(self, other)  # type: ignore[no-any-return]
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return tape.matmul(other, self)  # type: ignore[no-any-return]
+
+    def __neg__(self) -> Tensor:
+        return tape.negative(self)  # type: ignore[no-any-return]
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __abs__(self) -> Tensor:
+        return tape.abs(self)  # type: ignore[no-any-return]
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return tape.getitem(self, index)  # type: ignore[no-any-return]
+
+    def __iter__(self) -> Any:
+        return (self[i] for i in range(len(self)))
+
+    # ---- comparison: no gradient ---------------------------------------------------------------
+
+    def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
+        return tape.equal(self, other)  # type: ignore[no-any-return]
+
+    def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
+        return tape.not_equal(self, other)  # type: ignore[no-any-return]
+
+    def __lt__(self, other: Any) -> Tensor:
+        return tape.less(self, other)  # type: ignore[no-any-return]
+
+    def __le__(self, other: Any) -> Tensor:
+        return tape.less_equal(self, other)  # type: ignore[no-any-return]
+
+    def __gt__(self, other: Any) -> Tensor:
+        return tape.greater(self, other)  # type: ignore[no-any-return]
+
+    def __ge__(self, other: Any) -> Tensor:
+        return tape.greater_equal(self, other)  # type: ignore[no-any-return]
+
+    # ---- NumPy's methods -----------------------------------------------------------------------
+
+    @property
+    def T(self) -> Tensor:
+        return tape.transpose(self)  # type: ignore[no-any-return]
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two axes exchanged."""
+        return tape.swapaxes(self, -1, -2)  # type: ignore[no-any-return]
+
+    def astype(self, dtype: Any, copy: bool = False) -> Tensor:
+        """The values in another dtype; gradients come back in this one."""
+        return tape.astype(self, dtype)  # type: ignore[no-any-return]
+
+    def reshape(self, *shape: Any) -> Tensor:
+        return tape.reshape(self, shape[0] if len(shape) == 1 else shape)  # type: ignore[no-any-return]
+
+    def transpose(self, *axes: Any) -> Tensor:
+        if len(axes) == 1 and not isinstance(axes[0], int):
+            axes = axes[0]
+        return tape.transpose(self, axes or None)  # type: ignore[no-any-return]
+
+
+def _delegate(name: str) -> Any:
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+        return getattr(tape, name)(self, *args, **kwargs)
+
+    method.__name__ = name
+    method.__qualname__ = f"Tensor.{name}"
+    method.__doc__ = f"As ``tinygrad_notes.{name}``."
+    return method
+
+
+for _name in (
+    "sum", "mean", "var", "std", "max", "min", "argmax", "argmin", "all", "any", "exp", "log", "sqrt", "tanh",
+    "clip", "squeeze", "swapaxes", "flatten", "repeat",
+):  # fmt: skip
+    setattr(Tensor, _name, _delegate(_name))

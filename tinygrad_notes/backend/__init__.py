@@ -1,0 +1,144 @@
+"""Which array library computes: the one gateway between host memory and the device.
+
+``xp`` is the namespace every rule is read on: the module ``cpu`` (NumPy) or ``gpu`` (CuPy), both
+with the same names: array functions plus our kernels. It is looked up once per operation as
+``backend.xp``; nothing else in the package asks which backend is in use.
+
+The environment variable ``BACKEND`` ("numpy", the default, or "cupy") chooses at import;
+``set_backend`` chooses later. ``asarray`` and ``to_numpy`` are the only crossings.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from . import cpu
+from .kernels.memory import keep_freed_memory
+
+Array = Any  # numpy.ndarray or cupy.ndarray
+
+xp: Any = cpu
+BACKEND = "numpy"
+
+_rng = np.random.default_rng()
+
+
+class BackendError(RuntimeError):
+    """A backend that cannot be used, or arrays of two devices in one operation."""
+
+
+def set_backend(name: str) -> None:
+    """Compute with "numpy" or "cupy" from now on.
+
+    Tensors made before stay where they are; an operation that meets one of another device raises.
+
+    Raises:
+        ValueError: unknown name.
+        BackendError: CuPy is not installed, or finds no GPU; the message says which, and what to do.
+    """
+    global xp, BACKEND
+    if name == "numpy":
+        xp = cpu
+    elif name == "cupy":
+        try:
+            from . import gpu
+        except ImportError as error:
+            raise BackendError(
+                "BACKEND=cupy: CuPy is not installed; install the extra that matches the driver's "
+                "CUDA version, e.g. pip install 'tinygrad-notes[cuda12]', or use BACKEND=numpy"
+            ) from error
+        reason = gpu.why_unusable()
+        if reason is not None:
+            raise BackendError(f"BACKEND=cupy: {reason}; use BACKEND=numpy on this machine")
+        xp = gpu
+    else:
+        raise ValueError(f"set_backend: unknown backend {name!r}; choose 'numpy' or 'cupy'")
+    BACKEND = name
+
+
+@contextmanager
+def use_backend(name: str) -> Iterator[None]:
+    """Compute with backend `name` inside a ``with`` block, then return to the one before."""
+    before = BACKEND
+    set_backend(name)
+    try:
+        yield
+    finally:
+        set_backend(before)
+
+
+def asarray(data: Any, dtype: Any = None, copy: bool | None = None) -> Array:
+    """Array of the current backend. Host to device is one explicit copy.
+
+    Python numbers and lists follow the default precision: floats become float32, integers int64.
+    Arrays keep their dtype unless `dtype` is given. `copy=True` never shares memory with `data`.
+    """
+    if isinstance(data, xp.ndarray):
+        array = data if dtype is None else data.astype(dtype, copy=False)
+        return array.copy() if copy and array is data else array
+    if is_array(data) and not isinstance(data, np.ndarray):
+        raise BackendError(
+            f"asarray: a {type(data).__module__} array cannot enter the {BACKEND} backend; "
+            "move it with to_numpy first"
+        )
+    host = np.asarray(data)
+    if host.dtype.kind not in "fiub":
+        raise TypeError(
+            f"asarray: dtype {host.dtype} is not supported; give real numbers (float, int or bool)"
+        )
+    if dtype is None and not isinstance(data, np.ndarray | np.generic) and host.dtype == np.float64:
+        dtype = np.float32
+    if dtype is not None:
+        host = host.astype(dtype, copy=False)
+    if xp is cpu:
+        return host.copy() if copy and np.may_share_memory(host, np.asarray(data)) else host
+    return xp.from_host(host)
+
+
+def to_numpy(array: Any) -> np.ndarray:
+    """NumPy array with the values of `array` (shares memory on the NumPy backend)."""
+    if isinstance(array, np.ndarray):
+        return array
+    if hasattr(array, "get"):  # cupy.ndarray: the explicit device-to-host copy
+        return array.get()  # type: ignore[no-any-return]
+    return np.asarray(array)
+
+
+def is_array(value: Any) -> bool:
+    """Whether `value` is an array of any backend (scalars of NumPy are not)."""
+    return isinstance(value, np.ndarray) or type(value).__module__.partition(".")[0] == "cupy"
+
+
+def manual_seed(seed: int) -> None:
+    """Seed every random draw of the package: initialisation, dropout, shuffling, augmentation.
+
+    Draws happen on the host for every backend, so one seed gives the same numbers on each.
+    """
+    global _rng
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise ValueError(f"manual_seed: seed must be a non-negative integer, got {seed!r}")
+    _rng = np.random.default_rng(int(seed))
+
+
+def rng() -> np.random.Generator:
+    """The package's random generator, on the host."""
+    return _rng
+
+
+def rng_state() -> dict[str, Any]:
+    """State of the random generator, as plain numbers and strings."""
+    return dict(_rng.bit_generator.state)
+
+
+def set_rng_state(state: dict[str, Any]) -> None:
+    """Restore what `rng_state` returned: the draws continue bit for bit."""
+    _rng.bit_generator.state = state
+
+
+keep_freed_memory()
+set_backend(os.environ.get("BACKEND") or "numpy")

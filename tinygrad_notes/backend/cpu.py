@@ -1,0 +1,93 @@
+"""The NumPy namespace: the array names that rules may use, and the kernels tuned for a CPU.
+
+gpu.py, the symbolic reading and the tape offer the same names with the same parameters.
+"""
+
+from __future__ import annotations
+
+from numpy import (
+    abs,
+    add,
+    arange,
+    argmax,
+    argmin,
+    argsort,
+    asarray,
+    broadcast_to,
+    concatenate,
+    cos,
+    divide,
+    einsum,
+    empty,
+    equal,
+    exp,
+    expand_dims,
+    expm1,
+    flip,
+    full,
+    greater,
+    greater_equal,
+    isfinite,
+    isnan,
+    less,
+    less_equal,
+    log,
+    log1p,
+    matmul,
+    max,
+    maximum,
+    mean,
+    min,
+    minimum,
+    moveaxis,
+    multiply,
+    ndarray,
+    negative,
+    not_equal,
+    ones,
+    ones_like,
+    pad,
+    power,
+    reshape,
+    sign,
+    sin,
+    sqrt,
+    squeeze,
+    stack,
+    subtract,
+    sum,
+    swapaxes,
+    tanh,
+    transpose,
+    where,
+    zeros,
+    zeros_like,
+)
+
+from .kernels.convolution import (
+    col2im,
+    conv2d,
+    conv2d_input_grad,
+    conv2d_weight_grad,
+    im2col,
+)
+from .kernels.elementwise import erf, one_hot
+from .kernels.pooling import (
+    avg_pool2d,
+    avg_pool2d_adjoint,
+    max_pool2d,
+    max_pool2d_gather,
+    max_pool2d_scatter,
+)
+from .kernels.scatter import scatter_add
+
+__all__ = [
+    "abs", "add", "arange", "argmax", "argmin", "argsort", "asarray", "avg_pool2d",
+    "avg_pool2d_adjoint", "broadcast_to", "col2im", "concatenate", "conv2d", "conv2d_input_grad",
+    "conv2d_weight_grad", "cos", "divide", "einsum", "empty", "equal", "erf", "exp", "expand_dims", "expm1",
+    "flip", "full", "greater", "greater_equal", "im2col", "isfinite", "isnan", "less", "less_equal",
+    "log", "log1p", "matmul", "max", "max_pool2d", "max_pool2d_gather", "max_pool2d_scatter",
+    "maximum", "mean", "min", "minimum", "moveaxis", "multiply", "ndarray", "negative", "not_equal",
+    "one_hot", "ones", "ones_like", "pad", "power", "reshape", "scatter_add", "sign", "sin", "sqrt", "squeeze",
+    "stack", "subtract", "sum", "swapaxes", "tanh", "transpose", "where", "zeros", "zeros_like",
+]  # fmt: skip

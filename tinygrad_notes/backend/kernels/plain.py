@@ -1,0 +1,341 @@
+"""The plain definition of every kernel: what the tuned ones must equal.
+
+The first argument is the array library (NumPy or CuPy); arrays of symbols work wherever the mathematics
+needs no comparison. A kernel loops over the kh·kw offsets of its window and over nothing else.
+
+Linear kernels come in pairs, each the other's adjoint, ⟨f(x), g⟩ = ⟨x, f*(g)⟩:
+im2col/col2im, conv2d/conv2d_input_grad (in x) and /conv2d_weight_grad (in w),
+max_pool2d_gather/max_pool2d_scatter, avg_pool2d/avg_pool2d_adjoint, indexing/scatter_add.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .geometry import (
+    Pair,
+    Shape,
+    conv_size,
+    expect_shape,
+    pool_margin,
+    pool_size,
+    window,
+    window_counts,
+    window_size,
+)
+
+Array = Any
+ONE = (1, 1)
+
+
+def im2col(np: Any, x: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Array:
+    """cols[n, c, i, j, p, q] = x̄[n, c, p·sh + i·dh, q·sw + j·dw],  x̄ = x padded with zeros."""
+    out = window_size("im2col", x.shape, kernel, stride, padding, dilation)
+    x = _pad(np, x, padding, padding, 0)
+    cols = np.empty((*x.shape[:2], *kernel, *out), dtype=x.dtype)
+    for i in range(kernel[0]):
+        for j in range(kernel[1]):
+            cols[:, :, i, j] = window(x, i, j, out, stride, dilation)
+    return cols
+
+
+def col2im(
+    np: Any, cols: Array, x_shape: Shape, stride: Pair, padding: Pair, dilation: Pair
+) -> Array:
+    """The adjoint of im2col: every column entry is *added* to the pixel that it was read from."""
+    kernel = cols.shape[2], cols.shape[3]
+    out = window_size("col2im", x_shape, kernel, stride, padding, dilation)
+    expect_shape("col2im", "cols", cols, (*x_shape[:2], *kernel, *out))
+    gx = _padded_zeros(np, x_shape, padding, padding, cols.dtype)
+    for i in range(kernel[0]):
+        for j in range(kernel[1]):
+            window(gx, i, j, out, stride, dilation)[...] += cols[:, :, i, j]
+    return _crop(gx, x_shape, padding)
+
+
+def conv2d(
+    np: Any,
+    x: Array,
+    w: Array,
+    b: Array | None,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> Array:
+    """y[n, o, p, q] = b[o] + Σ_{c,i,j} w[o, c, i, j] x̄[n, c, p·sh + i·dh, q·sw + j·dw]  (c in o's group).
+
+    A cross-correlation: the kernel is not flipped.
+    x (N, C, H, W), w (O, C/groups, kh, kw), b (O,) or None → y (N, O, OH, OW).
+    """
+    out = conv_size("conv2d", x.shape, w.shape, stride, padding, dilation, groups)
+    if b is not None:
+        expect_shape("conv2d", "b", b, w.shape[:1])
+    n, o = x.shape[0], w.shape[0]
+    y = _rows(w, groups) @ _columns(np, x, w.shape, stride, padding, dilation, groups)
+    y = y.reshape(n, o, *out)
+    return y if b is None else y + b.reshape(o, 1, 1)
+
+
+def conv2d_input_grad(
+    np: Any,
+    gy: Array,
+    w: Array,
+    x_shape: Shape,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> Array:
+    """gx = col2im(wᵀ gy): the adjoint of conv2d in x, for gy (N, O, OH, OW)."""
+    op = "conv2d_input_grad"
+    out = conv_size(op, x_shape, w.shape, stride, padding, dilation, groups)
+    expect_shape(op, "gy", gy, (x_shape[0], w.shape[0], *out))
+    cols = _rows(w, groups).swapaxes(1, 2) @ _grouped(gy, groups)
+    cols = cols.reshape(*x_shape[:2], *w.shape[2:], *out)
+    return col2im(np, cols, x_shape, stride, padding, dilation)
+
+
+def conv2d_weight_grad(
+    np: Any,
+    gy: Array,
+    x: Array,
+    w_shape: Shape,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> Array:
+    """gw = Σ_n gy · im2col(x)ᵀ: the adjoint of conv2d in w, for gy (N, O, OH, OW)."""
+    op = "conv2d_weight_grad"
+    out = conv_size(op, x.shape, w_shape, stride, padding, dilation, groups)
+    expect_shape(op, "gy", gy, (x.shape[0], w_shape[0], *out))
+    cols = _columns(np, x, w_shape, stride, padding, dilation, groups)
+    return (_grouped(gy, groups) @ cols.swapaxes(2, 3)).sum(0).reshape(w_shape)
+
+
+def max_pool2d(
+    np: Any,
+    x: Array,
+    kernel: Pair,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    ceil_mode: bool,
+) -> tuple[Array, Array]:
+    """y = the largest value of each window; index = its place i·kw + j in the window.
+
+    The first of equal values wins; NaN wins over numbers; padding counts as −∞ and is never chosen.
+    x (N, C, H, W) → y, index (N, C, OH, OW), index in the smallest unsigned integer type that fits.
+    """
+    out = pool_size("max_pool2d", x.shape, kernel, stride, padding, dilation, ceil_mode)
+    far = pool_margin(x.shape, out, kernel, stride, padding, dilation)
+    first = _first_inside(np, out, kernel, stride, padding, dilation)
+    x = _pad(np, x, padding, far, -float("inf"))
+    y = np.full((*x.shape[:2], *out), -float("inf"), dtype=x.dtype)
+    index = np.zeros(y.shape, dtype=index_dtype(kernel)) + first
+    for i in range(kernel[0]):
+        for j in range(kernel[1]):
+            value = window(x, i, j, out, stride, dilation)
+            wins = (value > y) | (value != value)
+            y = np.where(wins, value, y)
+            index[wins] = i * kernel[1] + j
+    return y, index
+
+
+def max_pool2d_scatter(
+    np: Any,
+    gy: Array,
+    index: Array,
+    x_shape: Shape,
+    kernel: Pair,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+) -> Array:
+    """gx[place that `index` names] += gy: the gradient of max_pool2d. gy, index (N, C, OH, OW)."""
+    out = gy.shape[2], gy.shape[3]
+    check_index("max_pool2d_scatter", index, x_shape, gy.shape, kernel, stride, padding, dilation)
+    far = pool_margin(x_shape, out, kernel, stride, padding, dilation)
+    gx = _padded_zeros(np, x_shape, padding, far, gy.dtype)
+    for i in range(kernel[0]):
+        for j in range(kernel[1]):
+            chosen = np.where(index == i * kernel[1] + j, gy, 0)
+            window(gx, i, j, out, stride, dilation)[...] += chosen
+    return _crop(gx, x_shape, padding)
+
+
+def max_pool2d_gather(
+    np: Any,
+    x: Array,
+    index: Array,
+    kernel: Pair,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+) -> Array:
+    """y = x[place that `index` names]: the adjoint of max_pool2d_scatter. index (N, C, OH, OW)."""
+    out = index.shape[2], index.shape[3]
+    check_index("max_pool2d_gather", index, x.shape, index.shape, kernel, stride, padding, dilation)
+    far = pool_margin(x.shape, out, kernel, stride, padding, dilation)
+    x = _pad(np, x, padding, far, 0)
+    y = np.zeros(index.shape, dtype=x.dtype)
+    for i in range(kernel[0]):
+        for j in range(kernel[1]):
+            value = window(x, i, j, out, stride, dilation)
+            y = np.where(index == i * kernel[1] + j, value, y)
+    return y
+
+
+def avg_pool2d(
+    np: Any,
+    x: Array,
+    kernel: Pair,
+    stride: Pair,
+    padding: Pair,
+    ceil_mode: bool,
+    count_include_pad: bool,
+) -> Array:
+    """y = (sum of each window) / (number of its places that count). x (N, C, H, W) → (N, C, OH, OW).
+
+    Padding adds zero to the sum, and to the number only with `count_include_pad`.
+    """
+    out = pool_size("avg_pool2d", x.shape, kernel, stride, padding, ONE, ceil_mode)
+    far = pool_margin(x.shape, out, kernel, stride, padding, ONE)
+    divisor = _divisor(np, x, x.shape, out, kernel, stride, padding, count_include_pad)
+    x = _pad(np, x, padding, far, 0)
+    total = np.zeros((*x.shape[:2], *out), dtype=x.dtype)
+    for i in range(kernel[0]):
+        for j in range(kernel[1]):
+            total += window(x, i, j, out, stride, ONE)
+    return total / divisor
+
+
+def avg_pool2d_adjoint(
+    np: Any,
+    gy: Array,
+    x_shape: Shape,
+    kernel: Pair,
+    stride: Pair,
+    padding: Pair,
+    ceil_mode: bool,
+    count_include_pad: bool,
+) -> Array:
+    """gx: each pixel receives gy / divisor from every window that averaged it. gy (N, C, OH, OW)."""
+    op = "avg_pool2d_adjoint"
+    out = pool_size(op, x_shape, kernel, stride, padding, ONE, ceil_mode)
+    expect_shape(op, "gy", gy, (*x_shape[:2], *out))
+    far = pool_margin(x_shape, out, kernel, stride, padding, ONE)
+    share = gy / _divisor(np, gy, x_shape, out, kernel, stride, padding, count_include_pad)
+    gx = _padded_zeros(np, x_shape, padding, far, gy.dtype)
+    for i in range(kernel[0]):
+        for j in range(kernel[1]):
+            window(gx, i, j, out, stride, ONE)[...] += share
+    return _crop(gx, x_shape, padding)
+
+
+def scatter_add(np: Any, g: Array, index: Any, shape: Shape) -> Array:
+    """out = zeros(shape); out[index] += g, where places that `index` repeats accumulate.
+
+    The adjoint of indexing: ⟨x[index], g⟩ = ⟨x, scatter_add(g, index, x.shape)⟩.
+    """
+    out = np.zeros(shape, dtype=g.dtype)
+    np.add.at(out, index, g)
+    return out
+
+
+def index_dtype(kernel: Pair) -> str:
+    """The smallest unsigned integer type that counts the kh·kw places of a window."""
+    places = kernel[0] * kernel[1]
+    return "uint8" if places <= 1 << 8 else "uint16" if places <= 1 << 16 else "uint32"
+
+
+def check_index(
+    op: str,
+    index: Array,
+    x_shape: Shape,
+    y_shape: Shape,
+    kernel: Pair,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+) -> None:
+    """A pooling's index and gradient must belong to this input: floor or ceil size, same N and C."""
+    sizes = [pool_size(op, x_shape, kernel, stride, padding, dilation, c) for c in (False, True)]
+    if tuple(index.shape) != tuple(y_shape) or y_shape not in [(*x_shape[:2], *s) for s in sizes]:
+        raise ValueError(
+            f"{op}: index {tuple(index.shape)} and output {tuple(y_shape)} do not belong to an "
+            f"input {tuple(x_shape)} pooled by {kernel} with stride {stride}, padding {padding}"
+        )
+
+
+def _rows(w: Array, groups: int) -> Array:
+    """w (O, C/G, kh, kw) → (G, O/G, C/G·kh·kw)."""
+    return w.reshape(groups, w.shape[0] // groups, w.shape[1] * w.shape[2] * w.shape[3])
+
+
+def _grouped(gy: Array, groups: int) -> Array:
+    """gy (N, O, OH, OW) → (N, G, O/G, OH·OW)."""
+    n, o, oh, ow = gy.shape
+    return gy.reshape(n, groups, o // groups, oh * ow)
+
+
+def _columns(
+    np: Any,
+    x: Array,
+    w_shape: Shape,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> Array:
+    """im2col(x) as (N, G, C/G·kh·kw, OH·OW)."""
+    cols = im2col(np, x, (w_shape[2], w_shape[3]), stride, padding, dilation)
+    depth = w_shape[1] * w_shape[2] * w_shape[3]
+    return cols.reshape(x.shape[0], groups, depth, cols.shape[4] * cols.shape[5])
+
+
+def _pad(np: Any, x: Array, near: Pair, far: Pair, value: float) -> Array:
+    """x with near/far rows and columns of `value` around its last two axes."""
+    if near == far == (0, 0):
+        return x
+    n, c, h, w = x.shape
+    padded = np.full((n, c, near[0] + h + far[0], near[1] + w + far[1]), value, dtype=x.dtype)
+    padded[:, :, near[0] : near[0] + h, near[1] : near[1] + w] = x
+    return padded
+
+
+def _padded_zeros(np: Any, x_shape: Shape, near: Pair, far: Pair, dtype: Any) -> Array:
+    n, c, h, w = x_shape
+    return np.zeros((n, c, near[0] + h + far[0], near[1] + w + far[1]), dtype=dtype)
+
+
+def _crop(padded: Array, x_shape: Shape, near: Pair) -> Array:
+    return padded[:, :, near[0] : near[0] + x_shape[2], near[1] : near[1] + x_shape[3]]
+
+
+def _first_inside(
+    np: Any, out: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair
+) -> Array:
+    """The first place of each window that is not near padding: what an all −∞ window answers."""
+    row, col = (
+        [min(k - 1, -(-max(0, p - o * s) // d)) for o in range(size)]
+        for size, k, s, p, d in zip(out, kernel, stride, padding, dilation, strict=True)
+    )
+    places = [[r * kernel[1] + c for c in col] for r in row]
+    return np.array(places, dtype=index_dtype(kernel))
+
+
+def _divisor(
+    np: Any,
+    like: Array,
+    x_shape: Shape,
+    out: Pair,
+    kernel: Pair,
+    stride: Pair,
+    padding: Pair,
+    include_pad: bool,
+) -> Array:
+    """(OH, OW) numbers of places that each window averages over, in the dtype of `like`."""
+    rows, cols = window_counts(x_shape, out, kernel, stride, padding, include_pad)
+    return np.array(rows, dtype=like.dtype)[:, None] * np.array(cols, dtype=like.dtype)

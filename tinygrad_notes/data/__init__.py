@@ -1,0 +1,51 @@
+"""Data: datasets, batches, transforms, the embedded digits, files and downloads.
+
+Reading order: dataset (images and labels in memory), digits (the embedded ones), loader (batches;
+prefetch is its thread), transforms (augmentation), normalization, idx and cifar and folder (file
+formats), fetch (downloads, only when asked for), sources (a data set by its name).
+"""
+
+from .cifar import load_cifar10
+from .dataset import ArrayDataset, DataError
+from .digits import load_digits
+from .fetch import cache_folder, fetch
+from .folder import ImageFolder
+from .idx import load_idx, read_idx
+from .loader import DataLoader
+from .normalization import normalization
+from .sources import load
+from .transforms import (
+    CenterCrop,
+    Compose,
+    Normalize,
+    Pad,
+    RandomCrop,
+    RandomHorizontalFlip,
+    RandomShift,
+    ToFloat,
+    Transform,
+)
+
+__all__ = [
+    "ArrayDataset",
+    "CenterCrop",
+    "Compose",
+    "DataError",
+    "DataLoader",
+    "ImageFolder",
+    "Normalize",
+    "Pad",
+    "RandomCrop",
+    "RandomHorizontalFlip",
+    "RandomShift",
+    "ToFloat",
+    "Transform",
+    "cache_folder",
+    "fetch",
+    "load",
+    "load_cifar10",
+    "load_digits",
+    "load_idx",
+    "normalization",
+    "read_idx",
+]

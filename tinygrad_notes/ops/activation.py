@@ -1,0 +1,195 @@
+"""Activation functions. All are safe at any input: nothing overflows at ±1e4."""
+
+from __future__ import annotations
+
+import math
+
+from ..autograd import Function, Tensor
+from .reduction import normalize_axis
+from .shape import as_tensor
+
+
+class Sigmoid(Function):
+    """σ(x) = 1 / (1 + e⁻ˣ) = ½ tanh(x/2) + ½,  σ′ = σ (1 − σ)."""
+
+    def forward(xp, x):
+        return 0.5 * xp.tanh(0.5 * x) + 0.5  # the same function, and never overflows
+
+    def backward(xp, gy, y):
+        return gy * y * (1 - y)
+
+
+class Tanh(Function):
+    """tanh x = (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ),  tanh′ = 1 − tanh²."""
+
+    def forward(xp, x):
+        return xp.tanh(x)
+
+    def backward(xp, gy, y):
+        return gy * (1 - y * y)
+
+
+class ReLU(Function):
+    """y = max(x, 0);  y′ = 1 for x > 0, else 0: ReLU′(0) = 0 by decision, as the notes say."""
+
+    def forward(xp, x):
+        return xp.maximum(x, 0)
+
+    def backward(xp, gy, y):
+        return gy * (y > 0)
+
+
+class LeakyReLU(Function):
+    """y = x for x > 0, else αx;  y′ = 1 or α, and α at 0 (the notes' 1 would differ from ReLU′(0))."""
+
+    def forward(xp, x, *, slope):
+        return xp.maximum(x, 0) + slope * xp.minimum(x, 0)
+
+    def backward(xp, gy, x, *, slope):
+        return gy * (x > 0) + slope * gy * (x <= 0)
+
+
+class Softplus(Function):
+    """y = ln(1 + eᵝˣ)/β = max(x, 0) + ln(1 + e^(−β|x|))/β;  y′ = σ(βx)."""
+
+    def forward(xp, x, *, beta):
+        return xp.maximum(x, 0) + xp.log1p(xp.exp(-beta * xp.abs(x))) / beta
+
+    def backward(xp, gy, x, *, beta):
+        return gy * (0.5 * xp.tanh((0.5 * beta) * x) + 0.5)
+
+
+class GELU(Function):
+    """y = x Φ(x), Φ the normal distribution;  y′ = Φ(x) + x φ(x).  Hendrycks & Gimpel 2016."""
+
+    def forward(xp, x):
+        return 0.5 * x * (1 + xp.erf(x * INVERSE_ROOT_2))
+
+    def backward(xp, gy, x):
+        density = INVERSE_ROOT_2PI * xp.exp(-0.5 * x * x)
+        return gy * (0.5 * (1 + xp.erf(x * INVERSE_ROOT_2)) + x * density)
+
+
+class GELUTanh(Function):
+    """y = ½ x (1 + tanh u), u = √(2/π) (x + 0.044715 x³): the paper's approximation of x Φ(x)."""
+
+    def forward(xp, x):
+        return 0.5 * x * (1 + xp.tanh(ROOT_2_OVER_PI * (x + 0.044715 * x * x * x)))
+
+    def backward(xp, gy, x):
+        t = xp.tanh(ROOT_2_OVER_PI * (x + 0.044715 * x * x * x))
+        du = ROOT_2_OVER_PI * (1 + 3 * 0.044715 * x * x)
+        return gy * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * du)
+
+
+class Erf(Function):
+    """erf x = 2/√π ∫₀ˣ e⁻ᵗ² dt;  erf′ = 2/√π e⁻ˣ²."""
+
+    def forward(xp, x):
+        return xp.erf(x)
+
+    def backward(xp, gy, x):
+        return gy * (TWO_OVER_ROOT_PI * xp.exp(-x * x))
+
+
+class Softmax(Function):
+    """pᵢ = eˣⁱ / Σⱼ eˣʲ over `axis`;  ∂L/∂x = p ∘ (gy − Σ gy ∘ p)."""
+
+    def forward(xp, x, *, axis):
+        e = xp.exp(x - xp.max(x, axis=axis, keepdims=True))  # the shift cancels, and no eˣ overflows
+        return e / xp.sum(e, axis=axis, keepdims=True)
+
+    def backward(xp, gy, y, *, axis):
+        return y * (gy - xp.sum(gy * y, axis=axis, keepdims=True))
+
+
+class LogSoftmax(Function):
+    """y = x − ln Σ eˣ over `axis`;  ∂L/∂x = gy − eʸ Σ gy."""
+
+    def forward(xp, x, *, axis):
+        shifted = x - xp.max(x, axis=axis, keepdims=True)
+        return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
+
+    def backward(xp, gy, y, *, axis):
+        return gy - xp.exp(y) * xp.sum(gy, axis=axis, keepdims=True)
+
+
+class Log1p(Function):
+    """y = ln(1 + x);  y′ = 1/(1 + x)."""
+
+    def forward(xp, x):
+        return xp.log1p(x)
+
+    def backward(xp, gy, x):
+        return gy / (1 + x)
+
+
+INVERSE_ROOT_2 = 1 / math.sqrt(2)
+INVERSE_ROOT_2PI = 1 / math.sqrt(2 * math.pi)
+ROOT_2_OVER_PI = math.sqrt(2 / math.pi)
+TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
+
+
+def sigmoid(x) -> Tensor:
+    """1 / (1 + e⁻ˣ), in (0, 1)."""
+    return Sigmoid.apply(x)
+
+
+def tanh(x) -> Tensor:
+    """Hyperbolic tangent, in (−1, 1)."""
+    return Tanh.apply(x)
+
+
+def relu(x) -> Tensor:
+    """max(x, 0)."""
+    return ReLU.apply(x)
+
+
+def leaky_relu(x, negative_slope: float = 0.01) -> Tensor:
+    """x where positive, else negative_slope · x."""
+    return LeakyReLU.apply(x, slope=negative_slope)
+
+
+def softplus(x, beta: float = 1.0) -> Tensor:
+    """ln(1 + eᵝˣ)/β, a smooth relu."""
+    if beta <= 0:
+        raise ValueError(f"softplus: beta must be positive, got {beta}")
+    return Softplus.apply(x, beta=beta)
+
+
+def gelu(x, approximate: str = "none") -> Tensor:
+    """x Φ(x); `approximate="tanh"` for the paper's cheaper form."""
+    if approximate not in ("none", "tanh"):
+        raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
+    return (GELU if approximate == "none" else GELUTanh).apply(x)
+
+
+def erf(x) -> Tensor:
+    """The error function."""
+    return Erf.apply(x)
+
+
+def log1p(x) -> Tensor:
+    """ln(1 + x), exact for small x."""
+    return Log1p.apply(x)
+
+
+def softmax(x, axis: int = -1) -> Tensor:
+    """Positive numbers of sum 1 along `axis`."""
+    return Softmax.apply(x, axis=_one_axis("softmax", x, axis))
+
+
+def log_softmax(x, axis: int = -1) -> Tensor:
+    """The logarithm of `softmax`, computed without it: exact where a probability underflows."""
+    return LogSoftmax.apply(x, axis=_one_axis("log_softmax", x, axis))
+
+
+def _one_axis(op: str, x, axis: int) -> int:
+    shape = as_tensor(x).shape
+    try:
+        (number,) = normalize_axis(axis, len(shape))
+    except ValueError as error:
+        raise ValueError(f"{op}: {error}; the shape is {shape}") from None
+    if shape[number] == 0:
+        raise ValueError(f"{op}: axis {axis} of shape {shape} is empty")
+    return number

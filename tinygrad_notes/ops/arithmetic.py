@@ -1,0 +1,363 @@
+"""Element-wise arithmetic. Inputs broadcast as in NumPy; the engine sums gradients back."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import backend
+from ..autograd import Function, Tensor
+
+
+class Add(Function):
+    """y = a + b."""
+
+    broadcasts = True
+
+    def forward(xp, a, b):
+        return a + b
+
+    def backward_a(xp, gy):
+        return gy
+
+    def backward_b(xp, gy):
+        return gy
+
+
+class Subtract(Function):
+    """y = a − b."""
+
+    broadcasts = True
+
+    def forward(xp, a, b):
+        return a - b
+
+    def backward_a(xp, gy):
+        return gy
+
+    def backward_b(xp, gy):
+        return -gy
+
+
+class Multiply(Function):
+    """y = a b;  ∂y/∂a = b,  ∂y/∂b = a."""
+
+    broadcasts = True
+
+    def forward(xp, a, b):
+        return a * b
+
+    def backward_a(xp, gy, b):
+        return gy * b
+
+    def backward_b(xp, gy, a):
+        return gy * a
+
+
+class Divide(Function):
+    """y = a / b;  ∂y/∂a = 1/b,  ∂y/∂b = −a/b² = −y/b."""
+
+    broadcasts = True
+
+    def forward(xp, a, b):
+        return a / b
+
+    def backward_a(xp, gy, b):
+        return gy / b
+
+    def backward_b(xp, gy, y, b):
+        return -gy * y / b
+
+
+class Negative(Function):
+    """y = −x."""
+
+    def forward(xp, x):
+        return -x
+
+    def backward(xp, gy):
+        return -gy
+
+
+class Power(Function):
+    """y = xᵖ for a number p;  y′ = p xᵖ⁻¹, and 0 for p = 0 also where x = 0."""
+
+    def forward(xp, x, *, exponent):
+        return x**exponent
+
+    def backward(xp, gy, x, *, exponent):
+        if exponent == 0:
+            return gy * 0
+        if exponent == 1:
+            return gy
+        return gy * (exponent * x ** (exponent - 1))
+
+
+class PowerTensor(Function):
+    """y = aᵇ for arrays;  ∂y/∂a = b aᵇ⁻¹,  ∂y/∂b = y ln a (0 where y = 0, as its limit)."""
+
+    broadcasts = True
+
+    def forward(xp, a, b):
+        return xp.power(a, b)
+
+    def backward_a(xp, gy, a, b):
+        return gy * b * xp.power(a, b - (b != 0))  # b = 0: the factor b is 0, keep a⁰ finite
+
+    def backward_b(xp, gy, y, a):
+        return gy * y * xp.log(a + (y == 0) * (1 - a))
+
+
+class Abs(Function):
+    """y = |x|;  y′ = sign x, 0 at 0."""
+
+    def forward(xp, x):
+        return xp.abs(x)
+
+    def backward(xp, gy, x):
+        return gy * xp.sign(x)
+
+
+class Exp(Function):
+    """y = eˣ = y′."""
+
+    def forward(xp, x):
+        return xp.exp(x)
+
+    def backward(xp, gy, y):
+        return gy * y
+
+
+class Log(Function):
+    """y = ln x;  y′ = 1/x."""
+
+    def forward(xp, x):
+        return xp.log(x)
+
+    def backward(xp, gy, x):
+        return gy / x
+
+
+class Sqrt(Function):
+    """y = √x;  y′ = 1/(2√x) = 1/(2y)."""
+
+    def forward(xp, x):
+        return xp.sqrt(x)
+
+    def backward(xp, gy, y):
+        return gy / (2 * y)
+
+
+class Sin(Function):
+    """y = sin x;  y′ = cos x."""
+
+    def forward(xp, x):
+        return xp.sin(x)
+
+    def backward(xp, gy, x):
+        return gy * xp.cos(x)
+
+
+class Cos(Function):
+    """y = cos x;  y′ = −sin x."""
+
+    def forward(xp, x):
+        return xp.cos(x)
+
+    def backward(xp, gy, x):
+        return -gy * xp.sin(x)
+
+
+class Maximum(Function):
+    """y = max(a, b). Where a = b each gets half of the gradient (the mean of the two sides)."""
+
+    broadcasts = True
+
+    def forward(xp, a, b):
+        return xp.maximum(a, b)
+
+    def backward_a(xp, gy, a, b):
+        return gy * (a > b) + 0.5 * gy * (a == b)
+
+    def backward_b(xp, gy, a, b):
+        return gy * (b > a) + 0.5 * gy * (a == b)
+
+
+class Minimum(Function):
+    """y = min(a, b). Where a = b each gets half of the gradient."""
+
+    broadcasts = True
+
+    def forward(xp, a, b):
+        return xp.minimum(a, b)
+
+    def backward_a(xp, gy, a, b):
+        return gy * (a < b) + 0.5 * gy * (a == b)
+
+    def backward_b(xp, gy, a, b):
+        return gy * (b < a) + 0.5 * gy * (a == b)
+
+
+class Clip(Function):
+    """y = min(max(x, low), high);  y′ = 1 on [low, high], 0 outside."""
+
+    def forward(xp, x, *, low, high):
+        return xp.minimum(xp.maximum(x, low), high)
+
+    def backward(xp, gy, x, *, low, high):
+        return gy * ((x >= low) * (x <= high))
+
+
+class Where(Function):
+    """y = a where the condition holds, else b."""
+
+    broadcasts = True
+
+    def forward(xp, a, b, *, condition):
+        return xp.where(condition, a, b)
+
+    def backward_a(xp, gy, *, condition):
+        return gy * condition
+
+    def backward_b(xp, gy, *, condition):
+        return gy * ~condition
+
+
+class Astype(Function):
+    """The same values in another dtype; the gradient comes back in the input's (the engine's work)."""
+
+    def forward(xp, x, *, dtype):
+        return x.astype(dtype)
+
+    def backward(xp, gy):
+        return gy
+
+
+# ---- functions with NumPy's names -------------------------------------------------------------
+
+
+def add(a, b) -> Tensor:
+    """a + b, element by element, with broadcasting."""
+    return Add.apply(a, b)
+
+
+def subtract(a, b) -> Tensor:
+    """a − b, element by element, with broadcasting."""
+    return Subtract.apply(a, b)
+
+
+def multiply(a, b) -> Tensor:
+    """a · b, element by element, with broadcasting."""
+    return Multiply.apply(a, b)
+
+
+def divide(a, b) -> Tensor:
+    """a / b, element by element, with broadcasting."""
+    return Divide.apply(a, b)
+
+
+def negative(x) -> Tensor:
+    """−x."""
+    return Negative.apply(x)
+
+
+def power(a, b) -> Tensor:
+    """aᵇ, element by element. A plain number as exponent takes the cheaper rule."""
+    if isinstance(b, int | float | np.integer | np.floating) and not isinstance(b, bool):
+        return Power.apply(a, exponent=b.item() if isinstance(b, np.generic) else b)
+    return PowerTensor.apply(a, b)
+
+
+def abs(x) -> Tensor:
+    """|x|, element by element."""
+    return Abs.apply(x)
+
+
+def exp(x) -> Tensor:
+    """eˣ, element by element."""
+    return Exp.apply(x)
+
+
+def log(x) -> Tensor:
+    """Natural logarithm, element by element."""
+    return Log.apply(x)
+
+
+def sqrt(x) -> Tensor:
+    """√x, element by element."""
+    return Sqrt.apply(x)
+
+
+def sin(x) -> Tensor:
+    """sin x, x in radians."""
+    return Sin.apply(x)
+
+
+def cos(x) -> Tensor:
+    """cos x, x in radians."""
+    return Cos.apply(x)
+
+
+def maximum(a, b) -> Tensor:
+    """The larger of a and b, element by element; equal values share the gradient."""
+    return Maximum.apply(a, b)
+
+
+def minimum(a, b) -> Tensor:
+    """The smaller of a and b, element by element; equal values share the gradient."""
+    return Minimum.apply(a, b)
+
+
+def clip(x, a_min=None, a_max=None) -> Tensor:
+    """x limited to [a_min, a_max]; either bound may be None."""
+    low = -np.inf if a_min is None else _number("clip", "a_min", a_min)
+    high = np.inf if a_max is None else _number("clip", "a_max", a_max)
+    if low > high:
+        raise ValueError(f"clip: a_min = {low} is above a_max = {high}")
+    return Clip.apply(x, low=low, high=high)
+
+
+def where(condition, a, b) -> Tensor:
+    """a where `condition` holds, else b. No gradient flows through the side not taken."""
+    return Where.apply(a, b, condition=raw(condition).astype(bool))
+
+
+def astype(x, dtype) -> Tensor:
+    """x in another dtype."""
+    return Astype.apply(x, dtype=np.dtype(dtype))
+
+
+def sign(x) -> Tensor:
+    """−1, 0 or 1; no gradient."""
+    return Tensor._wrap(backend.xp.asarray(backend.xp.sign(raw(x))))
+
+
+def _comparison(name: str, symbol: str):
+    def compare(a, b) -> Tensor:
+        if a is None or b is None:
+            raise TypeError(f"{name}: cannot compare with None")
+        return Tensor._wrap(backend.xp.asarray(getattr(backend.xp, name)(raw(a), raw(b))))
+
+    compare.__name__ = compare.__qualname__ = name
+    compare.__doc__ = f"a {symbol} b, element by element: a Tensor of booleans, without gradient."
+    return compare
+
+
+equal = _comparison("equal", "==")
+not_equal = _comparison("not_equal", "≠")
+less = _comparison("less", "<")
+less_equal = _comparison("less_equal", "≤")
+greater = _comparison("greater", ">")
+greater_equal = _comparison("greater_equal", "≥")
+
+
+def raw(x):
+    """The array of a Tensor; arrays and Python numbers as they are; anything else as an array."""
+    if isinstance(x, Tensor):
+        return x._data
+    return x if isinstance(x, bool | int | float | backend.xp.ndarray) else backend.asarray(x)
+
+
+def _number(op: str, name: str, value) -> float:
+    if isinstance(value, Tensor) or not np.isscalar(value):
+        raise TypeError(f"{op}: {name} must be a number, got {type(value).__name__}")
+    return float(value)

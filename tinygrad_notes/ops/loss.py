@@ -1,0 +1,208 @@
+"""Losses. Each takes `reduction`: "mean" (default), "sum" or "none"."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import backend
+from ..autograd import Function, Tensor
+from .activation import softplus
+from .arithmetic import raw
+from .shape import as_tensor, moveaxis
+
+
+class CrossEntropy(Function):
+    """ℓₙ = −Σ_c q_nc ln p_nc with p = softmax(x).   x, q (N, C); ℓ (N,).
+
+    ∂ℓ/∂x = p Σ_c q − q (p − q for a distribution q).  One-hot targets, class weights, label
+    smoothing, ignored rows and the mean's 1/N are all ways to fill q.
+    """
+
+    saves = ("log_p",)
+
+    def save(xp, x):
+        shifted = x - xp.max(x, axis=1, keepdims=True)
+        return (shifted - xp.log(xp.sum(xp.exp(shifted), axis=1, keepdims=True)),)
+
+    def forward(xp, log_p, q):
+        return -xp.sum(q * log_p, axis=1)
+
+    def backward_x(xp, gy, log_p, q):
+        mass = xp.sum(q, axis=1, keepdims=True)
+        return xp.expand_dims(gy, 1) * (xp.exp(log_p) * mass - q)
+
+    def backward_q(xp, gy, log_p):
+        return -xp.expand_dims(gy, 1) * log_p
+
+
+class SquaredError(Function):
+    """L = k Σ (a − b)²;  ∂L/∂a = 2k (a − b).  k = 1/n is torch's mean, 1/(2n) the notes' J."""
+
+    def forward(xp, a, b, *, scale):
+        d = a - b
+        return scale * xp.sum(d * d)
+
+    def backward_a(xp, gy, a, b, *, scale):
+        return gy * (2 * scale) * (a - b)
+
+    def backward_b(xp, gy, a, b, *, scale):
+        return gy * (-2 * scale) * (a - b)
+
+
+class Huber(Function):
+    """ℓ = c (d − c/2) with c = d limited to [−δ, δ]: d²/2 near 0, δ(|d| − δ/2) beyond;  ∂ℓ/∂d = c.
+
+    Huber 1964.
+    """
+
+    def forward(xp, d, *, delta):
+        c = xp.minimum(xp.maximum(d, -delta), delta)
+        return c * (d - 0.5 * c)
+
+    def backward(xp, gy, d, *, delta):
+        return gy * xp.minimum(xp.maximum(d, -delta), delta)
+
+
+def mse_loss(input, target, reduction: str = "mean", convention: str = "torch") -> Tensor:
+    """Mean squared error. `convention="notes"` halves it: J = 1/(2n) Σ (y − ŷ)², gradient (ŷ − y)/n."""
+    if convention not in ("torch", "notes"):
+        raise ValueError(f"mse_loss: convention must be 'torch' or 'notes', got {convention!r}")
+    input, target = _pair("mse_loss", input, target, reduction)
+    scale = 0.5 if convention == "notes" else 1.0
+    if reduction == "none":
+        return scale * (input - target) ** 2
+    return SquaredError.apply(input, target, scale=scale / input.size if reduction == "mean" else scale)
+
+
+def l1_loss(input, target, reduction: str = "mean") -> Tensor:
+    """Mean absolute error."""
+    input, target = _pair("l1_loss", input, target, reduction)
+    return _reduce(abs(input - target), reduction)
+
+
+def huber_loss(input, target, reduction: str = "mean", delta: float = 1.0) -> Tensor:
+    """Squared near 0, absolute beyond ±delta."""
+    if delta <= 0:
+        raise ValueError(f"huber_loss: delta must be positive, got {delta}")
+    input, target = _pair("huber_loss", input, target, reduction)
+    return _reduce(Huber.apply(input - target, delta=delta), reduction)
+
+
+def cross_entropy(
+    input, target, weight=None, ignore_index: int = -100, reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:  # fmt: skip
+    """Cross-entropy of softmax(input) against class indices, or against probabilities.
+
+    Args:
+        input: logits (N, C) or (N, C, ...).
+        target: integers (N, ...) in 0..C−1, or probabilities of the shape of `input`.
+        weight: (C,) factor per class; with indices the mean divides by the weights that were used.
+        ignore_index: rows with this target count nowhere. If every row is ignored the loss is 0
+            with gradient 0 (torch: NaN).
+        label_smoothing: ε in [0, 1]: (1 − ε) target + ε/C.  Szegedy et al. 2016.
+    """
+    input, target = as_tensor(input), as_tensor(target)
+    x, q, rest = _targets(
+        "cross_entropy", input, target, weight, ignore_index, reduction, label_smoothing
+    )
+    loss = CrossEntropy.apply(x, q)
+    return loss.reshape(rest) if reduction == "none" else loss.sum()
+
+
+def nll_loss(
+    input, target, weight=None, ignore_index: int = -100, reduction: str = "mean"
+) -> Tensor:
+    """−input at the target class: cross-entropy for logits that are log-probabilities already."""
+    input, target = as_tensor(input), as_tensor(target)
+    x, q, rest = _targets("nll_loss", input, target, weight, ignore_index, reduction, 0.0)
+    loss = -(x * q).sum(axis=1)
+    return loss.reshape(rest) if reduction == "none" else loss.sum()
+
+
+def binary_cross_entropy_with_logits(
+    input, target, weight=None, reduction: str = "mean", pos_weight=None
+) -> Tensor:
+    """−t ln σ(x) − (1 − t) ln(1 − σ(x)) = softplus(x) − t x, without overflow.
+
+    `pos_weight` multiplies the first term, `weight` the whole.
+    """
+    x, t = _pair("binary_cross_entropy_with_logits", input, target, reduction)
+    if pos_weight is None:
+        loss = softplus(x) - t * x
+    else:
+        loss = (1 - t) * x + (1 + (as_tensor(pos_weight) - 1) * t) * softplus(-x)
+    return _reduce(loss if weight is None else loss * weight, reduction)
+
+
+def _pair(op: str, input, target, reduction: str) -> tuple[Tensor, Tensor]:
+    input, target = as_tensor(input), as_tensor(target)
+    _check_reduction(op, reduction)
+    if input.shape != target.shape:
+        raise ValueError(
+            f"{op}: input {input.shape} and target {target.shape} must have one shape; "
+            "broadcasting here is nearly always a mistake, reshape one of them"
+        )
+    if input.size == 0 and reduction == "mean":
+        raise ValueError(f"{op}: the mean over no elements; input is {input.shape}")
+    return input, target
+
+
+def _reduce(loss: Tensor, reduction: str) -> Tensor:
+    return loss if reduction == "none" else loss.mean() if reduction == "mean" else loss.sum()
+
+
+def _check_reduction(op: str, reduction: str) -> None:
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"{op}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+
+
+def _targets(op, input, target, weight, ignore_index, reduction, smoothing):
+    """Logits as rows (rows, C), the targets q (rows, C) with every factor in it, the shape of rows."""
+    _check_reduction(op, reduction)
+    if not 0 <= smoothing <= 1:
+        raise ValueError(f"{op}: label_smoothing must lie in [0, 1], got {smoothing}")
+    if input.ndim < 2 or input.shape[1] == 0:
+        raise ValueError(f"{op}: input must be (N, C, ...) with C ≥ 1, got {input.shape}")
+    classes = input.shape[1]
+    rest = (input.shape[0], *input.shape[2:])
+    x = moveaxis(input, 1, -1).reshape(-1, classes) if input.ndim > 2 else input
+    if weight is not None:
+        weight = raw(weight).astype(input.dtype)
+        if weight.shape != (classes,):
+            raise ValueError(f"{op}: weight must be ({classes},), one per class, got {weight.shape}")
+    if target.dtype.kind == "f":
+        if op != "cross_entropy" or target.shape != input.shape:
+            raise ValueError(
+                f"{op}: float targets {target.shape} must be probabilities of the input's shape "
+                f"{input.shape}; for class indices use integers"
+            )
+        q = moveaxis(target, 1, -1).reshape(-1, classes) if input.ndim > 2 else target
+        if smoothing:
+            q = q * (1 - smoothing) + smoothing / classes
+        if weight is not None:
+            q = q * weight
+        return x, q * (1 / max(1, x.shape[0])) if reduction == "mean" else q, rest
+    if target.shape != rest:
+        raise ValueError(f"{op}: class indices {target.shape} for input {input.shape}; need {rest}")
+    return x, _index_targets(
+        op, target._data.reshape(-1), classes, input.dtype, weight, ignore_index, reduction, smoothing
+    ), rest  # fmt: skip
+
+
+def _index_targets(op, labels, classes, dtype, weight, ignore_index, reduction, smoothing):
+    """q of class indices: one-hot rows, smoothed, weighted, 0 where ignored, divided for the mean."""
+    xp = backend.xp
+    counted = labels != ignore_index
+    try:
+        q = xp.one_hot(labels * counted, classes, dtype)
+    except ValueError as error:
+        raise ValueError(f"{op}: {error}; ignore_index is {ignore_index}") from None
+    used = xp.expand_dims(counted, 1).astype(dtype)
+    total = used if weight is None else xp.sum(q * weight * used, axis=1, keepdims=True)
+    if smoothing:
+        q = q * (1 - smoothing) + smoothing / classes
+    q = q * used if weight is None else q * used * weight
+    if reduction == "mean":
+        q = q / xp.maximum(xp.sum(total), np.finfo(dtype).tiny)
+    return q

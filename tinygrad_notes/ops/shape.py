@@ -1,0 +1,286 @@
+"""Shape and selection: linear maps that move numbers, each beside its adjoint."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+
+from .. import backend
+from ..autograd import Function, Tensor
+from .arithmetic import raw
+from .reduction import normalize_axis
+
+
+class Reshape(Function):
+    """The same numbers in another shape; the adjoint is the reshape back."""
+
+    def forward(xp, x, *, shape):
+        return xp.reshape(x, shape)
+
+    def backward(xp, gy, x_shape):
+        return xp.reshape(gy, x_shape)
+
+
+class Transpose(Function):
+    """Axes permuted; the adjoint is the inverse permutation."""
+
+    def forward(xp, x, *, axes):
+        return xp.transpose(x, axes)
+
+    def backward(xp, gy, *, axes):
+        return xp.transpose(gy, tuple(sorted(range(len(axes)), key=axes.__getitem__)))
+
+
+class Flip(Function):
+    """The order along `axis` reversed; its own adjoint."""
+
+    def forward(xp, x, *, axis):
+        return xp.flip(x, axis=axis)
+
+    def backward(xp, gy, *, axis):
+        return xp.flip(gy, axis=axis)
+
+
+class GetItem(Function):
+    """y = x[index]; the adjoint adds gy back at the index, repeats included."""
+
+    def forward(xp, x, *, index):
+        return x[index]
+
+    def backward(xp, gy, x_shape, *, index):
+        return xp.scatter_add(gy, index, x_shape)
+
+
+class ScatterAdd(Function):
+    """Zeros of `shape` with x added at [index]; the adjoint of x[index]."""
+
+    def forward(xp, x, *, index, shape):
+        return xp.scatter_add(x, index, shape)
+
+    def backward(xp, gy, *, index):
+        return gy[index]
+
+
+class Concatenate(Function):
+    """Arrays one after another along `axis`; the adjoint cuts at the same places."""
+
+    def forward(xp, *xs, axis):
+        return xp.concatenate(xs, axis=axis)
+
+    def backward(xp, gy, *, axis, sizes):
+        return cut(gy, axis, sizes)
+
+
+class Split(Function):
+    """x cut along `axis` into parts of `sizes`; the adjoint of concatenation."""
+
+    def forward(xp, x, *, axis, sizes):
+        return cut(x, axis, sizes)
+
+    def backward(xp, gy, *, axis):
+        return xp.concatenate(gy, axis=axis)
+
+
+class Pad(Function):
+    """A constant border of widths ((before, after), ...) per axis; the adjoint crops it off."""
+
+    def forward(xp, x, *, widths, value):
+        return xp.pad(x, widths, constant_values=value)
+
+    def backward(xp, gy, x_shape, *, widths):
+        return gy[tuple(slice(b, b + n) for (b, _), n in zip(widths, x_shape, strict=True))]
+
+
+def cut(x, axis: int, sizes) -> tuple:
+    """x[..., start:stop, ...] along `axis` for consecutive pieces of `sizes`."""
+    ends = tuple(itertools.accumulate(sizes))
+    before = (slice(None),) * axis
+    return tuple(x[(*before, slice(end - n, end))] for n, end in zip(sizes, ends, strict=True))
+
+
+# ---- functions with NumPy's names -------------------------------------------------------------
+
+
+def as_tensor(x) -> Tensor:
+    """`x` itself if it is a Tensor, else a Tensor of it."""
+    return x if isinstance(x, Tensor) else Tensor(x)
+
+
+def reshape(x, shape) -> Tensor:
+    """The same numbers in `shape`; one length may be −1."""
+    x = as_tensor(x)
+    shape = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
+    free = [i for i, n in enumerate(shape) if n == -1]
+    known = math.prod(n for n in shape if n != -1)
+    bad = len(free) > 1 or (known == 0 if free else known != x.size)
+    if bad or (free and x.size % known) or any(n < -1 for n in shape):
+        raise ValueError(f"reshape: {x.size} numbers of shape {x.shape} do not fit into {shape}")
+    if free:
+        shape = tuple(x.size // known if n == -1 else n for n in shape)
+    return Reshape.apply(x, shape=shape)
+
+
+def flatten(x, start_axis: int = 0, end_axis: int = -1) -> Tensor:
+    """Axes start_axis..end_axis joined into one."""
+    x = as_tensor(x)
+    if x.ndim == 0:
+        return reshape(x, (1,))
+    (start,), (end,) = normalize_axis(start_axis, x.ndim), normalize_axis(end_axis, x.ndim)
+    if start > end:
+        raise ValueError(f"flatten: start_axis {start_axis} comes after end_axis {end_axis}")
+    return reshape(x, (*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]))
+
+
+def transpose(x, axes=None) -> Tensor:
+    """Axes in the order `axes`, reversed by default."""
+    x = as_tensor(x)
+    axes = tuple(range(x.ndim))[::-1] if axes is None else normalize_axis(tuple(axes), x.ndim)
+    if len(axes) != x.ndim:
+        raise ValueError(f"transpose: {len(axes)} axes {axes} for an array of shape {x.shape}")
+    return Transpose.apply(x, axes=axes)
+
+
+def swapaxes(x, axis1: int, axis2: int) -> Tensor:
+    """Two axes exchanged."""
+    x = as_tensor(x)
+    (a,), (b,) = normalize_axis(axis1, x.ndim), normalize_axis(axis2, x.ndim)
+    order = list(range(x.ndim))
+    order[a], order[b] = b, a
+    return Transpose.apply(x, axes=tuple(order))
+
+
+def moveaxis(x, source, destination) -> Tensor:
+    """Axes `source` moved to the places `destination`; the others keep their order."""
+    x = as_tensor(x)
+    src, dst = normalize_axis(source, x.ndim), normalize_axis(destination, x.ndim)
+    if len(src) != len(dst):
+        raise ValueError(f"moveaxis: {len(src)} axes to {len(dst)} places")
+    order = [i for i in range(x.ndim) if i not in src]
+    for place, axis in sorted(zip(dst, src, strict=True)):
+        order.insert(place, axis)
+    return Transpose.apply(x, axes=tuple(order))
+
+
+def squeeze(x, axis=None) -> Tensor:
+    """Axes of length 1 removed: all of them, or those named."""
+    x = as_tensor(x)
+    axes = (
+        tuple(i for i, n in enumerate(x.shape) if n == 1)
+        if axis is None
+        else normalize_axis(axis, x.ndim)
+    )
+    if any(x.shape[a] != 1 for a in axes):
+        raise ValueError(f"squeeze: axis {axis} of shape {x.shape} is not of length 1")
+    return Reshape.apply(x, shape=tuple(n for i, n in enumerate(x.shape) if i not in axes))
+
+
+def expand_dims(x, axis) -> Tensor:
+    """New axes of length 1 at the places `axis` of the result."""
+    x = as_tensor(x)
+    count = 1 if isinstance(axis, int) else len(axis)
+    places = normalize_axis(axis, x.ndim + count)
+    rest = iter(x.shape)
+    shape = tuple(1 if i in places else next(rest) for i in range(x.ndim + count))
+    return Reshape.apply(x, shape=shape)
+
+
+def flip(x, axis=None) -> Tensor:
+    """The order reversed along `axis` (all axes by default)."""
+    x = as_tensor(x)
+    return Flip.apply(x, axis=normalize_axis(axis, x.ndim))
+
+
+def getitem(x, index) -> Tensor:
+    """x[index] as in NumPy: integers, slices, None, Ellipsis, integer or boolean arrays."""
+    index = tuple(map(_raw_index, index)) if isinstance(index, tuple) else _raw_index(index)
+    return GetItem.apply(x, index=index)
+
+
+def _raw_index(part):
+    if isinstance(part, Tensor):
+        part = part._data
+    elif isinstance(part, list):
+        part = backend.asarray(np.asarray(part, dtype=None if part else np.int64))
+    if hasattr(part, "dtype") and part.dtype.kind not in "iub":
+        raise IndexError(f"getitem: an index must be integer or boolean, got {part.dtype}")
+    return part
+
+
+def scatter_add(x, index, shape) -> Tensor:
+    """Zeros of `shape` with x added at [index]; repeated places add up."""
+    return ScatterAdd.apply(x, index=index, shape=tuple(shape))
+
+
+def concat(xs, axis: int = 0) -> Tensor:
+    """Tensors one after another along `axis`; their other lengths must agree."""
+    xs = [as_tensor(x) for x in xs]
+    if not xs:
+        raise ValueError("concat: needs at least one Tensor")
+    (axis,) = normalize_axis(axis, xs[0].ndim)
+    rest = {(*x.shape[:axis], *x.shape[axis + 1 :]) for x in xs}
+    if len(rest) > 1 or any(x.ndim != xs[0].ndim for x in xs):
+        raise ValueError(f"concat: shapes {[x.shape for x in xs]} differ outside axis {axis}")
+    return Concatenate.apply(*xs, axis=axis, sizes=tuple(x.shape[axis] for x in xs))
+
+
+def concatenate(xs, axis: int = 0) -> Tensor:
+    """NumPy's name for `concat`."""
+    return concat(xs, axis)
+
+
+def stack(xs, axis: int = 0) -> Tensor:
+    """Tensors of one shape along a new axis."""
+    xs = [as_tensor(x) for x in xs]
+    if len({x.shape for x in xs}) > 1:
+        raise ValueError(f"stack: shapes {[x.shape for x in xs]} differ")
+    return concat([expand_dims(x, axis) for x in xs], axis)
+
+
+def split(x, indices_or_sections, axis: int = 0) -> tuple[Tensor, ...]:
+    """x cut along `axis` into equal parts (an integer), or before each of the given positions."""
+    x = as_tensor(x)
+    (axis,) = normalize_axis(axis, x.ndim)
+    length = x.shape[axis]
+    if isinstance(indices_or_sections, int):
+        n = indices_or_sections
+        if n < 1 or length % n:
+            raise ValueError(f"split: axis {axis} of shape {x.shape} does not divide into {n} parts")
+        sizes = (length // n,) * n
+    else:
+        bounds = [0, *indices_or_sections, length]
+        sizes = tuple(b - a for a, b in itertools.pairwise(bounds))
+        if any(n < 0 for n in sizes):
+            raise ValueError(f"split: positions {bounds[1:-1]} must rise within 0..{length}")
+    return Split.apply(x, axis=axis, sizes=sizes)
+
+
+def pad(x, pad_width, constant_values: float = 0) -> Tensor:
+    """A border of `constant_values`: a width for every side, or (before, after) per axis."""
+    x = as_tensor(x)
+    try:
+        widths = np.broadcast_to(np.asarray(pad_width, dtype=int), (x.ndim, 2)).tolist()
+    except ValueError:
+        raise ValueError(f"pad: widths {pad_width} do not fit {x.ndim} axes") from None
+    if any(w < 0 for pair in widths for w in pair):
+        raise ValueError(f"pad: widths must not be negative, got {pad_width}; slice to crop")
+    return Pad.apply(x, widths=tuple(map(tuple, widths)), value=constant_values)
+
+
+def repeat(x, repeats: int, axis: int) -> Tensor:
+    """Every slice along `axis` `repeats` times in a row."""
+    x = as_tensor(x)
+    (axis,) = normalize_axis(axis, x.ndim)
+    index = backend.xp.asarray(np.repeat(np.arange(x.shape[axis]), repeats))
+    return getitem(x, (slice(None),) * axis + (index,))
+
+
+def ones_like(x) -> Tensor:
+    """Ones of the shape and dtype of x."""
+    return Tensor._wrap(backend.xp.ones_like(raw(x)))
+
+
+def zeros_like(x) -> Tensor:
+    """Zeros of the shape and dtype of x."""
+    return Tensor._wrap(backend.xp.zeros_like(raw(x)))
