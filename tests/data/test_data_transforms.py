@@ -203,7 +203,7 @@ def test_compose_takes_transforms_only():
 
 @DTYPES
 def test_normalization_equals_float64_reference(dtype, monkeypatch):
-    monkeypatch.setattr("tinygrad_notes.data.normalization.CHUNK", 4)  # several chunks
+    monkeypatch.setattr("tinygrad_notes.data.statistics.CHUNK", 4)  # several chunks
     images = BATCH.astype(dtype)
     mean, std = normalization(ArrayDataset(images, np.arange(6)))
     flat = np.moveaxis(images.astype(np.float64), 1, 0).reshape(3, -1)

@@ -266,7 +266,7 @@ def _zeros(xp: Any, meta: tuple[tuple[int, ...], Any]) -> Any:
 
 def _check_unchanged(node: Node) -> None:
     for group, kept in enumerate((*node.kept, node.save_inputs)):
-        if kept is None:
+        if not kept:
             continue
         noted = node.stamps[group] if node.stamps else [None] * len(kept)
         for value, stamp in zip(kept, noted, strict=True):

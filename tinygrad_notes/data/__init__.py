@@ -1,19 +1,19 @@
 """Data: datasets, batches, transforms, the embedded digits, files and downloads.
 
 Reading order: dataset (images and labels in memory), digits (the embedded ones), loader (batches;
-prefetch is its thread), transforms (augmentation), normalization, idx and cifar and folder (file
-formats), fetch (downloads, only when asked for), sources (a data set by its name).
+prefetch is its thread), transforms (augmentation), statistics (normalization), idx, cifar and
+folder (file formats), download (fetch, only when asked for), sources (a data set by its name).
 """
 
 from .cifar import load_cifar10
 from .dataset import ArrayDataset, DataError
 from .digits import load_digits
-from .fetch import cache_folder, fetch
+from .download import cache_folder, fetch
 from .folder import ImageFolder
 from .idx import load_idx, read_idx
 from .loader import DataLoader
-from .normalization import normalization
 from .sources import load
+from .statistics import normalization
 from .transforms import (
     CenterCrop,
     Compose,

@@ -49,7 +49,7 @@ def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
             raise DataError(f"{path}: {error}") from None
 
 
-def _read(file: IO[bytes], room: int) -> np.ndarray:
+def _read(file: IO[bytes] | gzip.GzipFile, room: int) -> np.ndarray:
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in TYPES or magic[3] == 0:
         raise DataError(f"not an IDX file: it starts with {magic.hex(' ') or 'nothing'}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from .cifar import load_cifar10
 from .dataset import ArrayDataset, DataError
 from .digits import load_digits
-from .fetch import SOURCES, Progress, by_hand, cache_folder, fetch
+from .download import SOURCES, Progress, by_hand, cache_folder, fetch
 from .idx import load_idx
 
 NAMES = ("digits", *SOURCES)

@@ -20,7 +20,8 @@ Rng = np.random.Generator | None
 def to_float(images: np.ndarray) -> np.ndarray:
     """uint8 0 .. 255 → float32 0 .. 1; other floats → float32; whole numbers → int64."""
     if images.dtype == np.uint8:
-        return np.divide(images, 255, dtype=np.float32)
+        result: np.ndarray = np.divide(images, 255, dtype=np.float32)
+        return result
     whole = images.dtype == bool or np.issubdtype(images.dtype, np.integer)
     return images.astype(np.int64 if whole else np.float32, copy=False)
 
@@ -89,7 +90,7 @@ class Normalize(Transform):
         unit = 255 if images.dtype == np.uint8 else 1
         scale = (1 / (unit * self.std)).astype(np.float32)[:, None, None]
         shift = (self.mean / self.std).astype(np.float32)[:, None, None]
-        result = np.multiply(images, scale, dtype=np.float32)
+        result: np.ndarray = np.multiply(images, scale, dtype=np.float32)
         result -= shift
         return result
 

@@ -23,7 +23,7 @@ def normalization(dataset: Any) -> tuple[np.ndarray, np.ndarray]:
     if first.ndim != 4:
         raise ValueError(f"normalization: needs images (N, C, H, W), got {first.shape}")
     if first.dtype == np.uint8:
-        return _exact(sum(map(_histogram, _chunks(dataset))))
+        return _exact(np.sum([_histogram(images) for images in _chunks(dataset)], axis=0))
     count = len(dataset) * first[0, 0].size
     mean = sum(images.sum((0, 2, 3), dtype=np.float64) for images in _chunks(dataset)) / count
     square = sum(((x - mean[:, None, None]) ** 2).sum((0, 2, 3)) for x in _chunks(dataset))

@@ -1,0 +1,52 @@
+# `make train` and `make test` work on a fresh clone: Python 3.11 or newer and make are enough.
+# Another interpreter: make PYTHON=/path/to/python3 train.   More options: make train ARGS="--epochs 2"
+
+MODEL ?= lenet5
+ARGS ?=
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; \
+	done)
+RUN := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help train test lint types docs bench clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+
+train:  ## train LeNet-5 on the embedded digits (MODEL=..., ARGS="..." for others)
+	@$(call environment,plot)
+	$(RUN) -m tinygrad_notes train $(MODEL) $(ARGS)
+
+test:  ## run the tests on all cores (ARGS="tests/ops -k relu" for some)
+	@$(call environment,dev)
+	$(RUN) -m pytest -n auto $(ARGS)
+
+lint:  ## style of the code
+	@$(call environment,dev)
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+types:  ## type check of the engine and the backends
+	@$(call environment,dev)
+	$(RUN) -m mypy
+
+docs:  ## build the pages into docs/_build/html; a warning is an error
+	@$(call environment,docs)
+	$(RUN) -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+bench:  ## training steps against the installed peers
+	@$(call environment,dev)
+	$(RUN) -m benchmarks $(ARGS)
+
+clean:  ## remove everything that was built, trained runs excepted
+	rm -rf .venv .venv.lock build dist docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# $(call environment,EXTRA): .venv with that extra installed; at once where nothing has changed
+define environment
+test -n "$(PYTHON)" || { echo "error: no Python 3.11 or newer found; name one with" \
+	"\`make PYTHON=/path/to/python3 $@\`." >&2; exit 2; }; \
+"$(PYTHON)" .ci/venv.py $(1)
+endef

@@ -1,0 +1,128 @@
+"""Folders of images, sound and damaged. Needs Pillow, an extra."""
+
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+from tinygrad_notes.data import DataError, DataLoader, ImageFolder
+
+Image = pytest.importorskip("PIL.Image")
+
+
+def picture(color, size=(12, 8)):
+    return Image.new("RGB", size, color)
+
+
+@pytest.fixture
+def root(tmp_path):
+    for name in ("cat", "ant", ".hidden"):
+        (tmp_path / name).mkdir()
+    picture((255, 0, 0)).save(tmp_path / "ant" / "1.png")
+    picture((0, 255, 0), (8, 12)).save(tmp_path / "ant" / "2.png")
+    picture((0, 0, 255)).save(tmp_path / "cat" / "1.png")
+    (tmp_path / "ant" / ".DS_Store").write_bytes(b"x")
+    return tmp_path
+
+
+def test_sound_folder(root):
+    data = ImageFolder(root, 4)
+    assert data.classes == ("ant", "cat") and data.labels.tolist() == [0, 0, 1]
+    assert data.images.shape == (3, 3, 4, 4) and data.images.dtype == np.uint8
+    assert [tuple(image[:, 1, 1]) for image in data.images] == [
+        (255, 0, 0),
+        (0, 255, 0),
+        (0, 0, 255),
+    ]
+    assert [path.name for path in data.files] == ["1.png", "2.png", "1.png"]
+    assert ImageFolder(root, (4, 6)).images.shape == (3, 3, 4, 6)
+    assert len(list(DataLoader(data, 2))) == 2
+
+
+def test_shorter_side_fits_and_the_middle_is_kept(tmp_path):
+    (tmp_path / "a").mkdir()
+    pixels = np.zeros((4, 12, 3), np.uint8)
+    pixels[:, 4:8] = 200
+    Image.fromarray(pixels).save(tmp_path / "a" / "x.png")
+    assert (ImageFolder(tmp_path, 4).images == 200).all()
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "LA", "CMYK", "1"])
+def test_modes_become_rgb(tmp_path, mode):
+    (tmp_path / "a").mkdir()
+    path = tmp_path / "a" / ("x.jpg" if mode == "CMYK" else "x.png")
+    picture((255, 255, 255)).convert(mode).save(path)
+    images = ImageFolder(tmp_path, 4).images
+    assert images.shape == (1, 3, 4, 4) and (images > 250).all()
+
+
+def damaged(root):
+    """Odd files next to sound ones; returns their paths."""
+    ant = root / "ant"
+    jpeg = ant / "whole.jpg"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(
+        jpeg
+    )
+    whole = jpeg.read_bytes()
+    jpeg.unlink()
+    (ant / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (ant / "empty.png").write_bytes(b"")
+    (ant / "folder.png").mkdir()
+    Image.fromarray(np.full((8, 8), 40_000, np.uint16)).save(ant / "deep.png")
+    (ant / "notes.txt").write_text("not an image")
+    return sorted(ant / n for n in ("cut.jpg", "empty.png", "folder.png", "deep.png", "notes.txt"))
+
+
+def test_damaged_files_are_refused_by_name(root):
+    for path in damaged(root):
+        with pytest.raises(DataError, match=r"ant.\w+\.\w+: not a usable image") as caught:
+            ImageFolder(root, 4)
+        assert str(path) in str(caught.value)
+        path.rmdir() if path.is_dir() else path.unlink()
+    assert len(ImageFolder(root, 4)) == 3
+
+
+def test_damaged_files_are_skipped_and_reported(root):
+    bad = damaged(root)
+    with pytest.warns(UserWarning, match=r"left out 5 of 8 files in .*, the first .*cut\.jpg"):
+        data = ImageFolder(root, 4, on_error="skip")
+    assert [path for path, _ in data.skipped] == bad
+    assert all(reason for _, reason in data.skipped)
+    np.testing.assert_array_equal(data.images, ImageFolder(root_without(bad), 4).images)
+
+
+def root_without(bad):
+    for path in bad:
+        path.rmdir() if path.is_dir() else path.unlink()
+    return bad[0].parent.parent
+
+
+def test_class_without_usable_image_is_refused(root):
+    (root / "cat" / "1.png").write_bytes(b"damaged")
+    with pytest.raises(DataError, match="cat: holds no usable image"):
+        ImageFolder(root, 4, on_error="skip")
+
+
+def test_absurd_dimensions_are_refused(root, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
+    with warnings.catch_warnings(), pytest.raises(DataError, match="not a usable image"):
+        warnings.simplefilter("ignore")
+        ImageFolder(root, 4)
+
+
+@pytest.mark.parametrize("arguments", [{"size": 0}, {"size": 4, "on_error": "ignore"}])
+def test_bad_arguments_are_refused(root, arguments):
+    with pytest.raises(ValueError, match="ImageFolder"):
+        ImageFolder(root, **arguments)
+
+
+def test_root_without_classes_is_refused(tmp_path):
+    with pytest.raises(DataError, match="expected one for each class"):
+        ImageFolder(tmp_path, 4)
+
+
+def test_missing_pillow_is_said_plainly(root, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(ImportError, match="pip install pillow"):
+        ImageFolder(root, 4, on_error="skip")

@@ -1,0 +1,120 @@
+"""torch.nn.functional's names and arguments; where torch says `dim` we say `axis`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..autograd import Tensor
+from ..ops import convolution, pooling
+from ..ops.activation import (
+    gelu, leaky_relu, log_softmax, relu, sigmoid, softmax, softplus, tanh,
+)  # fmt: skip
+from ..ops.dropout import dropout
+from ..ops.linear import linear
+from ..ops.loss import (
+    binary_cross_entropy_with_logits, cross_entropy, huber_loss, l1_loss, mse_loss, nll_loss,
+)  # fmt: skip
+from ..ops.shape import as_tensor, flatten, pad
+
+__all__ = [
+    "avg_pool2d", "binary_cross_entropy_with_logits", "conv2d", "conv_transpose2d", "cross_entropy",
+    "dropout", "flatten", "gelu", "huber_loss", "l1_loss", "leaky_relu", "linear", "log_softmax",
+    "max_pool2d", "mse_loss", "nll_loss", "pad", "pair", "relu", "sigmoid", "softmax", "softplus", "tanh",
+]  # fmt: skip
+
+
+def pair(op: str, name: str, value: int | Sequence[int]) -> tuple[int, int]:
+    """One number for both directions, or (vertical, horizontal)."""
+    both = (value, value) if isinstance(value, int) else tuple(value)
+    if len(both) != 2 or not all(isinstance(v, int) for v in both):
+        raise ValueError(f"{op}: {name} must be an integer or a pair of them, got {value!r}")
+    return both
+
+
+def conv2d(
+    input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:  # fmt: skip
+    """Cross-correlation of images (N, C, H, W) with weight (O, C/groups, kh, kw), plus bias (O,).
+
+    Output length ⌊(H + 2·padding − dilation·(kh − 1) − 1) / stride⌋ + 1. `padding` may be "valid", or
+    "same" for stride 1 (an odd border goes to the bottom and right, as in torch).
+
+    Raises ValueError if the shapes do not fit.
+    """
+    x, w = as_tensor(input), as_tensor(weight)
+    _check_images("conv2d", x)
+    stride, dilation = pair("conv2d", "stride", stride), pair("conv2d", "dilation", dilation)
+    if padding == "same":
+        if stride != (1, 1):
+            raise ValueError(f"conv2d: padding='same' needs stride 1, got {stride}")
+        total = [d * (k - 1) for d, k in zip(dilation, w.shape[2:], strict=True)]
+        if any(t % 2 for t in total):
+            x = pad(x, ((0, 0), (0, 0), (0, total[0] % 2), (0, total[1] % 2)))
+        padding = (total[0] // 2, total[1] // 2)
+    padding = (0, 0) if padding == "valid" else pair("conv2d", "padding", padding)
+    return convolution.conv2d(x, w, bias, stride, padding, dilation, groups)
+
+
+def conv_transpose2d(
+    input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
+    output_padding: Any = 0, groups: int = 1, dilation: Any = 1,
+) -> Tensor:  # fmt: skip
+    """The adjoint of `conv2d`: input (N, I, H, W), weight (I, O/groups, kh, kw), bias (O,)."""
+    x, w = as_tensor(input), as_tensor(weight)
+    _check_images("conv_transpose2d", x)
+    op = "conv_transpose2d"
+    stride, dilation = pair(op, "stride", stride), pair(op, "dilation", dilation)
+    padding, extra = pair(op, "padding", padding), pair(op, "output_padding", output_padding)
+    if w.ndim != 4 or w.shape[0] != x.shape[1]:
+        raise ValueError(f"{op}: weight must be (I, O/groups, kh, kw), got {w.shape} for {x.shape}")
+    if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
+        raise ValueError(f"{op}: output_padding {extra} must be below stride or dilation")
+    size = tuple(
+        (n - 1) * s - 2 * p + d * (k - 1) + e + 1
+        for n, s, p, d, k, e in zip(x.shape[2:], stride, padding, dilation, w.shape[2:], extra, strict=True)
+    )
+    y = convolution.conv2d_input_grad(
+        x, w, (x.shape[0], w.shape[1] * groups, *size), stride, padding, dilation, groups
+    )
+    return y if bias is None else y + as_tensor(bias).reshape(1, -1, 1, 1)
+
+
+def max_pool2d(
+    input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
+    ceil_mode: bool = False,
+) -> Tensor:  # fmt: skip
+    """The largest value of each window; stride defaults to the window. Ties: the first one learns."""
+    x = as_tensor(input)
+    _check_images("max_pool2d", x)
+    op = "max_pool2d"
+    kernel = pair(op, "kernel_size", kernel_size)
+    stride = kernel if stride is None else pair(op, "stride", stride)
+    return pooling.max_pool2d(
+        x, kernel, stride, pair(op, "padding", padding), pair(op, "dilation", dilation), ceil_mode
+    )
+
+
+def avg_pool2d(
+    input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Tensor:  # fmt: skip
+    """The mean of each window; stride defaults to the window; padding counts as zeros, or not."""
+    x = as_tensor(input)
+    _check_images("avg_pool2d", x)
+    op = "avg_pool2d"
+    kernel = pair(op, "kernel_size", kernel_size)
+    stride = kernel if stride is None else pair(op, "stride", stride)
+    return pooling.avg_pool2d(
+        x, kernel, stride, pair(op, "padding", padding), ceil_mode, count_include_pad
+    )
+
+
+def _check_images(op: str, x: Tensor) -> None:
+    if x.ndim != 4:
+        raise ValueError(
+            f"{op}: images must be (N, C, H, W), got {x.shape}; add a batch axis with x[None]"
+        )
+    if x.dtype.kind != "f":
+        raise TypeError(f"{op}: images must be real numbers, got {x.dtype}; use .astype('float32')")

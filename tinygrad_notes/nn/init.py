@@ -1,0 +1,119 @@
+"""Initialisers: fill a parameter in place with draws from the package's generator.
+
+With fan_in inputs and fan_out outputs per unit, and independent zero-mean weights, a layer scales the
+variance of what flows forward by fan_in · Var(w) and of the gradient by fan_out · Var(w).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import backend
+from ..autograd import Tensor
+
+
+def fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """(fan_in, fan_out) of a weight (out, in, ...): lengths times the receptive field."""
+    if len(shape) < 2:
+        raise ValueError(f"fans: a weight needs at least two axes (out, in, ...), got {shape}")
+    field = math.prod(shape[2:])
+    return shape[1] * field, shape[0] * field
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """The factor that undoes how a nonlinearity shrinks the variance; torch's values."""
+    gains = {"linear": 1.0, "conv2d": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2)}
+    if nonlinearity == "leaky_relu":
+        return math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2))
+    if nonlinearity not in gains:
+        raise ValueError(
+            f"calculate_gain: unknown {nonlinearity!r}; choose from {[*gains, 'leaky_relu']}"
+        )
+    return gains[nonlinearity]
+
+
+def _fill(tensor: Tensor, values: Any) -> Tensor:
+    tensor.data = np.asarray(values, dtype=np.float64).astype(tensor.dtype)
+    return tensor
+
+
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
+    """U(a, b)."""
+    return _fill(tensor, backend.rng().uniform(a, b, tensor.shape))
+
+
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
+    """N(mean, std²)."""
+    return _fill(tensor, backend.rng().normal(mean, std, tensor.shape))
+
+
+def constant_(tensor: Tensor, value: float) -> Tensor:
+    """Every element `value`."""
+    return _fill(tensor, np.full(tensor.shape, value))
+
+
+def zeros_(tensor: Tensor) -> Tensor:
+    """Every element 0."""
+    return constant_(tensor, 0.0)
+
+
+def ones_(tensor: Tensor) -> Tensor:
+    """Every element 1."""
+    return constant_(tensor, 1.0)
+
+
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+    """U(±gain √(6 / (fan_in + fan_out))).  Glorot & Bengio 2010."""
+    bound = gain * math.sqrt(6 / sum(fans(tensor.shape)))
+    return uniform_(tensor, -bound, bound)
+
+
+def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+    """N(0, gain² · 2 / (fan_in + fan_out)).  Glorot & Bengio 2010."""
+    return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(fans(tensor.shape))))
+
+
+def kaiming_uniform_(
+    tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu"
+) -> Tensor:
+    """U(±gain √(3 / fan)).  He et al. 2015; a is the slope of the leaky ReLU."""
+    bound = calculate_gain(nonlinearity, a) * math.sqrt(3 / _fan(tensor, mode))
+    return uniform_(tensor, -bound, bound)
+
+
+def kaiming_normal_(
+    tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu"
+) -> Tensor:
+    """N(0, gain² / fan).  He et al. 2015; a is the slope of the leaky ReLU."""
+    return normal_(tensor, 0.0, calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode)))
+
+
+def lecun_uniform_(tensor: Tensor) -> Tensor:
+    """U(±√(3 / fan_in)): variance 1/fan_in.  LeCun et al. 1998, Efficient BackProp."""
+    bound = math.sqrt(3 / fans(tensor.shape)[0])
+    return uniform_(tensor, -bound, bound)
+
+
+def lecun_normal_(tensor: Tensor) -> Tensor:
+    """N(0, 1 / fan_in).  LeCun et al. 1998, Efficient BackProp."""
+    return normal_(tensor, 0.0, 1 / math.sqrt(fans(tensor.shape)[0]))
+
+
+def torch_default_(weight: Tensor, bias: Tensor | None) -> None:
+    """What torch.nn.Linear and Conv2d start from: U(±1/√fan_in) for weight and bias.
+
+    It is written there as kaiming_uniform(a=√5), which is the same bound.
+    """
+    bound = 1 / math.sqrt(max(1, fans(weight.shape)[0]))
+    uniform_(weight, -bound, bound)
+    if bias is not None:
+        uniform_(bias, -bound, bound)
+
+
+def _fan(tensor: Tensor, mode: str) -> int:
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError(f"kaiming: mode must be 'fan_in' or 'fan_out', got {mode!r}")
+    return fans(tensor.shape)[mode == "fan_out"]

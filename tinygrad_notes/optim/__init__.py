@@ -1,0 +1,9 @@
+"""Optimizers, schedules and gradient clipping, with torch.optim's names."""
+
+from . import lr_scheduler
+from .adam import Adam, AdamW
+from .clip import clip_grad_norm_, clip_grad_value_
+from .optimizer import Optimizer
+from .sgd import SGD
+
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "clip_grad_norm_", "clip_grad_value_", "lr_scheduler"]

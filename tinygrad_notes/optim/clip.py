@@ -1,0 +1,43 @@
+"""Limits on gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .. import backend
+from ..autograd import Tensor
+
+
+def clip_grad_norm_(parameters: Iterable[Any] | Tensor, max_norm: float) -> Tensor:
+    """Scale all gradients together so that their global L2 norm is at most `max_norm`.
+
+    Returns the norm before clipping. Pascanu et al. 2013. The comparison stays on the device.
+    """
+    if max_norm <= 0:
+        raise ValueError(f"clip_grad_norm_: max_norm must be positive, got {max_norm}")
+    xp = backend.xp
+    owners = [p for p in _listed(parameters) if p.grad is not None]
+    if not owners:
+        return Tensor(0.0)
+    squares = [xp.sum(p.grad._data * p.grad._data) for p in owners]
+    norm = xp.sqrt(sum(squares[1:], squares[0]))
+    factor = xp.minimum(max_norm / (norm + 1e-6), 1.0)
+    for p in owners:
+        p.grad = Tensor._wrap((p.grad._data * factor).astype(p.dtype))
+    return Tensor._wrap(xp.asarray(norm))
+
+
+def clip_grad_value_(parameters: Iterable[Any] | Tensor, clip_value: float) -> None:
+    """Limit every element of every gradient to [−clip_value, clip_value]."""
+    if clip_value <= 0:
+        raise ValueError(f"clip_grad_value_: clip_value must be positive, got {clip_value}")
+    xp = backend.xp
+    for p in _listed(parameters):
+        if p.grad is not None:
+            limited = xp.minimum(xp.maximum(p.grad._data, -clip_value), clip_value)
+            p.grad = Tensor._wrap(xp.asarray(limited))
+
+
+def _listed(parameters: Iterable[Any] | Tensor) -> list[Any]:
+    return [parameters] if isinstance(parameters, Tensor) else list(parameters)

@@ -1,0 +1,111 @@
+"""What every optimizer does: groups of parameters, state per parameter, saving and restoring it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .. import backend
+from ..autograd import Tensor
+from ..autograd.guard import touched
+
+
+class Optimizer:
+    """Base of the optimizers: a subclass defines `_update(parameter array, gradient, state, group)`.
+
+    Args:
+        params: Tensors that require grad, or dicts with a key "params" and options of their own.
+        defaults: the options, e.g. lr, for groups that do not give them.
+
+    Raises:
+        ValueError: no parameters, or one given twice.
+    """
+
+    def __init__(self, params: Iterable[Any], **defaults: Any) -> None:
+        listed = list(params)
+        if not listed:
+            raise ValueError(f"{type(self).__name__}: no parameters to optimize")
+        groups = listed if isinstance(listed[0], Mapping) else [{"params": listed}]
+        self.param_groups: list[dict[str, Any]] = []
+        for group in groups:
+            unknown = set(group) - {"params", *defaults}
+            if unknown:
+                raise ValueError(f"{type(self).__name__}: unknown options {sorted(unknown)}")
+            chosen = group["params"]
+            members = [chosen] if isinstance(chosen, Tensor) else list(chosen)
+            self.param_groups.append({**defaults, **group, "params": members})
+        self._parameters = [p for group in self.param_groups for p in group["params"]]
+        for p in self._parameters:
+            if not isinstance(p, Tensor) or not p.is_leaf:
+                raise TypeError(f"{type(self).__name__}: parameters must be leaf Tensors, got {p!r}")
+        if len({id(p) for p in self._parameters}) != len(self._parameters):
+            raise ValueError(f"{type(self).__name__}: a parameter is given twice")
+        for group in self.param_groups:
+            self._check(group)
+        self.state: dict[int, dict[str, Any]] = {}
+
+    def _check(self, group: Mapping[str, Any]) -> None:
+        for name in ("lr", "eps", "weight_decay", "momentum"):
+            value = group.get(name, 0)
+            if not (isinstance(value, int | float) and value >= 0 and np.isfinite(value)):
+                raise ValueError(f"{type(self).__name__}: {name} must be a finite number ≥ 0, got {value}")
+
+    def _update(self, p: Any, g: Any, state: dict[str, Any], group: Mapping[str, Any]) -> None:
+        raise TypeError(f"{type(self).__name__} defines no _update")
+
+    def step(self) -> None:
+        """Update every parameter that has a gradient, in place."""
+        index = 0
+        for group in self.param_groups:
+            for p in group["params"]:
+                gradient = p.grad
+                if gradient is not None:
+                    self._update(p._data, gradient._data, self.state.setdefault(index, {}), group)
+                    touched(p._data)
+                index += 1
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for p in self._parameters:
+            p.zero_grad()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Options of the groups, and the state of every parameter by its position; arrays are copies."""
+        groups = [{k: v for k, v in group.items() if k != "params"} for group in self.param_groups]
+        state = {
+            str(i): {k: np.array(backend.to_numpy(v)) if backend.is_array(v) else v for k, v in s.items()}
+            for i, s in self.state.items()
+        }
+        return {"param_groups": groups, "state": state}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned; later steps continue bit for bit.
+
+        Raises ValueError if it was made for other parameters.
+        """
+        groups, state = state_dict["param_groups"], state_dict["state"]
+        if len(groups) != len(self.param_groups):
+            raise ValueError(
+                f"{type(self).__name__}: {len(groups)} groups saved, {len(self.param_groups)} here"
+            )
+        restored: dict[int, dict[str, Any]] = {}
+        for key, saved in state.items():
+            i = int(key)
+            if i >= len(self._parameters):
+                raise ValueError(f"{type(self).__name__}: state for parameter {i}, which is not here")
+            restored[i] = {}
+            for name, value in saved.items():
+                if hasattr(value, "shape") and value.shape != ():
+                    if tuple(value.shape) != self._parameters[i].shape:
+                        raise ValueError(
+                            f"{type(self).__name__}: {name} of parameter {i} is {tuple(value.shape)}, "
+                            f"the parameter {self._parameters[i].shape}"
+                        )
+                    raw = value._data if isinstance(value, Tensor) else value
+                    value = backend.asarray(raw, self._parameters[i].dtype, copy=True)
+                restored[i][name] = value
+        for group, saved_group in zip(self.param_groups, groups, strict=True):
+            group.update({k: tuple(v) if isinstance(v, list) else v for k, v in saved_group.items()})
+        self.state = restored

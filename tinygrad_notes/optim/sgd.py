@@ -1,0 +1,38 @@
+"""Stochastic gradient descent with momentum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .. import backend
+from .optimizer import Optimizer
+
+
+class SGD(Optimizer):
+    """v ← μ v + (1 − dampening) g,  w ← w − lr v, with g = ∂L/∂w + λ w; the first v is g.
+
+    The learning rate multiplies v at the step (torch's form); in Sutskever et al. 2013 and AlexNet it
+    is inside v, which differs once lr changes. `nesterov` steps along g + μ v.
+    """
+
+    def __init__(
+        self, params: Iterable[Any], lr: float, momentum: float = 0, dampening: float = 0,
+        weight_decay: float = 0, nesterov: bool = False,
+    ) -> None:  # fmt: skip
+        if nesterov and (momentum <= 0 or dampening != 0):
+            raise ValueError("SGD: nesterov needs momentum > 0 and dampening = 0")
+        super().__init__(
+            params, lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay,
+            nesterov=nesterov,
+        )  # fmt: skip
+
+    def _update(self, p: Any, g: Any, state: dict[str, Any], group: Mapping[str, Any]) -> None:
+        first = "velocity" not in state
+        if group["momentum"] and first:
+            state["velocity"] = backend.xp.empty_like(p)
+        backend.xp.sgd_update(
+            p, g, state.get("velocity"), lr=group["lr"], momentum=group["momentum"],
+            dampening=group["dampening"], weight_decay=group["weight_decay"],
+            nesterov=group["nesterov"], first=first,
+        )  # fmt: skip
