@@ -57,6 +57,17 @@ def test_modes_become_rgb(tmp_path, mode):
     assert images.shape == (1, 3, 4, 4) and (images > 250).all()
 
 
+def test_camera_orientation_is_applied(tmp_path):
+    (tmp_path / "a").mkdir()
+    pixels = np.zeros((4, 4, 3), np.uint8)
+    pixels[:2] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 3  # held upside down
+    Image.fromarray(pixels).save(tmp_path / "a" / "x.png", exif=exif)
+    images = ImageFolder(tmp_path, 4).images
+    assert (images[0, :, 2:] == 255).all() and (images[0, :, :2] == 0).all()
+
+
 def damaged(root):
     """Odd files next to sound ones; returns their paths."""
     ant = root / "ant"

@@ -10,6 +10,7 @@ with its edges, and ``save`` is replayed, so that every gradient is itself a rec
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 from .. import backend
@@ -27,7 +28,7 @@ def backward(
     create_graph: bool = False,
 ) -> None:
     """Add the gradient of every leaf below `outputs` to its ``.grad``; see `Tensor.backward`."""
-    _run(outputs, gradients, retain_graph, create_graph, None)
+    _Pass(create_graph, None).run(outputs, gradients, retain_graph)
 
 
 def grad(
@@ -51,17 +52,18 @@ def grad(
     inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
     if grad_outputs is None or isinstance(grad_outputs, Tensor) or backend.is_array(grad_outputs):
         grad_outputs = (grad_outputs,) * len(outputs)
-    for i, x in enumerate(inputs):
-        if x._node is None:
-            raise RuntimeError(f"grad: input {i} of shape {x.shape} does not require grad")
     wanted: dict[Any, dict[int, Any]] = {}
-    for x in inputs:
-        wanted.setdefault(x._node, {})[x._index] = None
-    _run(outputs, grad_outputs, retain_graph, create_graph, wanted)
+    for i, x in enumerate(inputs):
+        if x._edge is None:
+            raise RuntimeError(f"grad: input {i} of shape {x.shape} does not require grad")
+        node, index = x._edge
+        wanted.setdefault(node, {})[index] = None
+    _Pass(create_graph, wanted).run(outputs, grad_outputs, retain_graph)
     results: list[Tensor | None] = []
     seen: set[int] = set()
     for i, x in enumerate(inputs):
-        g = wanted[x._node][x._index]
+        node, index = x._edge  # type: ignore[misc]
+        g = wanted[node][index]
         if g is None and not allow_unused:
             raise RuntimeError(
                 f"grad: the outputs do not depend on input {i} of shape {x.shape}; "
@@ -77,49 +79,147 @@ def grad(
     return tuple(results)
 
 
-def _run(
-    outputs: Sequence[Tensor],
-    gradients: Sequence[Any],
-    retain_graph: bool | None,
-    create_graph: bool,
-    wanted: dict[Any, dict[int, Any]] | None,
-) -> None:
-    """One pass; gradients go to the leaves, or into `wanted` where it is given."""
-    if len(gradients) != len(outputs):
-        raise ValueError(f"backward: {len(outputs)} outputs but {len(gradients)} gradients")
-    retain = create_graph if retain_graph is None else retain_graph
-    xp = tape if create_graph else backend.xp
-    pending: dict[Any, Any] = {}  # node -> gradient of its output, or a list of them if several
-    owned: set[Any] = set()  # nodes whose pending gradient is a sum made here: may be added into
-    for output, gradient in zip(outputs, gradients, strict=True):
-        seed = _seed(output, gradient)
-        _add(pending, owned, output._node, output._index, seed if create_graph else seed._data, xp)
+class _Pass:
+    """One walk from some outputs back to the leaves, or to the `wanted` nodes.
 
-    order = _reverse_order(outputs)
-    useful = None if wanted is None else _leading_to(wanted, order)
-    token = mode.recording.set(create_graph)
-    try:
-        for node in order:
-            gy = pending.pop(node, None)
-            if gy is None or (useful is not None and node not in useful):
+    `pending` holds, for every node not yet visited, the gradient of its output so far (a list of them
+    for an operation with several outputs); `owned` the nodes whose pending gradient is a sum made
+    here, which may be added into.
+    """
+
+    def __init__(self, create_graph: bool, wanted: dict[Any, dict[int, Any]] | None) -> None:
+        self.create_graph = create_graph
+        self.wanted = wanted
+        self.useful: set[Any] | None = None  # nodes from which a wanted one can be reached
+        self.xp = tape if create_graph else backend.xp
+        self.checking = mode.anomaly.get()
+        self.pending: dict[Any, Any] = {}
+        self.owned: set[Any] = set()
+
+    def run(
+        self, outputs: Sequence[Tensor], gradients: Sequence[Any], retain_graph: bool | None
+    ) -> None:
+        """Start with `gradients` at `outputs` and visit every node below, the last made first."""
+        if len(gradients) != len(outputs):
+            raise ValueError(f"backward: {len(outputs)} outputs but {len(gradients)} gradients")
+        retain = self.create_graph if retain_graph is None else retain_graph
+        for output, gradient in zip(outputs, gradients, strict=True):
+            seed = _seed(output, gradient)
+            node, index = output._edge  # type: ignore[misc]
+            self.add(node, index, seed if self.create_graph else seed._data)
+        order = _reverse_order(outputs)
+        wanted, pending = self.wanted, self.pending
+        if wanted is not None:
+            self.useful = _leading_to(wanted, order)
+        token = mode.recording.set(self.create_graph)
+        try:
+            for node in order:
+                gy = pending.pop(node, None)
+                if gy is None or (wanted is not None and node not in self.useful):  # type: ignore[operator]
+                    continue
+                if wanted is not None:
+                    for index in wanted.get(node, ()):
+                        wanted[node][index] = gy[index] if node.several else gy
+                if type(node) is Leaf:
+                    if wanted is None:  # an output that is itself a leaf
+                        _collect(node, gy, True)
+                    continue
+                self.visit(node, gy)
+                if not retain:
+                    node.release()
+        finally:
+            mode.recording.reset(token)
+
+    def visit(self, node: Node, gy: Any) -> None:
+        """Run the backward rules of one node and hand their results on."""
+        if node.kept is None:
+            raise RuntimeError(
+                f"backward: the graph was freed at {node.operation.name} by an earlier backward; "
+                "pass retain_graph=True to the first one to go through it twice"
+            )
+        if guard.records:
+            _check_unchanged(node)
+        if node.several:
+            gy = tuple(
+                self.zeros(meta) if g is None else g for g, meta in zip(gy, node.meta, strict=True)
+            )
+        edges, useful = node.edges, self.useful
+        intermediates = _replay(node) if self.create_graph else None
+        for rule, kept in zip(node.operation.backward_rules, node.kept, strict=True):
+            target = rule.target
+            if kept is None or (
+                useful is not None and target >= 0 and edges[target][0] not in useful  # type: ignore[index]
+            ):
                 continue
-            if wanted is not None:
-                for index in wanted.get(node, ()):
-                    wanted[node][index] = gy[index] if node.several else gy
-            if type(node) is Leaf:
+            if self.create_graph:
+                kept = [_rewrap(node, i, value, intermediates)
+                        for i, value in zip(rule.plan, kept, strict=True)]  # fmt: skip
+            names = rule.attributes
+            attributes = {k: node.attributes[k] for k in names} if names else _NOTHING
+            result = rule.run(self.xp, gy, *kept, **attributes)
+            if target >= 0:
+                self.hand_on(node, edges[target], result, result is gy)
                 continue
-            if node.several:
-                gy = tuple(_zeros(xp, m) if g is None else g for g, m in zip(gy, node.meta, strict=True))
-            _visit(node, gy, pending, owned, xp, create_graph, wanted is None, useful)
-            if not retain:
-                node.release()
-    finally:
-        mode.recording.reset(token)
+            results = result if type(result) is tuple else (result,)
+            before = gy
+            for edge, gx in zip(edges, results, strict=True):
+                self.hand_on(node, edge, gx, gx is before)
+                before = gx
+
+    def hand_on(self, node: Node, edge: tuple[Any, int] | None, gx: Any, shared: bool) -> None:
+        """Bring a gradient into its input's shape and dtype and add it there.
+
+        `shared` says that another input may get the same array.
+        """
+        if edge is None or gx is None:
+            return
+        to, index = edge
+        shape, dtype = to.meta[index] if to.several else to.meta
+        if gx.shape != shape:
+            if not node.operation.broadcasts:
+                raise RuntimeError(
+                    f"backward of {node.operation.name}: gradient of shape {gx.shape} for an input of "
+                    f"shape {shape}; the rule is wrong, or the operation must declare `broadcasts`"
+                )
+            gx = _unbroadcast(self.xp, gx, shape)
+        if gx.dtype != dtype:
+            gx = gx.astype(dtype)
+        if self.checking and not _finite(backend.xp, gx._data if self.create_graph else gx):
+            raise AnomalyError(
+                f"detect_anomaly: the backward of {node.operation.name} gave NaN or infinity. "
+                f"Its forward was called here:\n{node.created or '(outside detect_anomaly)'}"
+            )
+        if self.wanted is None and type(to) is Leaf:
+            _collect(to, gx, shared)
+        else:
+            self.add(to, index, gx)
+
+    def add(self, node: Any, index: int, g: Any) -> None:
+        """Add `g` to the gradient that waits at output `index` of `node`."""
+        pending = self.pending
+        if node.several:
+            slots = pending.setdefault(node, [None] * len(node.meta))
+            slots[index] = g if slots[index] is None else slots[index] + g
+            return
+        before = pending.get(node)
+        if before is None:
+            pending[node] = g
+        elif node in self.owned:
+            pending[node] = self.xp.add(before, g, out=before)
+        else:
+            pending[node] = before + g
+            if not self.create_graph and before.ndim:
+                self.owned.add(node)
+
+    def zeros(self, meta: tuple[tuple[int, ...], Any]) -> Any:
+        """The gradient of an output that nothing used."""
+        zeros = backend.xp.zeros(*meta)
+        return Tensor._wrap(zeros) if self.create_graph else zeros
 
 
 def _seed(output: Tensor, gradient: Any) -> Tensor:
     """The gradient to start from at `output`."""
-    if output._node is None:
+    if output._edge is None:
         raise RuntimeError(
             "backward: this Tensor does not require grad and was not made from one that does "
             f"(shape {output.shape}, {output.dtype}); set requires_grad=True on an input, and check "
@@ -140,18 +240,14 @@ def _seed(output: Tensor, gradient: Any) -> Tensor:
 
 def _reverse_order(outputs: Sequence[Tensor]) -> list[Any]:
     """Every node below `outputs`, the last made first."""
-    stack = [t._node for t in outputs]
+    stack = [t._edge[0] for t in outputs if t._edge is not None]
     seen = set(stack)
     while stack:
         for edge in stack.pop().edges:
             if edge is not None and edge[0] not in seen:
                 seen.add(edge[0])
                 stack.append(edge[0])
-    return sorted(seen, key=_sequence_of, reverse=True)
-
-
-def _sequence_of(node: Any) -> int:
-    return node.sequence  # type: ignore[no-any-return]
+    return sorted(seen, key=attrgetter("sequence"), reverse=True)
 
 
 def _leading_to(wanted: dict[Any, Any], order: list[Any]) -> set[Any]:
@@ -163,64 +259,6 @@ def _leading_to(wanted: dict[Any, Any], order: list[Any]) -> set[Any]:
     return useful
 
 
-def _visit(
-    node: Node, gy: Any, pending: dict[Any, Any], owned: set[Any], xp: Any, create_graph: bool,
-    to_leaves: bool, useful: set[Any] | None,
-) -> None:  # fmt: skip
-    """Run the backward rules of one node and hand the results on."""
-    operation = node.operation
-    if node.kept is None:
-        raise RuntimeError(
-            f"backward: the graph was freed at {operation.name} by an earlier backward; "
-            "pass retain_graph=True to the first one to go through it twice"
-        )
-    if guard.records:
-        _check_unchanged(node)
-    edges = node.edges
-    checking = mode.anomaly.get()
-    intermediates = _replay(node) if create_graph else None
-    for rule, kept in zip(operation.backward_rules, node.kept, strict=True):
-        target = rule.target
-        if kept is None or (useful is not None and target >= 0 and edges[target][0] not in useful):
-            continue
-        if create_graph:
-            kept = [_rewrap(node, i, value, intermediates)
-                    for i, value in zip(rule.plan, kept, strict=True)]  # fmt: skip
-        names = rule.attributes
-        result = rule.run(
-            xp, gy, *kept, **({k: node.attributes[k] for k in names} if names else _NOTHING)
-        )
-        if target >= 0:
-            pairs: Any = ((edges[target], result),)
-        else:
-            pairs = zip(edges, result if type(result) is tuple else (result,), strict=True)
-        handed: Any = gy
-        for edge, gx in pairs:
-            if edge is None or gx is None:
-                continue
-            to, index = edge
-            shape, dtype = to.meta[index] if to.several else to.meta
-            if gx.shape != shape:
-                if not operation.broadcasts:
-                    raise RuntimeError(
-                        f"backward of {operation.name}: gradient of shape {gx.shape} for an input of "
-                        f"shape {shape}; the rule is wrong, or the operation must declare `broadcasts`"
-                    )
-                gx = _unbroadcast(xp, gx, shape)
-            if gx.dtype != dtype:
-                gx = gx.astype(dtype)
-            if checking and not _finite(backend.xp, gx._data if create_graph else gx):
-                raise AnomalyError(
-                    f"detect_anomaly: the backward of {operation.name} gave NaN or infinity. "
-                    f"Its forward was called here:\n{node.created or '(outside detect_anomaly)'}"
-                )
-            if to_leaves and type(to) is Leaf:
-                _collect(to, gx, gx is handed)
-            else:
-                _add(pending, owned, to, index, gx, xp)
-            handed = gx
-
-
 def _unbroadcast(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
     """Sum over the axes that broadcasting stretched: the adjoint of broadcast_to."""
     lead = g.ndim - len(shape)
@@ -228,25 +266,6 @@ def _unbroadcast(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
         i for i in range(g.ndim) if i < lead or (shape[i - lead] == 1 and g.shape[i] != 1)
     )
     return xp.reshape(xp.sum(g, axis=axes), shape)
-
-
-def _add(
-    pending: dict[Any, Any], owned: set[Any], node: Any, index: int, g: Any, xp: Any
-) -> None:
-    """Add `g` to the gradient that waits at output `index` of `node`."""
-    if node.several:
-        slots = pending.setdefault(node, [None] * len(node.meta))
-        slots[index] = g if slots[index] is None else slots[index] + g
-        return
-    before = pending.get(node)
-    if before is None:
-        pending[node] = g
-    elif node in owned:
-        pending[node] = xp.add(before, g, out=before)
-    else:
-        pending[node] = before + g
-        if xp is not tape and before.ndim:
-            owned.add(node)
 
 
 def _collect(leaf: Leaf, g: Any, shared: bool) -> None:
@@ -259,17 +278,13 @@ def _collect(leaf: Leaf, g: Any, shared: bool) -> None:
     leaf.grad = g if leaf.grad is None else leaf.grad + g
 
 
-def _zeros(xp: Any, meta: tuple[tuple[int, ...], Any]) -> Any:
-    zeros = backend.xp.zeros(*meta)
-    return Tensor._wrap(zeros) if xp is tape else zeros
-
-
 def _check_unchanged(node: Node) -> None:
+    assert node.kept is not None
     for group, kept in enumerate((*node.kept, node.save_inputs)):
         if not kept:
             continue
-        noted = node.stamps[group] if node.stamps else [None] * len(kept)
-        for value, stamp in zip(kept, noted, strict=True):
+        noted = node.stamps[group] if node.stamps else None
+        for value, stamp in zip(kept, noted or [None] * len(kept), strict=True):
             if type(value) is not tuple and not guard.unchanged(value, stamp):
                 raise RuntimeError(
                     f"backward of {node.operation.name}: data of shape {value.shape} that it needs "
@@ -282,14 +297,14 @@ def _rewrap(node: Node, i: int, value: Any, intermediates: Any) -> Any:
     """What was kept, as Tensors with their edges; `i` as in `Rule.plan`."""
     if i < 0 or not hasattr(value, "dtype"):
         if type(value) is tuple and i >= 0:  # the outputs of an operation with several
-            return tuple(Tensor._wrap(a, node, k) for k, a in enumerate(value))
+            return tuple(Tensor._wrap(a, (node, k)) for k, a in enumerate(value))
         return value
     n_inputs = len(node.edges)
     if i < n_inputs:
-        return Tensor._wrap(value, *(node.edges[i] or ()))
+        return Tensor._wrap(value, node.edges[i])
     if i < n_inputs + len(node.operation.saves):
         return value if value.dtype.kind != "f" else intermediates[i - n_inputs]
-    return Tensor._wrap(value, node)
+    return Tensor._wrap(value, (node, 0))
 
 
 def _replay(node: Node) -> Any:

@@ -20,7 +20,8 @@ from __future__ import annotations
 import inspect
 import itertools
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, ClassVar, NamedTuple
 
 from .. import backend
@@ -34,11 +35,13 @@ class Rule(NamedTuple):
     """One rule, with where its arguments come from.
 
     `plan` indexes the values of a call, ``[*inputs, *intermediates, y]``; ``~i`` asks for the shape
-    of value i. `target` is the input whose gradient a backward rule gives, -1 for all of them.
+    of value i; `take` picks them. `target` is the input whose gradient a backward rule gives, -1 for
+    all of them.
     """
 
     run: Callable[..., Any]
     plan: tuple[int, ...]
+    take: Callable[[list[Any]], Sequence[Any]]
     attributes: tuple[str, ...]
     target: int = -1
 
@@ -55,24 +58,15 @@ class Node:
                  "sequence", "several", "stamps")  # fmt: skip
 
     operation: type[Function]
-    edges: Any
-    kept: Any
-    stamps: Any
-
-    def __init__(
-        self, operation: type[Function], edges: Any, kept: Any, attributes: dict[str, Any],
-        meta: Any, several: bool, save_inputs: Any,
-    ) -> None:  # fmt: skip
-        self.operation = operation
-        self.edges = edges
-        self.kept = kept
-        self.attributes = attributes
-        self.meta = meta
-        self.several = several
-        self.save_inputs = save_inputs
-        self.stamps = None
-        self.created: str | None = None
-        self.sequence = next(_sequence)
+    edges: Sequence[tuple[Any, int] | None]
+    kept: list[Sequence[Any] | None] | None
+    attributes: dict[str, Any]
+    meta: Any
+    several: bool
+    save_inputs: Sequence[Any] | None  # of ``save``, to replay it
+    stamps: list[list[guard.Stamp] | None] | None  # of everything kept, where a guard has records
+    created: str | None  # where the forward was called, under `detect_anomaly`
+    sequence: int
 
     def release(self) -> None:
         """Free what the backward needed; a second backward through here is an error."""
@@ -91,6 +85,7 @@ class Function:
     variadic: ClassVar[bool]  # forward(xp, *xs, ...): then backward may only name attributes
     forward_rule: ClassVar[Rule]
     save_rule: ClassVar[Rule | None]
+    direct: ClassVar[bool]  # forward takes the inputs as they come
     backward_rules: ClassVar[tuple[Rule, ...]]
     replays: ClassVar[tuple[int, ...]]  # the intermediates that backward rules name
 
@@ -116,7 +111,7 @@ class Function:
                     f"{[*values, *shapes]} by position and for attributes by keyword"
                 )
             plan = tuple(values[n] if n in values else shapes[n] for n in names)
-            return Rule(rule, plan, _keywords(rule), target)
+            return Rule(rule, plan, _taker(plan), _keywords(rule), target)
 
         cls.forward_rule = resolve(cls.forward, 1)  # type: ignore[attr-defined]
         cls.save_rule = resolve(save.__func__, 1) if save else None
@@ -127,6 +122,7 @@ class Function:
                 setattr(cls, f"backward_{name}", staticmethod(own))
                 rules.append(resolve(own, 2, i))
         cls.backward_rules = tuple(rules)
+        cls.direct = not save and cls.forward_rule.plan == tuple(range(len(cls.inputs)))
         middle = range(len(cls.inputs), len(cls.inputs) + len(cls.saves))
         cls.replays = tuple({i for rule in rules for i in rule.plan if i in middle})
 
@@ -138,84 +134,94 @@ class Function:
         Python numbers. Returns a Tensor, or a tuple of them.
         """
         xp = backend.xp
-        if len(inputs) != len(cls.inputs) and not cls.variadic:
-            raise TypeError(f"{cls.name} takes {', '.join(cls.inputs)}; got {len(inputs)} inputs")
+        ndarray = xp.ndarray
         values: list[Any] = []
         edges: list[Any] = []
         tracked = False
-        for i, x in enumerate(inputs):
+        for x in inputs:
             if isinstance(x, Tensor):
                 array = x._data
-                if type(array) is not xp.ndarray:
-                    raise backend.BackendError(
-                        f"{cls.name}: argument {_input_name(cls, i)} is a {type(array).__module__} array "
-                        f"but the backend is {backend.BACKEND}; move the data or call set_backend"
-                    )
+                if type(array) is not ndarray:
+                    raise _wrong_device(cls, len(values), array)
                 values.append(array)
-                node = x._node
-                if node is None:
-                    edges.append(None)
-                else:
-                    edges.append((node, x._index))
+                edge = x._edge
+                edges.append(edge)
+                if edge is not None:
                     tracked = True
             else:
-                values.append(x if x is None else _constant(cls, i, x, inputs))
+                values.append(x if x is None else _constant(cls, len(values), x))
                 edges.append(None)
+        if len(values) != len(cls.inputs) and not cls.variadic:
+            raise TypeError(f"{cls.name} takes {', '.join(cls.inputs)}; got {len(inputs)} inputs")
 
         try:
-            save_rule = cls.save_rule
-            if save_rule is not None:
-                values += _call(save_rule, xp, values, attributes)
-            y = _call(cls.forward_rule, xp, values, attributes)
+            if cls.direct:
+                y = cls.forward(xp, *values, **attributes)
+            else:
+                if cls.save_rule is not None:
+                    values += _call(cls.save_rule, xp, values, attributes)
+                y = _call(cls.forward_rule, xp, values, attributes)
         except Exception as error:
             _explain(cls, values, error)
             raise
-
         several = type(y) is tuple
         if several:
-            y = tuple(a if type(a) is xp.ndarray else xp.asarray(a) for a in y)
-        elif type(y) is not xp.ndarray:  # NumPy gives scalars for 0-d results
+            y = tuple(a if type(a) is ndarray else xp.asarray(a) for a in y)
+        elif type(y) is not ndarray:  # NumPy gives scalars for 0-d results
             y = xp.asarray(y)
 
         checking = mode.anomaly.get()
         if checking:
             _check_forward(cls, xp, values[: len(inputs)], y if several else (y,))
-
         if not (tracked and mode.recording.get()):
-            return tuple(Tensor._wrap(a) for a in y) if several else Tensor._wrap(y)
+            return tuple(map(Tensor._wrap, y)) if several else Tensor._wrap(y)
 
         values.append(y)
-        kept: list[Any] = [
-            None if rule.target >= 0 and edges[rule.target] is None
-            else _arguments(rule, values)
-            for rule in cls.backward_rules
-        ]  # fmt: skip
-        save_inputs = None
+        node = _new_node(Node)
+        node.operation = cls
+        node.edges = edges
+        node.attributes = attributes
+        node.several = several
+        node.meta = tuple((a.shape, a.dtype) for a in y) if several else (y.shape, y.dtype)
+        node.kept = kept = []
+        for rule in cls.backward_rules:
+            target = rule.target
+            kept.append(rule.take(values) if target < 0 or edges[target] is not None else None)
+        node.save_inputs = node.stamps = node.created = None
         if cls.replays and any(values[i].dtype.kind == "f" for i in cls.replays):
-            save_inputs = _arguments(save_rule, values)
-        meta = tuple((a.shape, a.dtype) for a in y) if several else (y.shape, y.dtype)
-        node = Node(cls, edges, kept, attributes, meta, several, save_inputs)
+            node.save_inputs = cls.save_rule.take(values)  # type: ignore[union-attr]
+        node.sequence = next(_sequence)
         if guard.records:
-            node.stamps = [[guard.stamp(v) for v in group] if group else None
-                           for group in (*kept, save_inputs)]  # fmt: skip
+            node.stamps = [None if group is None else [guard.stamp(v) for v in group]
+                           for group in (*kept, node.save_inputs)]  # fmt: skip
         if checking:
             node.created = "".join(traceback.format_stack()[:-1])
         if several:
             return tuple(
-                Tensor._wrap(a, node if a.dtype.kind == "f" else None, i) for i, a in enumerate(y)
+                Tensor._wrap(a, (node, i) if a.dtype.kind == "f" else None) for i, a in enumerate(y)
             )
-        return Tensor._wrap(y, node if y.dtype.kind == "f" else None)
+        return Tensor._wrap(y, (node, 0) if y.dtype.kind == "f" else None)
 
 
-def _arguments(rule: Rule, values: list[Any]) -> list[Any]:
-    return [values[i] if i >= 0 else getattr(values[~i], "shape", ()) for i in rule.plan]
+_new_node = object.__new__
+
+
+def _taker(plan: tuple[int, ...]) -> Callable[[list[Any]], Sequence[Any]]:
+    """A function that picks the values of a plan; itemgetter where no shape is asked for."""
+    if any(i < 0 for i in plan):
+        return lambda values: [
+            values[i] if i >= 0 else getattr(values[~i], "shape", ()) for i in plan
+        ]
+    if len(plan) < 2:
+        return itemgetter(slice(plan[0], plan[0] + 1) if plan else slice(0))
+    return itemgetter(*plan)
 
 
 def _call(rule: Rule, xp: Any, values: list[Any], attributes: dict[str, Any]) -> Any:
     names = rule.attributes
     if len(names) != len(attributes):
         attributes = {k: attributes[k] for k in names}
-    return rule.run(xp, *(_arguments(rule, values) if rule.plan else values), **attributes)
+    return rule.run(xp, *(rule.take(values) if rule.plan else values), **attributes)
 
 
 def _positional(rule: Callable[..., Any]) -> list[str]:
@@ -240,7 +246,14 @@ def _keywords(rule: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
 
 
-def _constant(cls: type[Function], position: int, value: Any, inputs: tuple[Any, ...]) -> Any:
+def _wrong_device(cls: type[Function], position: int, array: Any) -> backend.BackendError:
+    return backend.BackendError(
+        f"{cls.name}: argument {_input_name(cls, position)} is a {type(array).__module__} array but the "
+        f"backend is {backend.BACKEND}; move the data or call set_backend"
+    )
+
+
+def _constant(cls: type[Function], position: int, value: Any) -> Any:
     """An input that is not a Tensor. Scalars stay weak: they never change the dtype of an array."""
     if hasattr(value, "item") and getattr(value, "shape", None) == () and not backend.is_array(value):
         value = value.item()  # a NumPy scalar
@@ -251,10 +264,7 @@ def _constant(cls: type[Function], position: int, value: Any, inputs: tuple[Any,
     if type(value) is backend.xp.ndarray:
         return value
     if backend.is_array(value) and type(value).__module__.partition(".")[0] != "numpy":
-        raise backend.BackendError(
-            f"{cls.name}: argument {_input_name(cls, position)} is a {type(value).__module__} array but "
-            f"the backend is {backend.BACKEND}"
-        )
+        raise _wrong_device(cls, position, value)
     return backend.asarray(value)
 
 

@@ -42,6 +42,9 @@ class Leaf:
         self.grad: Tensor | None = None
 
 
+_new_tensor = object.__new__
+
+
 class Tensor:
     """An n-dimensional array that can record how it was made.
 
@@ -55,30 +58,27 @@ class Tensor:
         TypeError: data that is not numeric, or ``requires_grad`` for integers.
     """
 
-    __slots__ = ("__weakref__", "_data", "_index", "_node")
+    __slots__ = ("__weakref__", "_data", "_edge")
     __array_priority__ = 1000
     __hash__ = object.__hash__
 
     _data: Any
-    _node: Any
-    _index: int
+    _edge: tuple[Any, int] | None  # (the node or leaf that this Tensor comes from, which output)
 
     def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None) -> None:
         if isinstance(data, Tensor):
             data = data._data
         self._data = backend.asarray(data, dtype, copy=True)
-        self._node = None
-        self._index = 0
+        self._edge = None
         if requires_grad:
             self.requires_grad = True
 
     @classmethod
-    def _wrap(cls, array: Any, node: Any = None, index: int = 0) -> Tensor:
+    def _wrap(cls, array: Any, edge: tuple[Any, int] | None = None) -> Tensor:
         """A Tensor on `array` itself, without a copy: for results of operations."""
-        self = Tensor.__new__(Tensor)
+        self = _new_tensor(Tensor)
         self._data = array
-        self._node = node
-        self._index = index
+        self._edge = edge
         return self
 
     # ---- what it holds -------------------------------------------------------------------------
@@ -127,10 +127,10 @@ class Tensor:
         body = np.array2string(backend.to_numpy(self._data), separator=", ", prefix="Tensor(")
         dtype = "" if self.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.dtype}"
         grad = ""
-        if isinstance(self._node, Leaf):
+        if self._leaf is not None:
             grad = ", requires_grad=True"
-        elif self._node is not None:
-            grad = f", made by {self._node.operation.name}"
+        elif self._edge is not None:
+            grad = f", made by {self._edge[0].operation.name}"
         return f"Tensor({body}{dtype}{grad})"
 
     def numpy(self) -> np.ndarray:
@@ -139,7 +139,7 @@ class Tensor:
         return backend.to_numpy(self._data)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        if self._node is not None:
+        if self._edge is not None:
             raise TypeError(
                 "a Tensor that requires grad cannot turn into a NumPy array by itself, the graph "
                 "would be lost without a word; call .detach().numpy(), or use the functions of "
@@ -174,48 +174,55 @@ class Tensor:
     @property
     def requires_grad(self) -> bool:
         """Whether operations on this Tensor are recorded."""
-        return self._node is not None
+        return self._edge is not None
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
-        if self._node is not None and not isinstance(self._node, Leaf):
+        if not self.is_leaf:
             raise RuntimeError(
                 "requires_grad: this Tensor is the result of an operation; call .detach() first"
             )
         if not value:
-            self._node = None
-        elif self._node is None:
+            self._edge = None
+        elif self._edge is None:
             if self.dtype.kind != "f":
                 raise TypeError(
                     f"requires_grad: only real numbers have gradients, this Tensor is {self.dtype}; "
                     "convert it with .astype('float32')"
                 )
-            self._node = Leaf((self.shape, self.dtype))
+            self._edge = (Leaf((self.shape, self.dtype)), 0)
 
     @property
     def is_leaf(self) -> bool:
         """Whether no operation made this Tensor."""
-        return self._node is None or isinstance(self._node, Leaf)
+        return self._edge is None or self._leaf is not None
+
+    @property
+    def _leaf(self) -> Leaf | None:
+        edge = self._edge
+        return edge[0] if edge is not None and type(edge[0]) is Leaf else None
 
     @property
     def grad(self) -> Tensor | None:
         """The gradient collected by ``backward()``, for Tensors made with ``requires_grad=True``."""
-        return self._node.grad if isinstance(self._node, Leaf) else None
+        leaf = self._leaf
+        return None if leaf is None else leaf.grad
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
-        if value is None:
-            if isinstance(self._node, Leaf):
-                self._node.grad = None
-            return
-        if not isinstance(self._node, Leaf):
+        leaf = self._leaf
+        if leaf is None:
+            if value is None:
+                return
             raise RuntimeError("grad: only a Tensor made with requires_grad=True collects a gradient")
-        if not isinstance(value, Tensor) or (value.shape, value.dtype) != self._node.meta:
+        if value is not None and (
+            not isinstance(value, Tensor) or (value.shape, value.dtype) != leaf.meta
+        ):
             raise ValueError(
                 f"grad: must be a Tensor of shape {self.shape} and dtype {self.dtype}, got "
                 f"{getattr(value, 'shape', value)!r} {getattr(value, 'dtype', '')}"
             )
-        self._node.grad = value
+        leaf.grad = value
 
     def zero_grad(self) -> None:
         """Forget the gradient."""

@@ -87,9 +87,10 @@ class DataLoader:
             batches = run_ahead(batches, self.prefetch)
         with closing(batches):  # ends the thread whatever happens here
             for index, (images, labels) in enumerate(batches, start):
+                batch = _tensors(images, labels)
                 if iteration is self._current:
                     self._next = index + 1
-                yield _tensors(images, labels)
+                yield batch
         if iteration is self._current:
             self._key, self._next = None, 0
 

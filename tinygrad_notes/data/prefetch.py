@@ -27,9 +27,8 @@ class _Buffer(Generic[T]):
 
     def fill(self, items: Iterator[T]) -> None:
         try:
-            while not self.abandoned:
-                item = next(items, self)  # the buffer itself marks the end
-                if item is self or not self._put(item):  # type: ignore[arg-type]
+            for item in items:
+                if not self._put(item):
                     break
         except BaseException as error:
             self.error = error
@@ -41,9 +40,11 @@ class _Buffer(Generic[T]):
     def _put(self, item: T) -> bool:
         with self.changed:
             self.changed.wait_for(lambda: self.abandoned or len(self.items) < self.depth)
+            if self.abandoned:
+                return False
             self.items.append(item)
             self.changed.notify_all()
-            return not self.abandoned
+            return True
 
     def drain(self) -> Iterator[T]:
         while True:

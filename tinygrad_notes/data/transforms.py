@@ -105,9 +105,11 @@ class Pad(Transform):
     def __call__(self, images: np.ndarray, rng: Rng = None) -> np.ndarray:
         _check_images("Pad", images)
         value = round(self.value * 255) if images.dtype == np.uint8 else self.value
-        vertical, horizontal = self.padding
-        widths = ((0, 0), (0, 0), (vertical, vertical), (horizontal, horizontal))
-        return np.pad(images, widths, constant_values=value)
+        (vertical, horizontal), (*outer, height, width) = self.padding, images.shape
+        shape = (*outer, height + 2 * vertical, width + 2 * horizontal)
+        result = np.full(shape, value, images.dtype)  # np.pad takes four times as long
+        result[:, :, vertical : vertical + height, horizontal : horizontal + width] = images
+        return result
 
 
 class CenterCrop(Transform):

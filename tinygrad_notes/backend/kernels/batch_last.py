@@ -39,20 +39,19 @@ def forward(x: Array, w: Array, b: Array | None, padding: Pair) -> Array:
 
 
 def weight_grad(gy: Array, x: Array, w_shape: Shape, padding: Pair) -> Array:
-    """gw = Σ over output rows of gy (O, OW·N) · columnsᵀ."""
+    """gw = Σ over output rows of columns (kh·kw·C, OW·N) · gyᵀ."""
     o, c, kh, kw = w_shape
     rows = _lower(x, kw, padding)
     g = batch_last(gy)
     oh = g.shape[1]
-    g = g.reshape(o, oh, -1).swapaxes(0, 1)
-    sums = np.empty((oh, o, kh * kw * c), dtype=gy.dtype)
+    g = g.reshape(o, oh, -1).transpose(1, 2, 0)
+    sums = np.empty((oh, kh * kw * c, o), dtype=gy.dtype)
 
     def work(share: int, start: int, stop: int) -> None:
-        columns = _stacks(rows, kh, start, stop).swapaxes(1, 2)
-        np.matmul(g[start:stop], columns, out=sums[start:stop])
+        np.matmul(_stacks(rows, kh, start, stop), g[start:stop], out=sums[start:stop])
 
     threads.parallel(work, oh)
-    gw = sums.sum(0).reshape(o, kh, kw, c).transpose(0, 3, 1, 2)
+    gw = sums.sum(0).reshape(kh, kw, c, o).transpose(3, 2, 0, 1)
     return np.ascontiguousarray(gw)
 
 

@@ -1,4 +1,4 @@
-"""Cutting a batch of images into blocks that fit the cache, and lifting one block out with its padding."""
+"""Cutting a batch of images into blocks that fit the cache, and lifting one out with its padding."""
 
 from __future__ import annotations
 
@@ -6,22 +6,33 @@ from typing import Any
 
 import numpy as np
 
+from .threads import threads
+
 Array = Any
 Block = tuple[int, int, int, int]
 
 
 def blocks(images: int, rows: int, cols: int, target: int) -> list[Block]:
-    """Blocks (n0, n1, r0, r1) of about `target` of the images·rows·cols places of a batch:
-    several whole images, or some rows of one."""
-    together = max(1, min(images, target // (rows * cols)))
-    height = rows if together > 1 else max(1, min(rows, target // cols))
-    parts = -(-rows // height)
-    cuts = [rows * i // parts for i in range(parts + 1)]
+    """Blocks (n0, n1, r0, r1) of at most about `target` of the images·rows·cols places of a batch:
+    several whole images, or some rows of one; of even size, and a multiple of the threads."""
+    together = max(1, target // (rows * cols))
+    if together > 1:
+        pieces = _even(images, together)
+        return [(n0, n1, 0, rows) for n0, n1 in zip(pieces, pieces[1:], strict=False)]
+    pieces = _even(rows, max(1, target // cols), images)
     return [
-        (n, min(n + together, images), cuts[i], cuts[i + 1])
-        for n in range(0, images, together)
-        for i in range(parts)
+        (n, n + 1, r0, r1)
+        for n in range(images)
+        for r0, r1 in zip(pieces, pieces[1:], strict=False)
     ]
+
+
+def _even(count: int, most: int, times: int = 1) -> list[int]:
+    """Ends of equal pieces of range(count), each at most `most`; pieces·times fills the threads."""
+    pieces = -(-count // most)
+    while (pieces * times) % threads() and pieces < count:
+        pieces += 1
+    return [count * i // pieces for i in range(pieces + 1)] if count else [0]
 
 
 def places(block: Block, cols: int) -> int:
@@ -38,30 +49,21 @@ def take(scratch: Array, *shape: int) -> Array:
     return scratch[:size].reshape(shape)
 
 
-def cut(x: Array, top: int, left: int, height: int, width: int) -> Array:
-    """x[:, top : top+height, left : left+width] of x (N, H, W, C), with zeros where that is outside x.
+def cut(x: Array, top: int, left: int, height: int, width: int, channels_last: bool) -> Array:
+    """x[:, :, top : top+height, left : left+width] of x (N, C, H, W), with zeros outside x.
 
-    The result has its channels contiguous; it is a view of x where it can be.
+    In memory the channels, or else the columns, are contiguous; a view of x where it can be.
     """
-    n, h, w, c = x.shape
+    n, c, h, w = x.shape
     inside = top >= 0 and left >= 0 and top + height <= h and left + width <= w
-    if inside and (c == 1 or x.strides[3] == x.itemsize):
-        return x[:, top : top + height, left : left + width]
+    if inside and x.strides[1 if channels_last else 3] == x.itemsize:
+        return x[:, :, top : top + height, left : left + width]
     y0, y1 = max(0, top), min(h, top + height)
     x0, x1 = max(0, left), min(w, left + width)
-    part = np.zeros((n, height, width, c), dtype=x.dtype)
-    if y0 < y1 and x0 < x1:
-        copy_channels(
-            part[:, y0 - top : y1 - top, x0 - left : x1 - left], x[:, y0:y1, x0:x1]
-        )
-    return part
-
-
-def copy_channels(to: Array, x: Array) -> None:
-    """to[...] = x for (N, H, W, C), fast also where only `to` has its channels contiguous:
-    with few channels, one long strided loop per channel beats many short ones."""
-    if x.shape[3] <= 16 and x.strides[3] > x.strides[2]:
-        for c in range(x.shape[3]):
-            to[..., c] = x[..., c]
+    if channels_last:
+        part = np.zeros((n, height, width, c), dtype=x.dtype).transpose(0, 3, 1, 2)
     else:
-        to[...] = x
+        part = np.zeros((n, c, height, width), dtype=x.dtype)
+    if y0 < y1 and x0 < x1:
+        part[:, :, y0 - top : y1 - top, x0 - left : x1 - left] = x[:, :, y0:y1, x0:x1]
+    return part

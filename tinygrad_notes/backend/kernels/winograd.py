@@ -11,16 +11,13 @@ Lavin & Gray 2015, "Fast Algorithms for Convolutional Neural Networks".
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from . import threads
+from .blocking import Array, Block, blocks, cut, places, take
 from .geometry import Pair
 
-Array = Any
-Block = tuple[int, int, int, int]
 
 BT = np.array(
     [
@@ -39,7 +36,7 @@ IN = np.kron(BT, BT).astype(np.float32)  # (36, 36): input tile → V
 KERNEL = np.kron(G, G).astype(np.float32)  # (36, 9): w → U
 OUT = np.kron(AT, AT).astype(np.float32)  # (16, 36): M → output tile
 
-BLOCK = 96  # tiles in one block: its V and M stay near the second-level cache
+TILES = 200  # in one block: enough for the products, few enough for V and M to stay in the cache
 GROUP = 1 << 24  # floats of V and M kept at once by the weight gradient: 64 MiB
 
 
@@ -62,7 +59,6 @@ def _correlate(x: Array, u: Array, b: Array | None, padding: Pair) -> Array:
     n, c, h, w = x.shape
     o = u.shape[2]
     grid = _Grid(n, h + 2 * padding[0] - 2, w + 2 * padding[1] - 2)
-    x = x.transpose(0, 2, 3, 1)
     y = np.empty((n, *grid.out, o), dtype=np.float32)
     scratch = [
         np.empty((2, 36 * grid.size * max(c, o)), dtype=np.float32)
@@ -73,11 +69,11 @@ def _correlate(x: Array, u: Array, b: Array | None, padding: Pair) -> Array:
         one, two = scratch[share]
         for block in grid.blocks[start:stop]:
             t = grid.tiles(block)
-            d = _take(one, 36, t * c)
+            d = take(one, 36, t * c)
             grid.gather(x, block, padding, d.reshape(6, 6, t, c))
-            v = np.matmul(IN, d, out=_take(two, 36, t * c))
-            m = np.matmul(v.reshape(36, t, c), u, out=_take(one, 36, t, o))
-            z = np.matmul(OUT, m.reshape(36, t * o), out=_take(two, 16, t * o))
+            v = np.matmul(IN, d, out=take(two, 36, t * c))
+            m = np.matmul(v.reshape(36, t, c), u, out=take(one, 36, t, o))
+            z = np.matmul(OUT, m.reshape(36, t * o), out=take(two, 16, t * o))
             grid.scatter(z.reshape(4, 4, t, o), block, b, y)
 
     threads.parallel(work, len(grid.blocks))
@@ -85,17 +81,16 @@ def _correlate(x: Array, u: Array, b: Array | None, padding: Pair) -> Array:
 
 
 def weight_grad(gy: Array, x: Array, padding: Pair) -> Array:
-    """gw = (G⊗G)ᵀ dU,  dU_e = Σ_tiles V_eᵀ dM_e,  dM = (A⊗A) gy: the transposed chain."""
+    """gw = (G⊗G)ᵀ dU,  dU_e = Σ_tiles dM_eᵀ V_e,  dM = (A⊗A) gy: the transposed chain."""
     n, o, oh, ow = gy.shape
     c = x.shape[1]
     grid = _Grid(n, oh, ow)
-    x, gy = x.transpose(0, 2, 3, 1), gy.transpose(0, 2, 3, 1)
     width = max(c, o)
     group = max(1, GROUP // (36 * (c + o) * grid.size))
     v = np.empty((36, group * grid.size, c), dtype=np.float32)
     dm = np.empty((36, group * grid.size, o), dtype=np.float32)
     scratch = [np.empty(36 * grid.size * width, np.float32) for _ in threads.shares(group)]
-    du = np.zeros((36, c, o), dtype=np.float32)
+    du = np.zeros((36, o, c), dtype=np.float32)
     for first in range(0, len(grid.blocks), group):
         blocks = grid.blocks[first : first + group]
         ends = np.cumsum([grid.tiles(block) for block in blocks])
@@ -103,63 +98,46 @@ def weight_grad(gy: Array, x: Array, padding: Pair) -> Array:
         def transform(share: int, start: int, stop: int, blocks=blocks, ends=ends) -> None:
             for block, end in zip(blocks[start:stop], ends[start:stop], strict=True):
                 t = grid.tiles(block)
-                d = _take(scratch[share], 36, t * c)
+                d = take(scratch[share], 36, t * c)
                 grid.gather(x, block, padding, d.reshape(6, 6, t, c))
                 np.matmul(IN, d, out=v.reshape(36, -1)[:, (end - t) * c : end * c])
-                d = _take(scratch[share], 16, t * o)
+                d = take(scratch[share], 16, t * o)
                 grid.gather(gy, block, (0, 0), d.reshape(4, 4, t, o))
                 np.matmul(OUT.T, d, out=dm.reshape(36, -1)[:, (end - t) * o : end * o])
 
         def multiply(share: int, start: int, stop: int, total=int(ends[-1])) -> None:
             product = scratch2[share]
             for e in range(start, stop):
-                np.matmul(v[e, :total].T, dm[e, :total], out=product)
+                np.matmul(dm[e, :total].T, v[e, :total], out=product)
                 du[e] += product
 
-        scratch2 = [np.empty((c, o), dtype=np.float32) for _ in threads.shares(36)]
+        scratch2 = [np.empty((o, c), dtype=np.float32) for _ in threads.shares(36)]
         threads.parallel(transform, len(blocks))
         threads.parallel(multiply, 36)
-    gw = KERNEL.T @ du.reshape(36, c * o)
-    return gw.reshape(3, 3, c, o).transpose(3, 2, 0, 1)
+    return (du.reshape(36, o * c).T @ KERNEL).reshape(o, c, 3, 3)
 
 
 class _Grid:
-    """The 4×4 tiles of an output (N, OH, OW), and their cut into blocks (n0, n1, row0, row1):
-    several whole images, or some tile rows of one."""
+    """The 4×4 tiles of an output (N, OH, OW), and their cut into blocks (n0, n1, row0, row1)."""
 
     def __init__(self, n: int, oh: int, ow: int) -> None:
         self.out = oh, ow
-        self.rows, self.cols = -(-oh // 4), -(-ow // 4)
-        images = min(n, max(1, BLOCK // (self.rows * self.cols)))
-        rows = min(self.rows, max(1, BLOCK // self.cols)) if images == 1 else self.rows
-        self.size = images * rows * self.cols
-        self.blocks = [
-            (i, min(i + images, n), r, min(r + rows, self.rows))
-            for i in range(0, n, images)
-            for r in range(0, self.rows, rows)
-        ]
+        self.cols = -(-ow // 4)
+        self.blocks = blocks(n, -(-oh // 4), self.cols, TILES)
+        self.size = max((self.tiles(block) for block in self.blocks), default=0)
 
     def tiles(self, block: Block) -> int:
-        n0, n1, r0, r1 = block
-        return (n1 - n0) * (r1 - r0) * self.cols
+        return places(block, self.cols)
 
     def gather(self, x: Array, block: Block, padding: Pair, d: Array) -> None:
-        """Copy the tiles of one block of x (N, H, W, C) into d (k, k, tiles, C), zeros outside x."""
+        """Copy the k×k tiles of one block of x (N, C, H, W) into d (k, k, tiles, C), zeros outside."""
         n0, n1, r0, r1 = block
         k, c = d.shape[0], d.shape[3]
-        top, left = 4 * r0 - padding[0], -padding[1]
         height, width = 4 * (r1 - r0) + k - 4, 4 * self.cols + k - 4
-        y0, y1 = max(0, top), min(x.shape[1], top + height)
-        x0, x1 = max(0, left), min(x.shape[2], left + width)
-        part = np.zeros((n1 - n0, height, width, c), dtype=np.float32)
-        part[:, y0 - top : y1 - top, x0 - left : x1 - left] = x[n0:n1, y0:y1, x0:x1]
-        sn, sh, sw, sc = part.strides
-        view = as_strided(
-            part,
-            (k, k, n1 - n0, r1 - r0, self.cols, c),
-            (sh, sw, sn, 4 * sh, 4 * sw, sc),
-        )
-        d.reshape(view.shape)[...] = view
+        part = cut(x[n0:n1], 4 * r0 - padding[0], -padding[1], height, width, channels_last=True)
+        sn, sc, sh, sw = part.strides
+        shape = (k, k, n1 - n0, r1 - r0, self.cols, c)
+        d.reshape(shape)[...] = as_strided(part, shape, (sh, sw, sn, 4 * sh, 4 * sw, sc))
 
     def scatter(self, z: Array, block: Block, b: Array | None, y: Array) -> None:
         """Write the tiles z (4, 4, tiles, O) of one block into y (N, OH, OW, O), adding b."""
@@ -173,11 +151,3 @@ class _Grid:
                     to[...] = part
                 else:
                     np.add(part, b, out=to)
-
-
-def _take(scratch: Array, *shape: int) -> Array:
-    """The head of a flat scratch buffer as an array of this shape."""
-    size = 1
-    for n in shape:
-        size *= n
-    return scratch[:size].reshape(shape)

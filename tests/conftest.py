@@ -1,0 +1,48 @@
+"""What every test gets: fixed random numbers, the backend it started with, and no plots on a screen.
+
+Warnings are errors (pyproject.toml). ``BACKEND=cupy`` runs the same tests on the CuPy backend; where
+there is no GPU, ``PYTHONPATH=tests/standin`` provides a strict stand-in for the module ``cupy``.
+"""
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+import tinygrad_notes as tg
+from tinygrad_notes import backend
+
+ROOT = Path(__file__).resolve().parent.parent
+STARTED_WITH = backend.BACKEND
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+# No deadlines: the first call of a property may load a library. Fixed draws in CI, new ones elsewhere.
+settings.register_profile("here", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+def pytest_report_header() -> list[str]:
+    """Which library computes, and which optional ones are there."""
+    torch = importlib.util.find_spec("torch")
+    parity = "compared with PyTorch" if torch else "PyTorch not installed: parity tests are skipped"
+    return [f"backend: {_backend_text()}", parity]
+
+
+def _backend_text() -> str:
+    if STARTED_WITH != "cupy":
+        return STARTED_WITH
+    file = Path(sys.modules["cupy"].__file__ or "").resolve()
+    kind = "the stand-in on the CPU" if file.is_relative_to(ROOT / "tests") else "a GPU"
+    return f"cupy, on {kind} ({file.parent})"
+
+
+@pytest.fixture(autouse=True)
+def _seeded_and_restored():
+    tg.manual_seed(0)
+    yield
+    if backend.BACKEND != STARTED_WITH:
+        tg.set_backend(STARTED_WITH)

@@ -1,0 +1,112 @@
+"""The CuPy namespace: the same names as cpu.py on an NVIDIA GPU. The only file that imports cupy.
+
+Kernels are the plain definitions, which are vectorised over everything but the window offsets: every
+line is a kernel launch on whole arrays. CuPy 13 and 14 are supported; nothing of cupy.cudnn is used.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import cupy
+from cupy import (
+    abs,
+    add,
+    arange,
+    argmax,
+    argmin,
+    argsort,
+    asarray,
+    broadcast_to,
+    concatenate,
+    cos,
+    divide,
+    einsum,
+    empty,
+    equal,
+    exp,
+    expand_dims,
+    expm1,
+    flip,
+    full,
+    greater,
+    greater_equal,
+    isfinite,
+    isnan,
+    less,
+    less_equal,
+    log,
+    log1p,
+    matmul,
+    max,
+    maximum,
+    mean,
+    min,
+    minimum,
+    moveaxis,
+    multiply,
+    ndarray,
+    negative,
+    not_equal,
+    ones,
+    ones_like,
+    pad,
+    power,
+    reshape,
+    sign,
+    sin,
+    sqrt,
+    squeeze,
+    stack,
+    subtract,
+    sum,
+    swapaxes,
+    tanh,
+    transpose,
+    where,
+    zeros,
+    zeros_like,
+)
+from cupyx.scipy.special import erf
+
+from .kernels import plain, update
+
+avg_pool2d = partial(plain.avg_pool2d, cupy)
+avg_pool2d_adjoint = partial(plain.avg_pool2d_adjoint, cupy)
+col2im = partial(plain.col2im, cupy)
+conv2d = partial(plain.conv2d, cupy)
+conv2d_input_grad = partial(plain.conv2d_input_grad, cupy)
+conv2d_weight_grad = partial(plain.conv2d_weight_grad, cupy)
+im2col = partial(plain.im2col, cupy)
+max_pool2d = partial(plain.max_pool2d, cupy)
+max_pool2d_gather = partial(plain.max_pool2d_gather, cupy)
+max_pool2d_scatter = partial(plain.max_pool2d_scatter, cupy)
+scatter_add = partial(plain.scatter_add, cupy)
+adam_update = update.whole(cupy, update.adam_block)
+sgd_update = update.whole(cupy, update.sgd_block)
+
+
+def one_hot(labels: Any, classes: int, dtype: Any) -> Any:
+    """(N,) class indices as rows (N, classes) of one 1.
+
+    An index out of range cannot be reported without waiting for the device: its row is NaN, so that
+    the loss is NaN and never a wrong number.
+    """
+    labels = expand_dims(labels, 1)
+    rows = equal(labels, arange(classes)).astype(dtype)
+    return where((labels >= 0) & (labels < classes), rows, cupy.asarray(float("nan"), dtype))
+
+
+def from_host(array: Any) -> Any:
+    """One explicit copy from host memory to the device."""
+    return asarray(array)
+
+
+def why_unusable() -> str | None:
+    """Why no GPU can be used, or None."""
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        return f"CuPy finds no usable GPU ({error})"
+    return None if count > 0 else "CuPy finds no GPU"

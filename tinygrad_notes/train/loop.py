@@ -1,0 +1,209 @@
+"""The training loop: batches → loss → gradients → step, and a state from which it goes on bit for bit."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import backend
+from ..autograd import no_grad
+from ..data import DataLoader
+from ..nn import Module
+from ..ops.loss import cross_entropy
+from ..ops.shape import stack
+from ..optim import Optimizer, clip_grad_norm_
+from .interrupt import Interrupted
+from .metrics import accuracy
+from .progress import Silent
+
+READ_EVERY = 16  # batches between two looks at the losses: each look waits for the device
+
+
+class Diverged(FloatingPointError):
+    """The loss or a weight is NaN or infinite; the message says where."""
+
+
+@dataclass
+class Sums:
+    """Running sums over the batches of the epoch under way."""
+
+    loss: float = 0.0
+    correct: int = 0
+    samples: int = 0
+    seconds: float = 0.0
+
+
+class Trainer:
+    """Minimizes the cross-entropy of `model` on the batches of `train`.
+
+    `schedule` (anything of `optim.lr_scheduler`) steps after every batch; `max_norm` limits the
+    global norm of the gradients. `history` has one dict per finished epoch: epoch, train_loss,
+    train_accuracy, validation_loss, validation_accuracy, lr, seconds.
+    """
+
+    def __init__(
+        self, model: Module, optimizer: Optimizer, train: DataLoader, validation: DataLoader | None = None,
+        *, schedule: Any = None, max_norm: float | None = None,
+    ) -> None:  # fmt: skip
+        self.model, self.optimizer, self.schedule, self.max_norm = model, optimizer, schedule, max_norm
+        self.train, self.validation = train, validation
+        self.history: list[dict[str, Any]] = []
+        self.batch = 0  # batches done in the epoch under way
+        self.sums = Sums()
+        self._unread: list[tuple[Any, Any, int, float]] = []  # loss, correct, samples, lr of a batch
+
+    # ---- the state -----------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """The weights under their own names, and under "resume" all that the next batch depends on."""
+        self._read()
+        weights = self.model.state_dict()
+        for name, array in weights.items():
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise Diverged(f"{self._place()}: {name} is not finite any more{ADVICE}")
+        return {
+            **weights,
+            "resume": {
+                "optimizer": self.optimizer.state_dict(),
+                "schedule": None if self.schedule is None else self.schedule.state_dict(),
+                "loader": self.train.state_dict(),
+                "rng": backend.rng_state(),
+                "batch": self.batch,
+                "sums": asdict(self.sums),
+                "history": self.history,
+            },
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` returned, with the same model, optimizer, schedule and data."""
+        resume = state["resume"]
+        self.model.load_state_dict({key: value for key, value in state.items() if key != "resume"})
+        self.optimizer.load_state_dict(resume["optimizer"])
+        if self.schedule is not None:
+            self.schedule.load_state_dict(resume["schedule"])
+        self.train.load_state_dict(resume["loader"])
+        backend.set_rng_state(resume["rng"])
+        self.batch, self.sums = resume["batch"], Sums(**resume["sums"])
+        self.history = list(resume["history"])
+
+    # ---- the loop ------------------------------------------------------------------------------
+
+    def fit(
+        self, epochs: int, *, progress: Silent | None = None,
+        save: Callable[[Trainer], None] = lambda trainer: None,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> list[dict[str, Any]]:  # fmt: skip
+        """Train until `epochs` epochs are done in all; `save(self)` after each of them.
+
+        Raises:
+            Diverged: the loss or a weight is NaN or infinite; nothing was saved since it was sound.
+            Interrupted: `should_stop()` became true; the state after the last batch was saved.
+        """
+        progress = Silent() if progress is None else progress
+        while len(self.history) < epochs:
+            progress.begin(len(self.history) + 1, epochs, len(self.train), self.batch)
+            # The losses are looked at here, so NumPy need not warn of what made them infinite.
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                try:
+                    line = self._epoch(progress, should_stop)
+                except Interrupted:
+                    save(self)
+                    raise
+            self.history.append(line)
+            self.batch, self.sums = 0, Sums()
+            save(self)
+            progress.end(line)
+        return self.history
+
+    def _epoch(self, progress: Silent, should_stop: Callable[[], bool]) -> dict[str, Any]:
+        self.model.train()
+        start = time.perf_counter()
+        if self.batch < len(self.train):  # else it was interrupted after its last batch
+            for images, labels in self.train:
+                self._step(images, labels)
+                if len(self._unread) == READ_EVERY or self.batch == len(self.train):
+                    self._read()
+                    progress.update(self.batch, self.sums.loss / self.sums.samples, len(images))
+                if should_stop():
+                    self._read()
+                    self.sums.seconds += time.perf_counter() - start
+                    raise Interrupted(self._place())
+        line = {
+            "epoch": len(self.history) + 1,
+            "train_loss": self.sums.loss / self.sums.samples,
+            "train_accuracy": self.sums.correct / self.sums.samples,
+        }
+        if self.validation is not None:
+            loss, predicted, labels = evaluate(self.model, self.validation)
+            if not math.isfinite(loss):
+                raise Diverged(f"{self._place()}: the validation loss is {loss}{ADVICE}")
+            line |= {"validation_loss": loss, "validation_accuracy": accuracy(predicted, labels)}
+        seconds = self.sums.seconds + time.perf_counter() - start
+        return line | {"lr": self.optimizer.param_groups[0]["lr"], "seconds": round(seconds, 3)}
+
+    def _step(self, images: Any, labels: Any) -> None:
+        """One batch. Its loss stays on the device."""
+        lr = self.optimizer.param_groups[0]["lr"]
+        logits = self.model(images)
+        loss = cross_entropy(logits, labels)
+        self.optimizer.zero_grad()
+        loss.backward()
+        if self.max_norm is not None:
+            clip_grad_norm_(self.model.parameters(), self.max_norm)
+        self.optimizer.step()
+        if self.schedule is not None:
+            self.schedule.step()
+        self.batch += 1
+        correct = (logits.detach().argmax(axis=1) == labels).sum()
+        self._unread.append((loss.detach(), correct, len(images), lr))
+
+    def _read(self) -> None:
+        """Fetch the losses of the latest batches in one go; add them up in the order of the batches."""
+        unread, self._unread = self._unread, []
+        if not unread:
+            return
+        losses = stack([loss for loss, *_ in unread]).numpy().tolist()
+        hits = stack([correct for _, correct, *_ in unread]).numpy().tolist()
+        for i, (loss, correct, (*_, samples, lr)) in enumerate(zip(losses, hits, unread, strict=True)):
+            if not math.isfinite(loss):
+                place = self._place(self.batch - len(unread) + i + 1)
+                raise Diverged(f"{place}: the loss is {loss} at lr {lr:.4g}{ADVICE}")
+            self.sums.loss += loss * samples
+            self.sums.correct += int(correct)
+            self.sums.samples += samples
+
+    def _place(self, batch: int | None = None) -> str:
+        return f"epoch {len(self.history) + 1}, batch {self.batch if batch is None else batch}"
+
+
+ADVICE = (
+    "; lower the learning rate (--lr) or limit the gradients (--clip-norm), "
+    "and let --detect-anomaly name the operation it comes from"
+)
+
+
+def evaluate(model: Module, loader: DataLoader) -> tuple[float, np.ndarray, np.ndarray]:
+    """(mean loss, predicted classes (N,), labels (N,)) of `model` in evaluation mode.
+
+    The mode is put back afterwards; nothing is recorded.
+    """
+    mode = model.training
+    model.eval()
+    losses, predicted, labels = [], [], []
+    try:
+        with no_grad():
+            for images, wanted in loader:
+                logits = model(images)
+                losses.append(cross_entropy(logits, wanted, reduction="sum"))
+                predicted.append(logits.argmax(axis=1))
+                labels.append(wanted)
+            total = sum(stack(losses).numpy().tolist())
+    finally:
+        model.train(mode)
+    classes = [np.concatenate([t.numpy() for t in part]) for part in (predicted, labels)]
+    return total / len(classes[0]), classes[0], classes[1]

@@ -1,0 +1,108 @@
+"""What training shows while it runs: a live bar on a terminal, one line per epoch elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any, TextIO
+
+
+class Silent:
+    """Shows nothing; the others override what they show."""
+
+    def begin(self, epoch: int, epochs: int, batches: int, done: int) -> None:
+        """Epoch `epoch` of `epochs` starts (or goes on) with `done` of its `batches` done."""
+
+    def update(self, batch: int, loss: float, batch_size: int) -> None:
+        """`batch` batches are done; `loss` is the epoch's mean so far."""
+
+    def end(self, line: dict[str, Any]) -> None:
+        """The epoch is done; `line` is its line of metrics."""
+
+    def message(self, text: str) -> None:
+        """Something worth a line."""
+
+    def close(self) -> None:
+        """Nothing more will be shown."""
+
+
+class Lines(Silent):
+    """One plain line per epoch."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream = sys.stderr if stream is None else stream
+        self.epochs = 0
+
+    def begin(self, epoch: int, epochs: int, batches: int, done: int) -> None:
+        self.epochs = epochs
+
+    def end(self, line: dict[str, Any]) -> None:
+        self.message(describe(line, self.epochs))
+
+    def message(self, text: str) -> None:
+        print(text, file=self.stream, flush=True)
+
+
+class Bar(Lines):
+    """A bar for the epoch under way (batches, loss, images/s, time left), a line for each before."""
+
+    def __init__(self, console: Any) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        super().__init__()
+        self.progress = Progress(
+            TextColumn("{task.description}"), BarColumn(bar_width=None),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"), TextColumn("{task.fields[detail]}"),
+            console=console, transient=True,
+        )  # fmt: skip
+        self.task: Any = None
+
+    def begin(self, epoch: int, epochs: int, batches: int, done: int) -> None:
+        super().begin(epoch, epochs, batches, done)
+        self.first, self.since, self.left = done, time.perf_counter(), epochs - epoch
+        if self.task is not None:
+            self.progress.remove_task(self.task)
+        self.task = self.progress.add_task(
+            f"epoch {epoch}/{epochs}", total=batches, completed=done, detail=""
+        )
+        self.batches = batches
+        self.progress.start()
+
+    def update(self, batch: int, loss: float, batch_size: int) -> None:
+        per_batch = (time.perf_counter() - self.since) / max(batch - self.first, 1)
+        left = per_batch * (self.batches - batch + self.left * self.batches)
+        detail = f"loss {loss:.4f}  {batch_size / per_batch:,.0f} images/s  {_clock(left)} left"
+        self.progress.update(self.task, completed=batch, detail=detail)
+
+    def message(self, text: str) -> None:
+        self.progress.console.print(text, highlight=False, markup=False)
+
+    def close(self) -> None:
+        self.progress.stop()
+
+
+def show(stream: TextIO | None = None) -> Silent:
+    """The bar if `stream` (stderr) is a terminal and Rich is installed, else plain lines."""
+    stream = sys.stderr if stream is None else stream
+    if not stream.isatty():
+        return Lines(stream)
+    try:
+        from rich.console import Console
+    except ImportError:
+        return Lines(stream)
+    console = Console(file=stream)  # follows NO_COLOR and TERM=dumb
+    return Bar(console) if console.is_terminal and not console.is_dumb_terminal else Lines(stream)
+
+
+def describe(line: dict[str, Any], epochs: int) -> str:
+    """A line of metrics in words, at most 80 columns."""
+    text = f"epoch {line['epoch']:>{len(str(epochs))}}/{epochs}"
+    text += f"  loss {line['train_loss']:.4f} acc {100 * line['train_accuracy']:5.2f} %"
+    if "validation_loss" in line:
+        text += f"  val {line['validation_loss']:.4f} {100 * line['validation_accuracy']:5.2f} %"
+    return f"{text}  {line['seconds']:.1f} s"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
