@@ -189,7 +189,7 @@ class _Pass:
                 f"detect_anomaly: the backward of {node.operation.name} gave NaN or infinity. "
                 f"Its forward was called here:\n{node.created or '(outside detect_anomaly)'}"
             )
-        if self.wanted is None and type(to) is Leaf:
+        if type(to) is Leaf and self.wanted is None:
             _collect(to, gx, shared)
         else:
             self.add(to, index, gx)

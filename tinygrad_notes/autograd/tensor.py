@@ -73,13 +73,13 @@ class Tensor:
         if requires_grad:
             self.requires_grad = True
 
-    @classmethod
-    def _wrap(cls, array: Any, edge: tuple[Any, int] | None = None) -> Tensor:
+    @staticmethod
+    def _wrap(array: Any, edge: tuple[Any, int] | None = None) -> Tensor:
         """A Tensor on `array` itself, without a copy: for results of operations."""
-        self = _new_tensor(Tensor)
-        self._data = array
-        self._edge = edge
-        return self
+        tensor = _new_tensor(Tensor)
+        tensor._data = array
+        tensor._edge = edge
+        return tensor
 
     # ---- what it holds -------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Function, Tensor
+from .arguments import as_tensor, number, raw, raw_array
 
 
 class Add(Function):
@@ -93,7 +94,7 @@ class Power(Function):
 
 
 class PowerTensor(Function):
-    """y = aᵇ for arrays;  ∂y/∂a = b aᵇ⁻¹,  ∂y/∂b = y ln a (0 where y = 0, as its limit)."""
+    """y = aᵇ for arrays;  ∂y/∂a = b aᵇ⁻¹,  ∂y/∂b = y ln a (0 where a = 0 and b ≥ 0)."""
 
     broadcasts = True
 
@@ -103,8 +104,8 @@ class PowerTensor(Function):
     def backward_a(xp, gy, a, b):
         return gy * b * xp.power(a, b - (b != 0))  # b = 0: the factor b is 0, keep a⁰ finite
 
-    def backward_b(xp, gy, y, a):
-        return gy * y * xp.log(a + (y == 0) * (1 - a))
+    def backward_b(xp, gy, y, a, b):
+        return gy * y * xp.log(a + (a == 0) * (b >= 0))
 
 
 class Abs(Function):
@@ -216,10 +217,10 @@ class Where(Function):
         return xp.where(condition, a, b)
 
     def backward_a(xp, gy, *, condition):
-        return gy * condition
+        return xp.where(condition, gy, 0)  # not gy · condition: the side not taken may be ∞ · 0
 
     def backward_b(xp, gy, *, condition):
-        return gy * ~condition
+        return xp.where(condition, 0, gy)
 
 
 class Astype(Function):
@@ -262,8 +263,11 @@ def negative(x) -> Tensor:
 
 def power(a, b) -> Tensor:
     """aᵇ, element by element. A plain number as exponent takes the cheaper rule."""
-    if isinstance(b, int | float | np.integer | np.floating) and not isinstance(b, bool):
-        return Power.apply(a, exponent=b.item() if isinstance(b, np.generic) else b)
+    if isinstance(b, int | float | np.generic) and not isinstance(b, bool | np.bool_):
+        return Power.apply(a, exponent=number("power", "the exponent", b))
+    if isinstance(a, int | float | np.generic):  # as an array of b's dtype, which the rule can mask
+        b = as_tensor(b)
+        a = backend.asarray(a, b.dtype if b.dtype.kind == "f" else None)
     return PowerTensor.apply(a, b)
 
 
@@ -309,16 +313,18 @@ def minimum(a, b) -> Tensor:
 
 def clip(x, a_min=None, a_max=None) -> Tensor:
     """x limited to [a_min, a_max]; either bound may be None."""
-    low = -np.inf if a_min is None else _number("clip", "a_min", a_min)
-    high = np.inf if a_max is None else _number("clip", "a_max", a_max)
-    if low > high:
-        raise ValueError(f"clip: a_min = {low} is above a_max = {high}")
+    x = as_tensor(x)
+    whole = np.iinfo(x.dtype) if x.dtype.kind in "iu" else None
+    low = (whole.min if whole else -np.inf) if a_min is None else number("clip", "a_min", a_min)
+    high = (whole.max if whole else np.inf) if a_max is None else number("clip", "a_max", a_max)
+    if not low <= high:
+        raise ValueError(f"clip: a_min = {low} must not be above a_max = {high}")
     return Clip.apply(x, low=low, high=high)
 
 
 def where(condition, a, b) -> Tensor:
     """a where `condition` holds, else b. No gradient flows through the side not taken."""
-    return Where.apply(a, b, condition=raw(condition).astype(bool))
+    return Where.apply(a, b, condition=raw_array(condition).astype(bool))
 
 
 def astype(x, dtype) -> Tensor:
@@ -328,14 +334,24 @@ def astype(x, dtype) -> Tensor:
 
 def sign(x) -> Tensor:
     """−1, 0 or 1; no gradient."""
-    return Tensor._wrap(backend.xp.asarray(backend.xp.sign(raw(x))))
+    return Tensor._wrap(backend.xp.asarray(backend.xp.sign(raw_array(x))))
+
+
+def isfinite(x) -> Tensor:
+    """Where x is neither infinite nor NaN: booleans, without gradient."""
+    return Tensor._wrap(backend.xp.asarray(backend.xp.isfinite(raw_array(x))))
 
 
 def _comparison(name: str, symbol: str):
     def compare(a, b) -> Tensor:
         if a is None or b is None:
-            raise TypeError(f"{name}: cannot compare with None")
-        return Tensor._wrap(backend.xp.asarray(getattr(backend.xp, name)(raw(a), raw(b))))
+            raise TypeError(f"{name}: cannot compare with None; for identity write `is None`")
+        a, b = raw(a), raw(b)
+        try:
+            return Tensor._wrap(backend.xp.asarray(getattr(backend.xp, name)(a, b)))
+        except ValueError as error:
+            shapes = f"{getattr(a, 'shape', ())} and {getattr(b, 'shape', ())}"
+            raise ValueError(f"{name}: shapes {shapes} do not broadcast") from error
 
     compare.__name__ = compare.__qualname__ = name
     compare.__doc__ = f"a {symbol} b, element by element: a Tensor of booleans, without gradient."
@@ -348,16 +364,3 @@ less = _comparison("less", "<")
 less_equal = _comparison("less_equal", "≤")
 greater = _comparison("greater", ">")
 greater_equal = _comparison("greater_equal", "≥")
-
-
-def raw(x):
-    """The array of a Tensor; arrays and Python numbers as they are; anything else as an array."""
-    if isinstance(x, Tensor):
-        return x._data
-    return x if isinstance(x, bool | int | float | backend.xp.ndarray) else backend.asarray(x)
-
-
-def _number(op: str, name: str, value) -> float:
-    if isinstance(value, Tensor) or not np.isscalar(value):
-        raise TypeError(f"{op}: {name} must be a number, got {type(value).__name__}")
-    return float(value)

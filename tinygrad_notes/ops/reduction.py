@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from builtins import any as _any
+from typing import Any
 
 from .. import backend
 from ..autograd import Function, Tensor
-from .arithmetic import raw, sqrt
+from .arguments import Axis, as_tensor, normalize_axis, raw_array
 
 
 class Sum(Function):
@@ -16,7 +18,7 @@ class Sum(Function):
         return xp.sum(x, axis=axis, keepdims=keepdims)
 
     def backward(xp, gy, x_shape, *, axis, keepdims):
-        return xp.broadcast_to(xp.reshape(gy, kept_shape(x_shape, axis)), x_shape)
+        return xp.broadcast_to(xp.reshape(gy, _kept_shape(x_shape, axis)), x_shape)
 
 
 class BroadcastTo(Function):
@@ -38,8 +40,8 @@ class Mean(Function):
         return xp.mean(x, axis=axis, keepdims=keepdims)
 
     def backward(xp, gy, x_shape, *, axis, keepdims):
-        count = size_over(x_shape, axis)
-        return xp.broadcast_to(xp.reshape(gy / count, kept_shape(x_shape, axis)), x_shape)
+        count = _count(x_shape, axis)
+        return xp.broadcast_to(xp.reshape(gy / count, _kept_shape(x_shape, axis)), x_shape)
 
 
 class Var(Function):
@@ -51,12 +53,31 @@ class Var(Function):
         return (x - xp.mean(x, axis=axis, keepdims=True),)
 
     def forward(xp, centered, *, axis, keepdims, ddof):
-        count = size_over(centered.shape, axis)
+        count = _count(centered.shape, axis)
         return xp.sum(centered * centered, axis=axis, keepdims=keepdims) / (count - ddof)
 
     def backward(xp, gy, centered, *, axis, ddof):
-        count = size_over(centered.shape, axis)
-        return xp.reshape(gy, kept_shape(centered.shape, axis)) * (2 / (count - ddof)) * centered
+        count = _count(centered.shape, axis)
+        return xp.reshape(gy, _kept_shape(centered.shape, axis)) * (2 / (count - ddof)) * centered
+
+
+class Std(Function):
+    """y = σ = √(Σ (x − μ)² / (n − ddof));  ∂y/∂x = (x − μ) / ((n − ddof) σ), taken as 0 where σ = 0."""
+
+    saves = ("centered",)
+
+    def save(xp, x, *, axis):
+        return (x - xp.mean(x, axis=axis, keepdims=True),)
+
+    def forward(xp, centered, *, axis, keepdims, ddof):
+        count = _count(centered.shape, axis)
+        return xp.sqrt(xp.sum(centered * centered, axis=axis, keepdims=keepdims) / (count - ddof))
+
+    def backward(xp, gy, y, centered, *, axis, ddof):
+        shape = _kept_shape(centered.shape, axis)
+        safe = y + (y == 0)  # where σ = 0 every x − μ is 0: 0/1 instead of 0/0
+        count = _count(centered.shape, axis)
+        return xp.reshape(gy / ((count - ddof) * safe), shape) * centered
 
 
 class Extremum(Function):
@@ -67,7 +88,7 @@ class Extremum(Function):
         return reduce(x, axis=axis, keepdims=keepdims)
 
     def backward(xp, gy, x, y, *, axis):
-        shape = kept_shape(x.shape, axis)
+        shape = _kept_shape(x.shape, axis)
         hit = (x == xp.reshape(y, shape)).astype(x.dtype)
         return xp.reshape(gy, shape) * (hit / xp.sum(hit, axis=axis, keepdims=True))
 
@@ -77,122 +98,131 @@ class LogSumExp(Function):
 
     def forward(xp, x, *, axis, keepdims):
         m = xp.max(x, axis=axis, keepdims=True)
-        m = xp.where(xp.isfinite(m), m, xp.zeros_like(m))  # all −∞: e⁻∞ = 0, not e^(−∞+∞)
-        total = xp.log(xp.sum(xp.exp(x - m), axis=axis, keepdims=True)) + m
-        return total if keepdims else xp.reshape(total, dropped_shape(x.shape, axis))
+        shifted = x - xp.where(xp.isfinite(m), m, 0)  # all −∞: e⁻∞ = 0, not e^(−∞+∞)
+        total = xp.sum(xp.exp(shifted), axis=axis, keepdims=True)
+        y = xp.log(total + (total == 0)) + m  # all −∞: ln 1 − ∞, without a division by zero
+        return y if keepdims else xp.reshape(y, _dropped_shape(x.shape, axis))
 
     def backward(xp, gy, x, y, *, axis):
-        shape = kept_shape(x.shape, axis)
-        return xp.reshape(gy, shape) * xp.exp(x - xp.reshape(y, shape))
+        shape = _kept_shape(x.shape, axis)
+        y = xp.reshape(y, shape)
+        return xp.reshape(gy, shape) * xp.exp(x - xp.where(xp.isfinite(y), y, 0))
 
 
-def normalize_axis(axis, ndim: int) -> tuple[int, ...]:
-    """The axes as a tuple of numbers in 0..ndim−1."""
-    if axis is None:
-        return tuple(range(ndim))
-    axes = (axis,) if isinstance(axis, int) else tuple(axis)
-    for a in axes:
-        if not -ndim <= a < ndim:
-            raise ValueError(f"axis {a} is out of range for an array of {ndim} dimensions")
-    axes = tuple(a % ndim for a in axes)
-    if len(set(axes)) != len(axes):
-        raise ValueError(f"axis {axis} names one axis twice")
-    return axes
-
-
-def kept_shape(shape, axis) -> tuple[int, ...]:
+def _kept_shape(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
     """`shape` with 1 in place of the reduced axes."""
-    axes = normalize_axis(axis, len(shape))
+    axes = normalize_axis(axis, shape)
     return tuple(1 if i in axes else n for i, n in enumerate(shape))
 
 
-def dropped_shape(shape, axis) -> tuple[int, ...]:
+def _dropped_shape(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
     """`shape` without the reduced axes."""
-    axes = normalize_axis(axis, len(shape))
+    axes = normalize_axis(axis, shape)
     return tuple(n for i, n in enumerate(shape) if i not in axes)
 
 
-def size_over(shape, axis) -> int:
+def _count(shape: tuple[int, ...], axis: Axis) -> int:
     """The number of elements that one result is made from."""
-    return math.prod(shape[a] for a in normalize_axis(axis, len(shape)))
+    return math.prod(shape[a] for a in normalize_axis(axis, shape))
 
 
-def _checked(op: str, x, axis, empty_ok: bool = False) -> Tensor:
-    """`x` as a Tensor whose reduction over `axis` is defined."""
-    x = x if isinstance(x, Tensor) else Tensor(x)
-    try:
-        count = size_over(x.shape, axis)
-    except ValueError as error:
-        raise ValueError(f"{op}: {error}; the shape is {x.shape}") from None
-    if count == 0 and not empty_ok:
-        raise ValueError(f"{op}: nothing to reduce over axis {axis} of an array of shape {x.shape}")
-    return x
+def _read(op: str, x: Any, axis: Any, least: int = 1) -> tuple[Tensor, Axis]:
+    """`x` as a Tensor, and `axis` as None or a tuple over which it has `least` numbers."""
+    x = as_tensor(x)
+    axes = normalize_axis(axis, x.shape, op)
+    if _count(x.shape, axes) < least:
+        raise ValueError(
+            f"{op}: needs at least {least} number{'s' * (least > 1)} for each result, got "
+            f"{_count(x.shape, axes)} from an array of shape {x.shape} over axis {axis}"
+        )
+    return x, None if axis is None else axes
 
 
-def sum(x, axis=None, keepdims: bool = False) -> Tensor:
+def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """Σ x over `axis`. The sum of nothing is 0. Integers and booleans sum to integers."""
-    return Sum.apply(_checked("sum", x, axis, empty_ok=True), axis=axis, keepdims=keepdims)
+    x, axis = _read("sum", x, axis, least=0)
+    return Sum.apply(x, axis=axis, keepdims=keepdims)
 
 
-def mean(x, axis=None, keepdims: bool = False) -> Tensor:
+def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The mean of x over `axis`. Raises ValueError over nothing."""
-    return Mean.apply(_checked("mean", x, axis), axis=axis, keepdims=keepdims)
+    x, axis = _read("mean", x, axis)
+    return Mean.apply(x, axis=axis, keepdims=keepdims)
 
 
-def var(x, axis=None, keepdims: bool = False, ddof: int = 0) -> Tensor:
+def var(x: Any, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
     """Variance over `axis`, divided by n − ddof (NumPy's default 0: biased; torch's is 1)."""
-    x = _checked("var", x, axis)
-    if size_over(x.shape, axis) <= ddof:
-        raise ValueError(f"var: n − ddof must be positive, n = {size_over(x.shape, axis)}, ddof = {ddof}")
+    x, axis = _read("var", x, axis, least=ddof + 1)
     return Var.apply(x, axis=axis, keepdims=keepdims, ddof=ddof)
 
 
-def std(x, axis=None, keepdims: bool = False, ddof: int = 0) -> Tensor:
-    """Standard deviation: the square root of `var`."""
-    return sqrt(var(x, axis, keepdims, ddof))
+def std(x: Any, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
+    """Standard deviation: the square root of `var`, with gradient 0 where it is 0."""
+    x, axis = _read("std", x, axis, least=ddof + 1)
+    return Std.apply(x, axis=axis, keepdims=keepdims, ddof=ddof)
 
 
-def max(x, axis=None, keepdims: bool = False) -> Tensor:
+def max(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The largest value over `axis`; equal largest values share the gradient."""
-    return Extremum.apply(_checked("max", x, axis), axis=axis, keepdims=keepdims, sign=1)
+    x, axis = _read("max", x, axis)
+    return Extremum.apply(x, axis=axis, keepdims=keepdims, sign=1)
 
 
-def min(x, axis=None, keepdims: bool = False) -> Tensor:
+def min(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The smallest value over `axis`; equal smallest values share the gradient."""
-    return Extremum.apply(_checked("min", x, axis), axis=axis, keepdims=keepdims, sign=-1)
+    x, axis = _read("min", x, axis)
+    return Extremum.apply(x, axis=axis, keepdims=keepdims, sign=-1)
 
 
-def logsumexp(x, axis=None, keepdims: bool = False) -> Tensor:
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """ln Σ eˣ over `axis`, without overflow."""
-    return LogSumExp.apply(_checked("logsumexp", x, axis), axis=axis, keepdims=keepdims)
+    x, axis = _read("logsumexp", x, axis)
+    return LogSumExp.apply(x, axis=axis, keepdims=keepdims)
 
 
-def broadcast_to(x, shape) -> Tensor:
+def broadcast_to(x: Any, shape: Any) -> Tensor:
     """x repeated along new and length-1 axes to `shape`."""
-    return BroadcastTo.apply(x, shape=tuple(shape))
+    x = as_tensor(x)
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    lead = len(shape) - x.ndim
+    if lead < 0 or _any(n not in (1, m) for n, m in zip(x.shape, shape[lead:], strict=True)):
+        raise ValueError(
+            f"broadcast_to: {x.shape} does not stretch to {shape}; lengths must agree, counted from "
+            "the last axis, or be 1"
+        )
+    return BroadcastTo.apply(x, shape=shape)
 
 
-def argmax(x, axis=None, keepdims: bool = False) -> Tensor:
+def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """Position of the first largest value; integers, no gradient."""
     return _position("argmax", x, axis, keepdims)
 
 
-def argmin(x, axis=None, keepdims: bool = False) -> Tensor:
+def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """Position of the first smallest value; integers, no gradient."""
     return _position("argmin", x, axis, keepdims)
 
 
-def _position(name: str, x, axis, keepdims: bool) -> Tensor:
-    array = _checked(name, x, axis)._data
+def _position(op: str, x: Any, axis: int | None, keepdims: bool) -> Tensor:
+    x, axes = _read(op, x, axis)
+    if axes is not None and len(axes) != 1:
+        raise ValueError(f"{op}: axis must be one integer or None, got {axis!r}")
     xp = backend.xp
-    return Tensor._wrap(xp.asarray(getattr(xp, name)(array, axis=axis, keepdims=keepdims)))
+    position = getattr(xp, op)(x._data, axis=axes and axes[0], keepdims=keepdims)
+    return Tensor._wrap(xp.asarray(position))
 
 
-def all(x, axis=None, keepdims: bool = False) -> Tensor:
+def all(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """Whether every value is true; booleans, no gradient."""
-    return Tensor._wrap(backend.xp.asarray(raw(x).all(axis=axis, keepdims=keepdims)))
+    return _truth("all", x, axis, keepdims)
 
 
-def any(x, axis=None, keepdims: bool = False) -> Tensor:
+def any(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """Whether some value is true; booleans, no gradient."""
-    return Tensor._wrap(backend.xp.asarray(raw(x).any(axis=axis, keepdims=keepdims)))
+    return _truth("any", x, axis, keepdims)
+
+
+def _truth(op: str, x: Any, axis: Any, keepdims: bool) -> Tensor:
+    array = raw_array(x)
+    axes = None if axis is None else normalize_axis(axis, array.shape, op)
+    return Tensor._wrap(backend.xp.asarray(getattr(array, op)(axis=axes, keepdims=keepdims)))

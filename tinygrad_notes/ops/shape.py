@@ -9,8 +9,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Function, Tensor
-from .arithmetic import raw
-from .reduction import normalize_axis
+from .arguments import as_tensor, normalize_axis, number, one_axis, raw_array
 
 
 class Reshape(Function):
@@ -70,14 +69,14 @@ class Concatenate(Function):
         return xp.concatenate(xs, axis=axis)
 
     def backward(xp, gy, *, axis, sizes):
-        return cut(gy, axis, sizes)
+        return _cut(gy, axis, sizes)
 
 
 class Split(Function):
     """x cut along `axis` into parts of `sizes`; the adjoint of concatenation."""
 
     def forward(xp, x, *, axis, sizes):
-        return cut(x, axis, sizes)
+        return _cut(x, axis, sizes)
 
     def backward(xp, gy, *, axis):
         return xp.concatenate(gy, axis=axis)
@@ -93,7 +92,7 @@ class Pad(Function):
         return gy[tuple(slice(b, b + n) for (b, _), n in zip(widths, x_shape, strict=True))]
 
 
-def cut(x, axis: int, sizes) -> tuple:
+def _cut(x, axis: int, sizes) -> tuple:
     """x[..., start:stop, ...] along `axis` for consecutive pieces of `sizes`."""
     ends = tuple(itertools.accumulate(sizes))
     before = (slice(None),) * axis
@@ -101,11 +100,6 @@ def cut(x, axis: int, sizes) -> tuple:
 
 
 # ---- functions with NumPy's names -------------------------------------------------------------
-
-
-def as_tensor(x) -> Tensor:
-    """`x` itself if it is a Tensor, else a Tensor of it."""
-    return x if isinstance(x, Tensor) else Tensor(x)
 
 
 def reshape(x, shape) -> Tensor:
@@ -127,7 +121,7 @@ def flatten(x, start_axis: int = 0, end_axis: int = -1) -> Tensor:
     x = as_tensor(x)
     if x.ndim == 0:
         return reshape(x, (1,))
-    (start,), (end,) = normalize_axis(start_axis, x.ndim), normalize_axis(end_axis, x.ndim)
+    start, end = (one_axis(a, x.shape, "flatten") for a in (start_axis, end_axis))
     if start > end:
         raise ValueError(f"flatten: start_axis {start_axis} comes after end_axis {end_axis}")
     return reshape(x, (*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]))
@@ -136,7 +130,7 @@ def flatten(x, start_axis: int = 0, end_axis: int = -1) -> Tensor:
 def transpose(x, axes=None) -> Tensor:
     """Axes in the order `axes`, reversed by default."""
     x = as_tensor(x)
-    axes = tuple(range(x.ndim))[::-1] if axes is None else normalize_axis(tuple(axes), x.ndim)
+    axes = tuple(range(x.ndim))[::-1] if axes is None else normalize_axis(tuple(axes), x.shape, "transpose")
     if len(axes) != x.ndim:
         raise ValueError(f"transpose: {len(axes)} axes {axes} for an array of shape {x.shape}")
     return Transpose.apply(x, axes=axes)
@@ -145,7 +139,7 @@ def transpose(x, axes=None) -> Tensor:
 def swapaxes(x, axis1: int, axis2: int) -> Tensor:
     """Two axes exchanged."""
     x = as_tensor(x)
-    (a,), (b,) = normalize_axis(axis1, x.ndim), normalize_axis(axis2, x.ndim)
+    a, b = (one_axis(a, x.shape, "swapaxes") for a in (axis1, axis2))
     order = list(range(x.ndim))
     order[a], order[b] = b, a
     return Transpose.apply(x, axes=tuple(order))
@@ -154,7 +148,7 @@ def swapaxes(x, axis1: int, axis2: int) -> Tensor:
 def moveaxis(x, source, destination) -> Tensor:
     """Axes `source` moved to the places `destination`; the others keep their order."""
     x = as_tensor(x)
-    src, dst = normalize_axis(source, x.ndim), normalize_axis(destination, x.ndim)
+    src, dst = (normalize_axis(a, x.shape, "moveaxis") for a in (source, destination))
     if len(src) != len(dst):
         raise ValueError(f"moveaxis: {len(src)} axes to {len(dst)} places")
     order = [i for i in range(x.ndim) if i not in src]
@@ -169,7 +163,7 @@ def squeeze(x, axis=None) -> Tensor:
     axes = (
         tuple(i for i, n in enumerate(x.shape) if n == 1)
         if axis is None
-        else normalize_axis(axis, x.ndim)
+        else normalize_axis(axis, x.shape, "squeeze")
     )
     if any(x.shape[a] != 1 for a in axes):
         raise ValueError(f"squeeze: axis {axis} of shape {x.shape} is not of length 1")
@@ -179,8 +173,9 @@ def squeeze(x, axis=None) -> Tensor:
 def expand_dims(x, axis) -> Tensor:
     """New axes of length 1 at the places `axis` of the result."""
     x = as_tensor(x)
-    count = 1 if isinstance(axis, int) else len(axis)
-    places = normalize_axis(axis, x.ndim + count)
+    axis = tuple(axis) if isinstance(axis, tuple | list) else (axis,)
+    count = len(axis)
+    places = normalize_axis(axis, x.ndim + count, "expand_dims")
     rest = iter(x.shape)
     shape = tuple(1 if i in places else next(rest) for i in range(x.ndim + count))
     return Reshape.apply(x, shape=shape)
@@ -189,28 +184,32 @@ def expand_dims(x, axis) -> Tensor:
 def flip(x, axis=None) -> Tensor:
     """The order reversed along `axis` (all axes by default)."""
     x = as_tensor(x)
-    return Flip.apply(x, axis=normalize_axis(axis, x.ndim))
+    return Flip.apply(x, axis=normalize_axis(axis, x.shape, "flip"))
 
 
 def getitem(x, index) -> Tensor:
     """x[index] as in NumPy: integers, slices, None, Ellipsis, integer or boolean arrays."""
-    index = tuple(map(_raw_index, index)) if isinstance(index, tuple) else _raw_index(index)
-    return GetItem.apply(x, index=index)
-
-
-def _raw_index(part):
-    if isinstance(part, Tensor):
-        part = part._data
-    elif isinstance(part, list):
-        part = backend.asarray(np.asarray(part, dtype=None if part else np.int64))
-    if hasattr(part, "dtype") and part.dtype.kind not in "iub":
-        raise IndexError(f"getitem: an index must be integer or boolean, got {part.dtype}")
-    return part
+    return GetItem.apply(x, index=_raw_index(index))
 
 
 def scatter_add(x, index, shape) -> Tensor:
     """Zeros of `shape` with x added at [index]; repeated places add up."""
-    return ScatterAdd.apply(x, index=index, shape=tuple(shape))
+    return ScatterAdd.apply(x, index=_raw_index(index), shape=tuple(shape))
+
+
+def _raw_index(index):
+    return tuple(map(_raw_part, index)) if isinstance(index, tuple) else _raw_part(index)
+
+
+def _raw_part(part):
+    """One part of an index; arrays are copied, so that changing them later cannot move a gradient."""
+    if isinstance(part, list | tuple):
+        part = np.asarray(part, dtype=None if len(part) else np.int64)
+    if isinstance(part, Tensor) or backend.is_array(part):
+        part = backend.asarray(part._data if isinstance(part, Tensor) else part, copy=True)
+        if part.dtype.kind not in "iub":
+            raise IndexError(f"getitem: an index must be integer or boolean, got {part.dtype}")
+    return part
 
 
 def concat(xs, axis: int = 0) -> Tensor:
@@ -218,7 +217,9 @@ def concat(xs, axis: int = 0) -> Tensor:
     xs = [as_tensor(x) for x in xs]
     if not xs:
         raise ValueError("concat: needs at least one Tensor")
-    (axis,) = normalize_axis(axis, xs[0].ndim)
+    if xs[0].ndim == 0:
+        raise ValueError("concat: Tensors of shape () have no axis to join along; use stack")
+    axis = one_axis(axis, xs[0].shape, "concat")
     rest = {(*x.shape[:axis], *x.shape[axis + 1 :]) for x in xs}
     if len(rest) > 1 or any(x.ndim != xs[0].ndim for x in xs):
         raise ValueError(f"concat: shapes {[x.shape for x in xs]} differ outside axis {axis}")
@@ -233,17 +234,17 @@ def concatenate(xs, axis: int = 0) -> Tensor:
 def stack(xs, axis: int = 0) -> Tensor:
     """Tensors of one shape along a new axis."""
     xs = [as_tensor(x) for x in xs]
-    if len({x.shape for x in xs}) > 1:
-        raise ValueError(f"stack: shapes {[x.shape for x in xs]} differ")
+    if len({x.shape for x in xs}) != 1:
+        raise ValueError(f"stack: needs Tensors of one shape, got {[x.shape for x in xs]}")
     return concat([expand_dims(x, axis) for x in xs], axis)
 
 
 def split(x, indices_or_sections, axis: int = 0) -> tuple[Tensor, ...]:
     """x cut along `axis` into equal parts (an integer), or before each of the given positions."""
     x = as_tensor(x)
-    (axis,) = normalize_axis(axis, x.ndim)
+    axis = one_axis(axis, x.shape, "split")
     length = x.shape[axis]
-    if isinstance(indices_or_sections, int):
+    if isinstance(indices_or_sections, int | np.integer):
         n = indices_or_sections
         if n < 1 or length % n:
             raise ValueError(f"split: axis {axis} of shape {x.shape} does not divide into {n} parts")
@@ -262,25 +263,19 @@ def pad(x, pad_width, constant_values: float = 0) -> Tensor:
     try:
         widths = np.broadcast_to(np.asarray(pad_width, dtype=int), (x.ndim, 2)).tolist()
     except ValueError:
-        raise ValueError(f"pad: widths {pad_width} do not fit {x.ndim} axes") from None
+        raise ValueError(
+            f"pad: widths {pad_width} do not fit shape {x.shape}; give one width, (before, after), or "
+            "such a pair per axis"
+        ) from None
     if any(w < 0 for pair in widths for w in pair):
         raise ValueError(f"pad: widths must not be negative, got {pad_width}; slice to crop")
-    return Pad.apply(x, widths=tuple(map(tuple, widths)), value=constant_values)
+    value = number("pad", "constant_values", constant_values)
+    return Pad.apply(x, widths=tuple(map(tuple, widths)), value=value)
 
 
 def repeat(x, repeats: int, axis: int) -> Tensor:
     """Every slice along `axis` `repeats` times in a row."""
     x = as_tensor(x)
-    (axis,) = normalize_axis(axis, x.ndim)
+    axis = one_axis(axis, x.shape, "repeat")
     index = backend.xp.asarray(np.repeat(np.arange(x.shape[axis]), repeats))
     return getitem(x, (slice(None),) * axis + (index,))
-
-
-def ones_like(x) -> Tensor:
-    """Ones of the shape and dtype of x."""
-    return Tensor._wrap(backend.xp.ones_like(raw(x)))
-
-
-def zeros_like(x) -> Tensor:
-    """Zeros of the shape and dtype of x."""
-    return Tensor._wrap(backend.xp.zeros_like(raw(x)))

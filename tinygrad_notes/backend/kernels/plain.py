@@ -130,7 +130,7 @@ def max_pool2d(
     """
     out = pool_size("max_pool2d", x.shape, kernel, stride, padding, dilation, ceil_mode)
     far = pool_margin(x.shape, out, kernel, stride, padding, dilation)
-    first = _first_inside(np, out, kernel, stride, padding, dilation)
+    first = first_inside(np, out, kernel, stride, padding, dilation)
     x = _pad(np, x, padding, far, -float("inf"))
     y = np.full((*x.shape[:2], *out), -float("inf"), dtype=x.dtype)
     index = np.zeros(y.shape, dtype=index_dtype(kernel)) + first
@@ -314,7 +314,7 @@ def _crop(padded: Array, x_shape: Shape, near: Pair) -> Array:
     return padded[:, :, near[0] : near[0] + x_shape[2], near[1] : near[1] + x_shape[3]]
 
 
-def _first_inside(
+def first_inside(
     np: Any, out: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair
 ) -> Array:
     """The first place of each window that is not near padding: what an all −∞ window answers."""

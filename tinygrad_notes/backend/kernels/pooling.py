@@ -1,58 +1,230 @@
 """Pooling on NumPy: one strided view per window offset, never a k²-fold copy of the image.
 
-Every offset (i, j) of the window is one element-wise step on arrays of the output's size. Padding is not
-copied either: an offset touches only those outputs whose window reaches inside the image there.
-Outputs keep the memory order of their input. The definitions are in plain.py.
+Every offset (i, j) of the window is an element-wise step on arrays of the output's size. Padding is not
+copied: an offset touches only the outputs whose window reaches inside the image there. Results keep the
+memory order of their input. The definitions are in plain.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import plain, threads
 from .blocking import Array
-from .geometry import Pair, Shape, expect_shape, pool_size
+from .geometry import Pair, Shape, expect_shape, pool_size, window_counts
 
 ONE = (1, 1)
-UNSIGNED = {2: np.uint16, 4: np.uint32, 8: np.uint64}
+SIGNED = {2: np.int16, 4: np.int32, 8: np.int64}
+PIECE = 1 << 17  # elements of the image handled at once: what a core's cache holds
+ALONE = 1 << 16  # elements below which one thread is quicker than two
+
+
+class Offset(NamedTuple):
+    """One place of the window: pixels `source` of the image belong to outputs `target`."""
+
+    place: int
+    source: tuple[Any, ...]
+    target: tuple[Any, ...]
 
 
 def max_pool2d(
     x: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool
 ) -> tuple[Array, Array]:
-    """(y, index) of plain.max_pool2d, by running maxima."""
+    """(y, index) as plain.max_pool2d, by running maxima."""
+    out = pool_size("max_pool2d", x.shape, kernel, stride, padding, dilation, ceil_mode)
     if x.dtype.kind != "f":
         return plain.max_pool2d(np, x, kernel, stride, padding, dilation, ceil_mode)
-    out = pool_size("max_pool2d", x.shape, kernel, stride, padding, dilation, ceil_mode)
-    y = like(x, out)
-    index = like(x, out, plain.index_dtype(kernel))
-    offsets = list(_offsets(x.shape, out, kernel, stride, padding, dilation))
+    y, index = like(x, out, x.dtype), like(x, out, plain.index_dtype(kernel))
+    steps = offsets(x.shape, out, kernel, stride, padding, dilation)
     first = plain.first_inside(np, out, kernel, stride, padding, dilation)
 
-    def work(share: int, start: int, stop: int) -> None:
-        for part in _pieces(x, start, stop):
-            _running_max(x[part], y[part], index[part], offsets, first)
+    def work(part: Any) -> None:
+        image, best, place = x[part], y[part], index[part]
+        best[...] = -np.inf
+        place[...] = first
+        for k, source, target in steps:
+            value, so_far, winner = image[source], best[target], place[target]
+            wins = np.greater(value, so_far).view(np.uint8)
+            # The places are visited in increasing order: the winner is the largest that ever won.
+            np.maximum(winner, wins * winner.dtype.type(k), out=winner)
+            np.maximum(value, so_far, out=so_far)
 
-    _each_image(work, x)
+    _in_pieces(work, x)
     if np.isnan(y).any():
-        # Where NaN takes part, > no longer tells which place won.
+        # NaN compares as not greater, so its place was not recorded.
         return plain.max_pool2d(np, x, kernel, stride, padding, dilation, ceil_mode)
     return y, index
 
 
-def _running_max(x: Array, y: Array, index: Array, offsets: list[_Offset], first: Array) -> None:
-    if offsets and offsets[0].full:
-        y[...] = x[offsets[0].source]
-        index[...] = 0
-        offsets = offsets[1:]
+def max_pool2d_scatter(
+    gy: Array,
+    index: Array,
+    x_shape: Shape,
+    kernel: Pair,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+) -> Array:
+    """gx as plain.max_pool2d_scatter: each offset adds gy where the index names it."""
+    op, out = "max_pool2d_scatter", gy.shape[2:]
+    plain.check_index(op, index, x_shape, gy.shape, kernel, stride, padding, dilation)
+    if gy.dtype.kind != "f":
+        return plain.max_pool2d_scatter(
+            np, gy, index, x_shape, kernel, stride, padding, dilation
+        )
+    signed = SIGNED[gy.itemsize]
+    steps = offsets(x_shape, out, kernel, stride, padding, dilation)
+    tiling = kernel == stride and padding == (0, 0) and dilation == ONE
+    gx = like(gy, x_shape[2:], gy.dtype)
+
+    def work(part: Any) -> None:
+        image, bits, place = gx[part], gy[part].view(signed), index[part]
+        image[...] = 0
+        for k, source, target in steps:
+            # Masking bits, not multiplying by 0 or 1: an infinite gradient stays out of other pixels.
+            mask = np.equal(place[target], k).view(np.int8)
+            np.negative(mask, out=mask)
+            if tiling:
+                np.bitwise_and(bits[target], mask, out=image[source].view(signed))
+            else:
+                image[source] += np.bitwise_and(bits[target], mask).view(gy.dtype)
+
+    _in_pieces(work, gx)
+    return gx
+
+
+def max_pool2d_gather(
+    x: Array, index: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair
+) -> Array:
+    """y = x[place that `index` names], as plain.max_pool2d_gather; used by second derivatives only."""
+    return plain.max_pool2d_gather(np, x, index, kernel, stride, padding, dilation)
+
+
+def avg_pool2d(
+    x: Array,
+    kernel: Pair,
+    stride: Pair,
+    padding: Pair,
+    ceil_mode: bool,
+    count_include_pad: bool,
+) -> Array:
+    """y as plain.avg_pool2d: the sum of strided views over the number of places that count."""
+    out = pool_size("avg_pool2d", x.shape, kernel, stride, padding, ONE, ceil_mode)
+    steps = offsets(x.shape, out, kernel, stride, padding, ONE)
+    divisor = _divisor(x, x.shape, out, kernel, stride, padding, count_include_pad)
+    y = like(x, out, x.dtype)
+
+    def work(part: Any) -> None:
+        image, total = x[part], y[part]
+        total[...] = 0
+        for _, source, target in steps:
+            total[target] += image[source]
+        total /= divisor
+
+    _in_pieces(work, x)
+    return y
+
+
+def avg_pool2d_adjoint(
+    gy: Array,
+    x_shape: Shape,
+    kernel: Pair,
+    stride: Pair,
+    padding: Pair,
+    ceil_mode: bool,
+    count_include_pad: bool,
+) -> Array:
+    """gx as plain.avg_pool2d_adjoint: gy / divisor given back to every place of its window."""
+    op = "avg_pool2d_adjoint"
+    out = pool_size(op, x_shape, kernel, stride, padding, ONE, ceil_mode)
+    expect_shape(op, "gy", gy, (*x_shape[:2], *out))
+    steps = offsets(x_shape, out, kernel, stride, padding, ONE)
+    divisor = _divisor(gy, x_shape, out, kernel, stride, padding, count_include_pad)
+    tiling = kernel == stride and padding == (0, 0)
+    gx = like(gy, x_shape[2:], gy.dtype)
+
+    def work(part: Any) -> None:
+        image, given = gx[part], gy[part] / divisor
+        image[...] = 0
+        for _, source, target in steps:
+            if tiling:
+                image[source] = given[target]
+            else:
+                image[source] += given[target]
+
+    _in_pieces(work, gx)
+    return gx
+
+
+def like(x: Array, size: Pair, dtype: Any) -> Array:
+    """An empty (N, C, *size) array with the axes in the same memory order as those of x."""
+    order = sorted(range(4), key=lambda axis: (-abs(x.strides[axis]), axis))
+    shape = (*x.shape[:2], *size)
+    buffer = np.empty([shape[axis] for axis in order], dtype=dtype)
+    return buffer.transpose([order.index(axis) for axis in range(4)])
+
+
+def offsets(
+    x_shape: Shape, out: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair
+) -> list[Offset]:
+    """The places of the window in scan order, without those that never fall inside the image."""
+    rows, cols = (
+        [_inside(n, o, s, i * d - p) for i in range(k)]
+        for n, o, k, s, p, d in zip(
+            x_shape[2:], out, kernel, stride, padding, dilation, strict=True
+        )
+    )
+    return [
+        Offset(i * kernel[1] + j, (..., row[0], col[0]), (..., row[1], col[1]))
+        for i, row in enumerate(rows)
+        for j, col in enumerate(cols)
+        if row is not None and col is not None
+    ]
+
+
+def _inside(n: int, out: int, stride: int, shift: int) -> tuple[slice, slice] | None:
+    """(pixels, outputs) along one axis for which 0 ≤ output·stride + shift < n."""
+    first = max(0, -(shift // stride))
+    last = min(out - 1, (n - 1 - shift) // stride)
+    if first > last:
+        return None
+    pixels = slice(first * stride + shift, last * stride + shift + 1, stride)
+    return pixels, slice(first, last + 1)
+
+
+def _divisor(
+    like_: Array,
+    x_shape: Shape,
+    out: Pair,
+    kernel: Pair,
+    stride: Pair,
+    padding: Pair,
+    include_pad: bool,
+) -> Array:
+    """The places per window: one number where all windows are alike, else (OH, OW)."""
+    rows, cols = window_counts(x_shape, out, kernel, stride, padding, include_pad)
+    if len(set(rows)) == len(set(cols)) == 1:
+        return np.asarray(rows[0] * cols[0], dtype=like_.dtype)[()]
+    return np.multiply.outer(np.array(rows, like_.dtype), np.array(cols, like_.dtype))
+
+
+def _in_pieces(work: Callable[[Any], None], x: Array) -> None:
+    """work(slice) over the outer of N and C in memory, in pieces that fit the cache."""
+    axis = 0 if abs(x.strides[0]) >= abs(x.strides[1]) else 1
+    count = x.shape[axis]
+    if not x.size:
+        return
+    step = max(1, PIECE * count // x.size)
+
+    def share(_: int, start: int, stop: int) -> None:
+        for at in range(start, stop, step):
+            piece = slice(at, min(at + step, stop))
+            work((piece,) if axis == 0 else (slice(None), piece))
+
+    if x.size < ALONE:
+        share(0, 0, count)
     else:
-        y[...] = -np.inf
-        index[...] = first
-    for offset in offsets:
-        value, best, place = x[offset.source], y[offset.target], index[offset.target]
-        wins = np.greater(value, best).view(np.uint8)
-        # A later place that wins has the larger number, so the maximum of the numbers is the winner's.
-        np.maximum(place, wins * place.dtype.type(offset.place), out=place)
-        np.maximum(best, value, out=best)
+        threads.parallel(share, count)

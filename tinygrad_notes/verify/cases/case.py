@@ -57,7 +57,7 @@ class Domain:
 
     def fractions(self, rng: np.random.Generator) -> Arrays:
         """Different fractions n/d with small n and d."""
-        pool = {Fraction(n, d) for d in range(1, 8) for n in range(-7 * d, 7 * d + 1) if n}
+        pool = {Fraction(n, d) for d in range(1, 12) for n in range(-3 * d, 3 * d + 1) if n}
         inside = sorted(f for f in pool if self.low < f < self.high)
         count = sum(math.prod(s) for s in self.shapes)
         chosen = np.empty(count, object)
@@ -133,6 +133,10 @@ class Lazy:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(importlib.import_module(self._module), name)
+
+    def later(self, name: str, **keywords: Any) -> Callable[..., Any]:
+        """The module's function `name` with `keywords` bound, looked up when it is called."""
+        return lambda *args: getattr(self, name)(*args, **keywords)
 
 
 T = Lazy("torch")

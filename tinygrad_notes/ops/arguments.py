@@ -1,0 +1,67 @@
+"""How operations read their arguments: arrays, axes and numbers, checked with the operation's name."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from .. import backend
+from ..autograd import Tensor
+
+Axis = int | tuple[int, ...] | None
+
+
+def as_tensor(x: Any) -> Tensor:
+    """`x` itself if it is a Tensor, else a Tensor of it."""
+    return x if isinstance(x, Tensor) else Tensor(x)
+
+
+def raw(x: Any) -> Any:
+    """The array of a Tensor; arrays and Python numbers as they are; anything else as an array."""
+    if isinstance(x, Tensor):
+        return x._data
+    return x if isinstance(x, bool | int | float | backend.xp.ndarray) else backend.asarray(x)
+
+
+def raw_array(x: Any) -> Any:
+    """The array of a Tensor, or anything else as an array."""
+    return x._data if isinstance(x, Tensor) else backend.asarray(x)
+
+
+def number(op: str, name: str, value: Any) -> float:
+    """`value` as a Python number: a NumPy scalar would pull float32 arrays to its own dtype."""
+    if isinstance(value, int | float):
+        return value.item() if isinstance(value, np.floating) else value
+    if isinstance(value, np.generic) and value.dtype.kind in "iuf":
+        return value.item()  # type: ignore[no-any-return]
+    raise TypeError(f"{op}: {name} must be a number, got {type(value).__name__}")
+
+
+def normalize_axis(axis: Any, shape: tuple[int, ...] | int, op: str = "") -> tuple[int, ...]:
+    """The axes as a tuple of numbers in 0..ndim−1. `axis` is None (all), an integer or several."""
+    ndim = shape if isinstance(shape, int) else len(shape)
+    if axis is None:
+        return tuple(range(ndim))
+    where = f"{op}: " if op else ""
+    of = f"{ndim} dimensions" if isinstance(shape, int) else f"shape {shape}"
+    try:
+        axes = tuple(map(operator.index, axis if isinstance(axis, tuple | list) else (axis,)))
+    except TypeError:
+        raise TypeError(f"{where}axis must be integers or None, got {axis!r}") from None
+    for a in axes:
+        if not -ndim <= a < ndim:
+            raise ValueError(f"{where}axis {a} is out of range for an array of {of}")
+    axes = tuple(a % ndim for a in axes)
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"{where}axis {axis} names one axis of an array of {of} twice")
+    return axes
+
+
+def one_axis(axis: Any, shape: tuple[int, ...] | int, op: str = "") -> int:
+    """A single axis as a number in 0..ndim−1."""
+    axes = normalize_axis(axis, shape, op)
+    if axis is None or len(axes) != 1:
+        raise ValueError(f"{op}: needs one axis, got {axis!r}")
+    return axes[0]

@@ -1,0 +1,57 @@
+"""New Tensors. Real numbers are float32 unless a dtype is asked for, whole ones int64."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import backend
+from ..autograd import Tensor
+from .arguments import raw_array
+
+
+def tensor(data: Any, requires_grad: bool = False, dtype: Any = None) -> Tensor:
+    """A Tensor of numbers, nested lists or an array, copied; see `Tensor`."""
+    return Tensor(data, requires_grad, dtype)
+
+
+def zeros(shape: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+    """Zeros of `shape`."""
+    return _new(backend.xp.zeros(shape, dtype=dtype), requires_grad)
+
+
+def ones(shape: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+    """Ones of `shape`."""
+    return _new(backend.xp.ones(shape, dtype=dtype), requires_grad)
+
+
+def full(shape: Any, value: float, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+    """`value` everywhere in `shape`."""
+    return _new(backend.xp.full(shape, value, dtype=dtype), requires_grad)
+
+
+def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any = None) -> Tensor:
+    """start, start + step, ... up to but not `stop`; arange(n) counts from 0."""
+    if stop is None:
+        start, stop = 0, start
+    whole = all(isinstance(v, int | np.integer) for v in (start, stop, step))
+    dtype = (np.int64 if whole else np.float32) if dtype is None else dtype
+    return Tensor._wrap(backend.xp.arange(start, stop, step, dtype=dtype))
+
+
+def zeros_like(x: Any) -> Tensor:
+    """Zeros of the shape and dtype of x."""
+    return Tensor._wrap(backend.xp.zeros_like(raw_array(x)))
+
+
+def ones_like(x: Any) -> Tensor:
+    """Ones of the shape and dtype of x."""
+    return Tensor._wrap(backend.xp.ones_like(raw_array(x)))
+
+
+def _new(array: Any, requires_grad: bool) -> Tensor:
+    x = Tensor._wrap(array)
+    if requires_grad:
+        x.requires_grad = True
+    return x

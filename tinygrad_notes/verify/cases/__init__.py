@@ -1,0 +1,23 @@
+"""The table of operations: every rule with its independent plain definition, its twin in torch, its domain.
+
+One file per file of ops. `gradcheck`, `verify` and the tests read the same rows.
+"""
+
+from . import (
+    activation,
+    arithmetic,
+    convolution,
+    dropout,
+    linear,
+    loss,
+    pooling,
+    reduction,
+    shape,
+)
+from .case import Case
+
+FILES = (arithmetic, reduction, shape, linear, activation, loss, convolution, pooling, dropout)
+
+CASES: tuple[Case, ...] = tuple(row for file in FILES for row in file.CASES)
+
+__all__ = ["CASES", "Case"]
