@@ -46,7 +46,7 @@ clean:  ## remove everything that was built, trained runs excepted
 
 # $(call environment,EXTRA): .venv with that extra installed; at once where nothing has changed
 define environment
-test -n "$(PYTHON)" || { echo "error: no Python 3.11 or newer found; name one with" \
+command -v "$(PYTHON)" >/dev/null || { echo "error: no Python 3.11 or newer found; name one with" \
 	"\`make PYTHON=/path/to/python3 $@\`." >&2; exit 2; }; \
 "$(PYTHON)" .ci/venv.py $(1)
 endef

@@ -23,9 +23,7 @@ class Rules(Directive):
         operations = [
             value
             for value in vars(module).values()
-            if inspect.isclass(value)
-            and issubclass(value, Function)
-            and value.__module__ == module.__name__
+            if inspect.isclass(value) and issubclass(value, Function) and value.__module__ == module.__name__
         ]
         if not operations:
             raise self.error(f"{module.__name__} defines no Function")

@@ -96,9 +96,7 @@ def test_no_machine_is_named():
     suffixes = {".py", ".md", ".toml", ".yaml", ".cu", ".json", ".cfg"}
     built = {".venv", ".git", "_build", "runs", "dist", "build"}
     files = [
-        f
-        for f in ROOT.rglob("*")
-        if f.suffix in suffixes and not built & set(f.relative_to(ROOT).parts)
+        f for f in ROOT.rglob("*") if f.suffix in suffixes and not built & set(f.relative_to(ROOT).parts)
     ]
     files += [ROOT / "Makefile", ROOT / ".ci" / "run"]
     assert len(files) > len(FILES)

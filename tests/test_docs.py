@@ -6,6 +6,7 @@ while ``$ make ...`` must be a target that `.ci/run` runs.
 """
 
 import doctest
+import importlib.util
 import os
 import re
 import shlex
@@ -57,9 +58,7 @@ def test_python_blocks_run(page, tmp_path, monkeypatch):
         if language != "python":
             continue
         if ">>>" in text:
-            examples = doctest.DocTestParser().get_doctest(
-                text, namespace, name(page), name(page), line - 1
-            )
+            examples = doctest.DocTestParser().get_doctest(text, namespace, name(page), name(page), line - 1)
             runner.run(examples, out=said.append, clear_globs=False)
             namespace = examples.globs
         else:  # the line numbers of the page, for tracebacks
@@ -105,22 +104,13 @@ def test_console_blocks_hold_commands():
 
 
 def test_the_readme_lists_every_file():
-    """The map names every module of the package, and nothing that is not there."""
+    """The map names every file of the package, and nothing that is not there."""
+    spec = importlib.util.spec_from_file_location("map_script", ROOT / ".ci" / "map.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
     text = (ROOT / "README.md").read_text()
-    section = text.split("## The map")[1].split("\n## ")[0]
-    folder, listed = "", set()
-    for row in section.splitlines():
-        if heading := re.match(r"### `tinygrad_notes/(.*)`", row):
-            folder = heading[1]
-        elif entry := re.match(r"- ((?:`[\w.]+`(?:, )?)+): ", row):
-            listed |= {folder + file for file in re.findall(r"`([\w.]+)`", entry[1])}
-    package = ROOT / "tinygrad_notes"
-    present = {
-        f.relative_to(package).as_posix()
-        for f in package.rglob("*")
-        if f.is_file() and f.suffix != ".pyc"
-    }
-    assert listed == present
+    assert "- `tensor.py`: " in text
+    assert text == script.with_map(text), "the map is old: run python .ci/map.py"
 
 
 def test_links_lead_somewhere():

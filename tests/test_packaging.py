@@ -35,9 +35,7 @@ def test_import_needs_only_the_core():
     """Nothing optional is loaded by ``import tinygrad_notes``: an environment without extras works."""
     optional = ("matplotlib", "sympy", "PIL", "torch")
     code = f"import sys, tinygrad_notes; print([m for m in {optional!r} if m in sys.modules])"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
@@ -133,8 +131,6 @@ def test_old_python_is_told_so(checkout, monkeypatch, capsys):
 
 
 def test_makefile_names_a_missing_python():
-    done = subprocess.run(
-        ["make", "PYTHON=", "train"], cwd=ROOT, capture_output=True, text=True, timeout=60
-    )
+    done = subprocess.run(["make", "PYTHON=", "train"], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode != 0
     assert "no Python 3.11 or newer found" in done.stderr

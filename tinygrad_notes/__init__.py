@@ -23,13 +23,14 @@ from .ops.arithmetic import (
     abs, add, astype, clip, cos, divide, equal, exp, greater, greater_equal, less, less_equal, log,
     maximum, minimum, multiply, negative, not_equal, power, sign, sin, sqrt, subtract, where,
 )  # fmt: skip
+from .ops.creation import arange, full, ones, ones_like, tensor, zeros, zeros_like
 from .ops.linear import einsum, matmul
 from .ops.reduction import (
     all, any, argmax, argmin, broadcast_to, logsumexp, max, mean, min, std, sum, var,
 )  # fmt: skip
 from .ops.shape import (
-    concat, concatenate, expand_dims, flatten, flip, getitem, moveaxis, ones_like, pad, repeat, reshape,
-    scatter_add, split, squeeze, stack, swapaxes, transpose, zeros_like,
+    concat, concatenate, expand_dims, flatten, flip, getitem, moveaxis, pad, repeat, reshape,
+    scatter_add, split, squeeze, stack, swapaxes, transpose,
 )  # fmt: skip
 
 __version__ = "0.1.0"

@@ -3,9 +3,10 @@
 from .engine import grad
 from .function import AnomalyError, Function
 from .mode import detect_anomaly, enable_grad, is_grad_enabled, no_grad
-from .tensor import Tensor, tape
+from .tensor import Tensor, fill_tape, tape
 
 __all__ = [
-    "AnomalyError", "Function", "Tensor", "detect_anomaly", "enable_grad", "grad", "is_grad_enabled",
+    "AnomalyError", "Function", "Tensor", "detect_anomaly", "enable_grad",
+    "fill_tape", "grad", "is_grad_enabled",
     "no_grad", "tape",
 ]  # fmt: skip

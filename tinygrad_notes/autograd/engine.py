@@ -18,8 +18,6 @@ from . import guard, mode
 from .function import AnomalyError, Node, _finite
 from .tensor import Leaf, Tensor, tape
 
-_NOTHING: dict[str, Any] = {}
-
 
 def backward(
     outputs: Sequence[Tensor],
@@ -145,18 +143,18 @@ class _Pass:
             )
         edges, useful = node.edges, self.useful
         intermediates = _replay(node) if self.create_graph else None
-        for rule, kept in zip(node.operation.backward_rules, node.kept, strict=True):
-            target = rule.target
+        rules = node.operation.backward_rules
+        for (run, plan, _, names, target), kept in zip(rules, node.kept):  # noqa: B905 (a hot loop)
             if kept is None or (
                 useful is not None and target >= 0 and edges[target][0] not in useful  # type: ignore[index]
             ):
                 continue
             if self.create_graph:
-                kept = [_rewrap(node, i, value, intermediates)
-                        for i, value in zip(rule.plan, kept, strict=True)]  # fmt: skip
-            names = rule.attributes
-            attributes = {k: node.attributes[k] for k in names} if names else _NOTHING
-            result = rule.run(self.xp, gy, *kept, **attributes)
+                kept = [_rewrap(node, i, v, intermediates) for i, v in zip(plan, kept, strict=True)]
+            if names:
+                result = run(self.xp, gy, *kept, **{k: node.attributes[k] for k in names})
+            else:
+                result = run(self.xp, gy, *kept)
             if target >= 0:
                 self.hand_on(node, edges[target], result, result is gy)
                 continue
@@ -191,6 +189,8 @@ class _Pass:
             )
         if type(to) is Leaf and self.wanted is None:
             _collect(to, gx, shared)
+        elif to not in self.pending and not to.several:
+            self.pending[to] = gx
         else:
             self.add(to, index, gx)
 

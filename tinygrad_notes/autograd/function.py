@@ -24,11 +24,15 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
+
 from .. import backend
 from . import guard, mode
-from .tensor import Leaf, Tensor
+from .tensor import Tensor
 
-_sequence = itertools.count(1)
+_next_number = itertools.count(1).__next__
+recording = mode.recording.get
+anomaly = mode.anomaly.get
 
 
 class Rule(NamedTuple):
@@ -80,6 +84,9 @@ class Function:
     saves: ClassVar[tuple[str, ...]] = ()
     broadcasts: ClassVar[bool] = False  # may inputs broadcast (and be Python scalars)?
 
+    forward: ClassVar[Callable[..., Any]]
+    backward: ClassVar[Callable[..., Any]]
+
     name: ClassVar[str]
     inputs: ClassVar[tuple[str, ...]]
     variadic: ClassVar[bool]  # forward(xp, *xs, ...): then backward may only name attributes
@@ -87,6 +94,7 @@ class Function:
     save_rule: ClassVar[Rule | None]
     direct: ClassVar[bool]  # forward takes the inputs as they come
     backward_rules: ClassVar[tuple[Rule, ...]]
+    keeps: ClassVar[tuple[tuple[int, Callable[[list[Any]], Sequence[Any]]], ...]]
     replays: ClassVar[tuple[int, ...]]  # the intermediates that backward rules name
 
     def __init_subclass__(cls) -> None:
@@ -95,10 +103,10 @@ class Function:
             if rule in cls.__dict__:
                 setattr(cls, rule, staticmethod(cls.__dict__[rule]))
         save = cls.__dict__.get("save")
-        asked = [p for rule in (save and save.__func__, cls.forward) if rule  # type: ignore[attr-defined]
+        asked = [p for rule in (save and save.__func__, cls.forward) if rule
                  for p in _positional(rule)[1:]]  # fmt: skip
         cls.inputs = tuple(dict.fromkeys(p for p in asked if p not in cls.saves))
-        cls.variadic = _takes_any_number(cls.forward)  # type: ignore[attr-defined]
+        cls.variadic = _takes_any_number(cls.forward)
         values = {name: i for i, name in enumerate((*cls.inputs, *cls.saves, "y"))}
         shapes = {f"{name}_shape": ~i for name, i in values.items() if i < len(cls.inputs)}
 
@@ -113,15 +121,16 @@ class Function:
             plan = tuple(values[n] if n in values else shapes[n] for n in names)
             return Rule(rule, plan, _taker(plan), _keywords(rule), target)
 
-        cls.forward_rule = resolve(cls.forward, 1)  # type: ignore[attr-defined]
+        cls.forward_rule = resolve(cls.forward, 1)
         cls.save_rule = resolve(save.__func__, 1) if save else None
-        rules = [resolve(cls.backward, 2)] if "backward" in cls.__dict__ else []  # type: ignore[attr-defined]
+        rules = [resolve(cls.backward, 2)] if "backward" in cls.__dict__ else []
         for i, name in enumerate(cls.inputs):
             own = cls.__dict__.get(f"backward_{name}")
             if own is not None:
                 setattr(cls, f"backward_{name}", staticmethod(own))
                 rules.append(resolve(own, 2, i))
         cls.backward_rules = tuple(rules)
+        cls.keeps = tuple((rule.target, rule.take) for rule in rules)
         cls.direct = not save and cls.forward_rule.plan == tuple(range(len(cls.inputs)))
         middle = range(len(cls.inputs), len(cls.inputs) + len(cls.saves))
         cls.replays = tuple({i for rule in rules for i in rule.plan if i in middle})
@@ -140,17 +149,15 @@ class Function:
         tracked = False
         for x in inputs:
             if isinstance(x, Tensor):
-                array = x._data
-                if type(array) is not ndarray:
-                    raise _wrong_device(cls, len(values), array)
-                values.append(array)
-                edge = x._edge
-                edges.append(edge)
+                array, edge = x._data, x._edge
                 if edge is not None:
                     tracked = True
             else:
-                values.append(x if x is None else _constant(cls, len(values), x))
-                edges.append(None)
+                array, edge = _constant(cls, len(values), x), None
+            if type(array) is not ndarray and backend.is_array(array):
+                raise _wrong_device(cls, len(values), array)
+            values.append(array)
+            edges.append(edge)
         if len(values) != len(cls.inputs) and not cls.variadic:
             raise TypeError(f"{cls.name} takes {', '.join(cls.inputs)}; got {len(inputs)} inputs")
 
@@ -170,10 +177,10 @@ class Function:
         elif type(y) is not ndarray:  # NumPy gives scalars for 0-d results
             y = xp.asarray(y)
 
-        checking = mode.anomaly.get()
+        checking = anomaly()
         if checking:
             _check_forward(cls, xp, values[: len(inputs)], y if several else (y,))
-        if not (tracked and mode.recording.get()):
+        if not (tracked and recording()):
             return tuple(map(Tensor._wrap, y)) if several else Tensor._wrap(y)
 
         values.append(y)
@@ -182,25 +189,27 @@ class Function:
         node.edges = edges
         node.attributes = attributes
         node.several = several
-        node.meta = tuple((a.shape, a.dtype) for a in y) if several else (y.shape, y.dtype)
-        node.kept = kept = []
-        for rule in cls.backward_rules:
-            target = rule.target
-            kept.append(rule.take(values) if target < 0 or edges[target] is not None else None)
+        node.kept = [
+            take(values) if target < 0 or edges[target] is not None else None
+            for target, take in cls.keeps
+        ]
         node.save_inputs = node.stamps = node.created = None
         if cls.replays and any(values[i].dtype.kind == "f" for i in cls.replays):
             node.save_inputs = cls.save_rule.take(values)  # type: ignore[union-attr]
-        node.sequence = next(_sequence)
+        node.sequence = _next_number()
         if guard.records:
             node.stamps = [None if group is None else [guard.stamp(v) for v in group]
-                           for group in (*kept, node.save_inputs)]  # fmt: skip
+                           for group in (*node.kept, node.save_inputs)]  # fmt: skip
         if checking:
             node.created = "".join(traceback.format_stack()[:-1])
         if several:
+            node.meta = tuple((a.shape, a.dtype) for a in y)
             return tuple(
                 Tensor._wrap(a, (node, i) if a.dtype.kind == "f" else None) for i, a in enumerate(y)
             )
-        return Tensor._wrap(y, (node, 0) if y.dtype.kind == "f" else None)
+        dtype = y.dtype
+        node.meta = (y.shape, dtype)
+        return Tensor._wrap(y, (node, 0) if dtype.kind == "f" else None)
 
 
 _new_node = object.__new__
@@ -255,16 +264,14 @@ def _wrong_device(cls: type[Function], position: int, array: Any) -> backend.Bac
 
 def _constant(cls: type[Function], position: int, value: Any) -> Any:
     """An input that is not a Tensor. Scalars stay weak: they never change the dtype of an array."""
-    if hasattr(value, "item") and getattr(value, "shape", None) == () and not backend.is_array(value):
-        value = value.item()  # a NumPy scalar
+    if value is None or backend.is_array(value):
+        return value
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, str | bytes | complex):
+        raise TypeError(f"{cls.name}: argument {_input_name(cls, position)} cannot be {value!r}")
     if cls.broadcasts and isinstance(value, bool | int | float):
         return value
-    if isinstance(value, Leaf) or isinstance(value, str | bytes | complex):
-        raise TypeError(f"{cls.name}: argument {_input_name(cls, position)} cannot be {value!r}")
-    if type(value) is backend.xp.ndarray:
-        return value
-    if backend.is_array(value) and type(value).__module__.partition(".")[0] != "numpy":
-        raise _wrong_device(cls, position, value)
     return backend.asarray(value)
 
 

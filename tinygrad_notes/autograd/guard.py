@@ -58,7 +58,7 @@ def _record(owner: Any) -> _Record:
 def _checksum(owner: Any) -> int | None:
     if not backend.is_array(owner):
         return None
-    host = backend.to_numpy(owner)
+    host: Any = backend.to_numpy(owner)
     return zlib.crc32(host if host.flags.c_contiguous else host.T.copy())
 
 

@@ -1,12 +1,13 @@
 """Tensor: an array, and the edge to the node that made it.
 
 Arithmetic, methods and indexing are the functions of ``tape``, the namespace that the operations
-fill when they are imported: a Tensor's ``+`` is the same rule as ``tg.add``.
+fill when they are imported (`fill_tape`): a Tensor's ``+`` is ``tg.add`` itself.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -117,6 +118,12 @@ class Tensor:
     @property
     def dtype(self) -> Any:
         return self._data.dtype
+
+    if TYPE_CHECKING:  # operators and methods come with the operations: see fill_tape
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __getitem__(self, index: Any) -> Tensor: ...
+        def __add__(self, other: Any) -> Tensor: ...
 
     def __len__(self) -> int:
         if self.ndim == 0:
@@ -247,79 +254,6 @@ class Tensor:
         """The same data, outside the graph."""
         return Tensor._wrap(self._data)
 
-    # ---- arithmetic: every name is a function of the tape --------------------------------------
-
-    def __add__(self, other: Any) -> Tensor:
-        return tape.add(self, other)  # type: ignore[no-any-return]
-
-    def __radd__(self, other: Any) -> Tensor:
-        return tape.add(other, self)  # type: ignore[no-any-return]
-
-    def __sub__(self, other: Any) -> Tensor:
-        return tape.subtract(self, other)  # type: ignore[no-any-return]
-
-    def __rsub__(self, other: Any) -> Tensor:
-        return tape.subtract(other, self)  # type: ignore[no-any-return]
-
-    def __mul__(self, other: Any) -> Tensor:
-        return tape.multiply(self, other)  # type: ignore[no-any-return]
-
-    def __rmul__(self, other: Any) -> Tensor:
-        return tape.multiply(other, self)  # type: ignore[no-any-return]
-
-    def __truediv__(self, other: Any) -> Tensor:
-        return tape.divide(self, other)  # type: ignore[no-any-return]
-
-    def __rtruediv__(self, other: Any) -> Tensor:
-        return tape.divide(other, self)  # type: ignore[no-any-return]
-
-    def __pow__(self, other: Any) -> Tensor:
-        return tape.power(self, other)  # type: ignore[no-any-return]
-
-    def __rpow__(self, other: Any) -> Tensor:
-        return tape.power(other, self)  # type: ignore[no-any-return]
-
-    def __matmul__(self, other: Any) -> Tensor:
-        return tape.matmul(self, other)  # type: ignore[no-any-return]
-
-    def __rmatmul__(self, other: Any) -> Tensor:
-        return tape.matmul(other, self)  # type: ignore[no-any-return]
-
-    def __neg__(self) -> Tensor:
-        return tape.negative(self)  # type: ignore[no-any-return]
-
-    def __pos__(self) -> Tensor:
-        return self
-
-    def __abs__(self) -> Tensor:
-        return tape.abs(self)  # type: ignore[no-any-return]
-
-    def __getitem__(self, index: Any) -> Tensor:
-        return tape.getitem(self, index)  # type: ignore[no-any-return]
-
-    def __iter__(self) -> Any:
-        return (self[i] for i in range(len(self)))
-
-    # ---- comparison: no gradient ---------------------------------------------------------------
-
-    def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
-        return tape.equal(self, other)  # type: ignore[no-any-return]
-
-    def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
-        return tape.not_equal(self, other)  # type: ignore[no-any-return]
-
-    def __lt__(self, other: Any) -> Tensor:
-        return tape.less(self, other)  # type: ignore[no-any-return]
-
-    def __le__(self, other: Any) -> Tensor:
-        return tape.less_equal(self, other)  # type: ignore[no-any-return]
-
-    def __gt__(self, other: Any) -> Tensor:
-        return tape.greater(self, other)  # type: ignore[no-any-return]
-
-    def __ge__(self, other: Any) -> Tensor:
-        return tape.greater_equal(self, other)  # type: ignore[no-any-return]
-
     # ---- NumPy's methods -----------------------------------------------------------------------
 
     @property
@@ -331,10 +265,6 @@ class Tensor:
         """The last two axes exchanged."""
         return tape.swapaxes(self, -1, -2)  # type: ignore[no-any-return]
 
-    def astype(self, dtype: Any, copy: bool = False) -> Tensor:
-        """The values in another dtype; gradients come back in this one."""
-        return tape.astype(self, dtype)  # type: ignore[no-any-return]
-
     def reshape(self, *shape: Any) -> Tensor:
         return tape.reshape(self, shape[0] if len(shape) == 1 else shape)  # type: ignore[no-any-return]
 
@@ -343,19 +273,38 @@ class Tensor:
             axes = axes[0]
         return tape.transpose(self, axes or None)  # type: ignore[no-any-return]
 
+    def __pos__(self) -> Tensor:
+        return self
 
-def _delegate(name: str) -> Any:
-    def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
-        return getattr(tape, name)(self, *args, **kwargs)
-
-    method.__name__ = name
-    method.__qualname__ = f"Tensor.{name}"
-    method.__doc__ = f"As ``tinygrad_notes.{name}``."
-    return method
+    def __iter__(self) -> Any:
+        return (self[i] for i in range(len(self)))
 
 
-for _name in (
-    "sum", "mean", "var", "std", "max", "min", "argmax", "argmin", "all", "any", "exp", "log", "sqrt", "tanh",
-    "clip", "squeeze", "swapaxes", "flatten", "repeat",
-):  # fmt: skip
-    setattr(Tensor, _name, _delegate(_name))
+# Operators and methods are the functions of the tape themselves.
+OPERATORS = {
+    "__add__": "add", "__sub__": "subtract", "__mul__": "multiply", "__truediv__": "divide",
+    "__pow__": "power", "__matmul__": "matmul", "__neg__": "negative", "__abs__": "abs",
+    "__getitem__": "getitem", "__eq__": "equal", "__ne__": "not_equal", "__lt__": "less",
+    "__le__": "less_equal", "__gt__": "greater", "__ge__": "greater_equal",
+}  # fmt: skip
+REFLECTED = {
+    "__radd__": "add", "__rsub__": "subtract", "__rmul__": "multiply", "__rtruediv__": "divide",
+    "__rpow__": "power", "__rmatmul__": "matmul",
+}  # fmt: skip
+METHODS = (
+    "all", "any", "argmax", "argmin", "astype", "clip", "exp", "flatten", "log", "max", "mean", "min",
+    "repeat", "sqrt", "squeeze", "std", "sum", "swapaxes", "tanh", "var",
+)  # fmt: skip
+
+
+def fill_tape(functions: dict[str, Callable[..., Any]]) -> None:
+    """Make `functions` the tape, and the Tensor's operators and methods."""
+    vars(tape).update(functions)
+    for name, function in (*OPERATORS.items(), *((name, name) for name in METHODS)):
+        setattr(Tensor, name, functions[function])
+    for name, function in REFLECTED.items():
+        setattr(Tensor, name, _swapped(functions[function]))
+
+
+def _swapped(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self, other: function(other, self)

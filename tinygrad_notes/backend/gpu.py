@@ -24,6 +24,7 @@ from cupy import (
     divide,
     einsum,
     empty,
+    empty_like,
     equal,
     exp,
     expand_dims,

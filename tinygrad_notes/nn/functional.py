@@ -10,12 +10,13 @@ from ..ops import convolution, pooling
 from ..ops.activation import (
     gelu, leaky_relu, log_softmax, relu, sigmoid, softmax, softplus, tanh,
 )  # fmt: skip
+from ..ops.arguments import as_tensor
 from ..ops.dropout import dropout
 from ..ops.linear import linear
 from ..ops.loss import (
     binary_cross_entropy_with_logits, cross_entropy, huber_loss, l1_loss, mse_loss, nll_loss,
 )  # fmt: skip
-from ..ops.shape import as_tensor, flatten, pad
+from ..ops.shape import flatten, pad
 
 __all__ = [
     "avg_pool2d", "binary_cross_entropy_with_logits", "conv2d", "conv_transpose2d", "cross_entropy",

@@ -2,11 +2,12 @@
 
 import inspect as _inspect
 
-from ..autograd import tape as _tape
+from ..autograd import fill_tape as _fill_tape
 from . import (
     activation,
     arithmetic,
     convolution,
+    creation,
     dropout,
     linear,
     loss,
@@ -15,11 +16,15 @@ from . import (
     shape,
 )
 
-FILES = (arithmetic, reduction, shape, linear, activation, loss, convolution, pooling, dropout)
+FILES = (creation, arithmetic, reduction, shape, linear, activation, loss, convolution, pooling, dropout)
 
-for _file in FILES:
-    for _name, _function in vars(_file).items():
-        _public = _inspect.isfunction(_function) and _function.__module__ == _file.__name__
-        if _public and not _name.startswith("_"):
-            setattr(_tape, _name, _function)
-
+_fill_tape(
+    {
+        name: function
+        for file in FILES
+        for name, function in vars(file).items()
+        if _inspect.isfunction(function)
+        and function.__module__ == file.__name__
+        and not name.startswith("_")
+    }
+)

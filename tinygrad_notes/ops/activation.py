@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 
 from ..autograd import Function, Tensor
-from .reduction import normalize_axis
-from .shape import as_tensor
+from .arguments import as_tensor, number, one_axis
 
 
 class Sigmoid(Function):
@@ -147,12 +146,13 @@ def relu(x) -> Tensor:
 
 def leaky_relu(x, negative_slope: float = 0.01) -> Tensor:
     """x where positive, else negative_slope · x."""
-    return LeakyReLU.apply(x, slope=negative_slope)
+    return LeakyReLU.apply(x, slope=number("leaky_relu", "negative_slope", negative_slope))
 
 
 def softplus(x, beta: float = 1.0) -> Tensor:
     """ln(1 + eᵝˣ)/β, a smooth relu."""
-    if beta <= 0:
+    beta = number("softplus", "beta", beta)
+    if not beta > 0:
         raise ValueError(f"softplus: beta must be positive, got {beta}")
     return Softplus.apply(x, beta=beta)
 
@@ -176,20 +176,18 @@ def log1p(x) -> Tensor:
 
 def softmax(x, axis: int = -1) -> Tensor:
     """Positive numbers of sum 1 along `axis`."""
-    return Softmax.apply(x, axis=_one_axis("softmax", x, axis))
+    x = as_tensor(x)
+    return Softmax.apply(x, axis=_full_axis("softmax", x.shape, axis))
 
 
 def log_softmax(x, axis: int = -1) -> Tensor:
     """The logarithm of `softmax`, computed without it: exact where a probability underflows."""
-    return LogSoftmax.apply(x, axis=_one_axis("log_softmax", x, axis))
+    x = as_tensor(x)
+    return LogSoftmax.apply(x, axis=_full_axis("log_softmax", x.shape, axis))
 
 
-def _one_axis(op: str, x, axis: int) -> int:
-    shape = as_tensor(x).shape
-    try:
-        (number,) = normalize_axis(axis, len(shape))
-    except ValueError as error:
-        raise ValueError(f"{op}: {error}; the shape is {shape}") from None
-    if shape[number] == 0:
+def _full_axis(op: str, shape: tuple[int, ...], axis: int) -> int:
+    axis = one_axis(axis, shape, op)
+    if shape[axis] == 0:
         raise ValueError(f"{op}: axis {axis} of shape {shape} is empty")
-    return number
+    return axis

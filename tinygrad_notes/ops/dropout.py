@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Function, Tensor
-from .shape import as_tensor
+from .arguments import as_tensor, number, raw_array
 
 
 class Dropout(Function):
@@ -23,18 +23,21 @@ class Dropout(Function):
 
 
 def dropout(x, p: float = 0.5, training: bool = True, mask=None) -> Tensor:
-    """x with each element set to 0 with probability p and the others scaled by 1/(1 − p)."""
+    """x with each element set to 0 with probability p and the others scaled by 1/(1 − p).
+
+    `mask` replaces the draw: an array that x is multiplied by, of x's shape or stretching to it.
+    """
+    p = number("dropout", "p", p)
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: p is a probability, got {p}")
     x = as_tensor(x)
     if not training or (p == 0 and mask is None):
         return x
-    if mask is None:
-        mask = dropout_mask(x.shape, p, x.dtype)
+    mask = _draw(x.shape, p, x.dtype) if mask is None else raw_array(mask).astype(x.dtype)
     return Dropout.apply(x, mask=mask)
 
 
-def dropout_mask(shape, p: float, dtype=np.float32):
-    """An array of 0 (probability p) and 1/(1 − p), drawn from the package's generator."""
+def _draw(shape: tuple[int, ...], p: float, dtype):
+    """0 with probability p, else 1/(1 − p); drawn on the host: one seed, one mask on every backend."""
     keep = backend.rng().random(shape, dtype=np.float32) >= p
     return backend.asarray(keep.astype(dtype) * (1 / (1 - p) if p < 1 else 0.0), dtype)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import math
 
 from ..autograd import Function, Tensor
-from .shape import as_tensor, squeeze
+from .arguments import as_tensor
+from .shape import squeeze
 
 
 class MatMul(Function):
@@ -36,10 +38,10 @@ class Linear(Function):
         return xp.matmul(gy, w)
 
     def backward_w(xp, gy, x):  # rows of all leading axes together: Σ over samples of gyᵀ x
-        return xp.matmul(rows(xp, gy).T, rows(xp, x))
+        return xp.matmul(_rows(xp, gy).T, _rows(xp, x))
 
     def backward_b(xp, gy):
-        return xp.sum(rows(xp, gy), axis=0)
+        return xp.sum(_rows(xp, gy), axis=0)
 
 
 class Einsum(Function):
@@ -59,9 +61,9 @@ class Einsum(Function):
         return xp.einsum(f"{letters[0]},{letters[2]}->{letters[1]}", a, gy)
 
 
-def rows(xp, x):
+def _rows(xp, x):
     """(..., n) as a matrix (rows, n)."""
-    return x if x.ndim == 2 else xp.reshape(x, (-1, x.shape[-1]) if x.size else (0, x.shape[-1]))
+    return x if x.ndim == 2 else xp.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
 
 
 def matmul(a, b) -> Tensor:
@@ -70,18 +72,21 @@ def matmul(a, b) -> Tensor:
     if a.ndim == 0 or b.ndim == 0:
         raise ValueError(f"matmul: shapes {a.shape} and {b.shape}; a number has no matrix product")
     if a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
-        raise ValueError(f"matmul: {a.shape} @ {b.shape}: the inner lengths differ")
+        raise ValueError(
+            f"matmul: {a.shape} @ {b.shape}: the last length of the first must equal the one before "
+            "last of the second; is a transpose missing?"
+        )
     if a.ndim > 1 and b.ndim > 1:
         return MatMul.apply(a, b)
-    row = a.reshape(1, -1) if a.ndim == 1 else a
-    column = b.reshape(-1, 1) if b.ndim == 1 else b
+    row = a.reshape(1, a.size) if a.ndim == 1 else a
+    column = b.reshape(b.size, 1) if b.ndim == 1 else b
     added = ((-2,) if a.ndim == 1 else ()) + ((-1,) if b.ndim == 1 else ())
     return squeeze(MatMul.apply(row, column), added)
 
 
 def linear(x, weight, bias=None) -> Tensor:
     """x Wᵀ + b.   x (..., in); weight (out, in); bias (out,)."""
-    x = as_tensor(x)
+    x, weight = as_tensor(x), as_tensor(weight)
     if x.ndim == 0 or weight.ndim != 2 or x.shape[-1] != weight.shape[1]:
         raise ValueError(
             f"linear: x {x.shape} needs a last axis equal to in of weight (out, in) = {weight.shape}"

@@ -7,8 +7,8 @@ import numpy as np
 from .. import backend
 from ..autograd import Function, Tensor
 from .activation import softplus
-from .arithmetic import raw
-from .shape import as_tensor, moveaxis
+from .arguments import as_tensor, number, raw_array
+from .shape import moveaxis
 
 
 class CrossEntropy(Function):
@@ -25,7 +25,7 @@ class CrossEntropy(Function):
         return (shifted - xp.log(xp.sum(xp.exp(shifted), axis=1, keepdims=True)),)
 
     def forward(xp, log_p, q):
-        return -xp.sum(q * log_p, axis=1)
+        return -xp.sum(q * xp.where(q == 0, 0, log_p), axis=1)  # 0 · ln 0 = 0: a class masked by −∞
 
     def backward_x(xp, gy, log_p, q):
         mass = xp.sum(q, axis=1, keepdims=True)
@@ -33,6 +33,22 @@ class CrossEntropy(Function):
 
     def backward_q(xp, gy, log_p):
         return -xp.expand_dims(gy, 1) * log_p
+
+
+class BinaryCrossEntropy(Function):
+    """ℓ = −t ln σ(x) − (1 − t) ln(1 − σ(x)) = max(x, 0) − x t + ln(1 + e^(−|x|)), without overflow.
+
+    ∂ℓ/∂x = σ(x) − t,  ∂ℓ/∂t = −x.
+    """
+
+    def forward(xp, x, t):
+        return (xp.maximum(x, 0) - x * t) + xp.log1p(xp.exp(-xp.abs(x)))
+
+    def backward_x(xp, gy, x, t):
+        return gy * (0.5 * xp.tanh(0.5 * x) + 0.5 - t)
+
+    def backward_t(xp, gy, x):
+        return -gy * x
 
 
 class SquaredError(Function):
@@ -82,7 +98,8 @@ def l1_loss(input, target, reduction: str = "mean") -> Tensor:
 
 def huber_loss(input, target, reduction: str = "mean", delta: float = 1.0) -> Tensor:
     """Squared near 0, absolute beyond ±delta."""
-    if delta <= 0:
+    delta = number("huber_loss", "delta", delta)
+    if not delta > 0:
         raise ValueError(f"huber_loss: delta must be positive, got {delta}")
     input, target = _pair("huber_loss", input, target, reduction)
     return _reduce(Huber.apply(input - target, delta=delta), reduction)
@@ -123,16 +140,17 @@ def nll_loss(
 def binary_cross_entropy_with_logits(
     input, target, weight=None, reduction: str = "mean", pos_weight=None
 ) -> Tensor:
-    """−t ln σ(x) − (1 − t) ln(1 − σ(x)) = softplus(x) − t x, without overflow.
+    """−t ln σ(x) − (1 − t) ln(1 − σ(x)), without overflow.
 
-    `pos_weight` multiplies the first term, `weight` the whole.
+    `pos_weight` multiplies the first term, `weight` the whole; both may stretch to x, and are constants.
     """
     x, t = _pair("binary_cross_entropy_with_logits", input, target, reduction)
     if pos_weight is None:
-        loss = softplus(x) - t * x
+        loss = BinaryCrossEntropy.apply(x, t)
     else:
-        loss = (1 - t) * x + (1 + (as_tensor(pos_weight) - 1) * t) * softplus(-x)
-    return _reduce(loss if weight is None else loss * weight, reduction)
+        pos_weight = raw_array(pos_weight).astype(x.dtype)
+        loss = (1 - t) * x + (1 + (pos_weight - 1) * t) * softplus(-x)
+    return _reduce(loss if weight is None else loss * raw_array(weight).astype(x.dtype), reduction)
 
 
 def _pair(op: str, input, target, reduction: str) -> tuple[Tensor, Tensor]:
@@ -160,6 +178,7 @@ def _check_reduction(op: str, reduction: str) -> None:
 def _targets(op, input, target, weight, ignore_index, reduction, smoothing):
     """Logits as rows (rows, C), the targets q (rows, C) with every factor in it, the shape of rows."""
     _check_reduction(op, reduction)
+    smoothing = number(op, "label_smoothing", smoothing)
     if not 0 <= smoothing <= 1:
         raise ValueError(f"{op}: label_smoothing must lie in [0, 1], got {smoothing}")
     if input.ndim < 2 or input.shape[1] == 0:
@@ -168,7 +187,7 @@ def _targets(op, input, target, weight, ignore_index, reduction, smoothing):
     rest = (input.shape[0], *input.shape[2:])
     x = moveaxis(input, 1, -1).reshape(-1, classes) if input.ndim > 2 else input
     if weight is not None:
-        weight = raw(weight).astype(input.dtype)
+        weight = raw_array(weight).astype(input.dtype)
         if weight.shape != (classes,):
             raise ValueError(f"{op}: weight must be ({classes},), one per class, got {weight.shape}")
     if target.dtype.kind == "f":
@@ -186,7 +205,7 @@ def _targets(op, input, target, weight, ignore_index, reduction, smoothing):
     if target.shape != rest:
         raise ValueError(f"{op}: class indices {target.shape} for input {input.shape}; need {rest}")
     return x, _index_targets(
-        op, target._data.reshape(-1), classes, input.dtype, weight, ignore_index, reduction, smoothing
+        op, target._data.reshape(-1).astype(np.int64), classes, input.dtype, weight, ignore_index, reduction, smoothing
     ), rest  # fmt: skip
 
 

@@ -133,11 +133,11 @@ def _checksum(tree: str, arrays: dict[str, np.ndarray]) -> str:
 
 
 def _write(arrays: dict[str, np.ndarray], metadata: dict[str, str], path: Path) -> None:
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
-    path.touch(exist_ok=False)  # a plain OSError when the folder is missing or cannot be written
-    save_file(arrays, path, metadata)
-    with path.open("rb+") as file:
+    with path.open("xb") as file:
+        file.write(save(arrays, metadata))
+        file.flush()
         os.fsync(file.fileno())
 
 

@@ -123,16 +123,15 @@ class Trainer:
     def _epoch(self, progress: Silent, should_stop: Callable[[], bool]) -> dict[str, Any]:
         self.model.train()
         start = time.perf_counter()
-        if self.batch < len(self.train):  # else it was interrupted after its last batch
-            for images, labels in self.train:
-                self._step(images, labels)
-                if len(self._unread) == READ_EVERY or self.batch == len(self.train):
-                    self._read()
-                    progress.update(self.batch, self.sums.loss / self.sums.samples, len(images))
-                if should_stop():
-                    self._read()
-                    self.sums.seconds += time.perf_counter() - start
-                    raise Interrupted(self._place())
+        for images, labels in self.train:  # the rest of the epoch: nothing if it was cut at its end
+            self._step(images, labels)
+            if len(self._unread) == READ_EVERY or self.batch == len(self.train):
+                self._read()
+                progress.update(self.batch, self.sums.loss / self.sums.samples, len(images))
+            if should_stop():
+                self._read()
+                self.sums.seconds += time.perf_counter() - start
+                raise Interrupted(self._place())
         line = {
             "epoch": len(self.history) + 1,
             "train_loss": self.sums.loss / self.sums.samples,

@@ -83,9 +83,7 @@ def _figure(width: float, height: float) -> Any:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError(
-            "plots need Matplotlib: pip install 'tinygrad-notes[plots]'"
-        ) from error
+        raise ImportError("plots need Matplotlib: pip install 'tinygrad-notes[plot]'") from error
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure

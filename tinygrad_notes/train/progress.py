@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import Any, TextIO
@@ -40,7 +41,8 @@ class Lines(Silent):
         self.message(describe(line, self.epochs))
 
     def message(self, text: str) -> None:
-        print(text, file=self.stream, flush=True)
+        with contextlib.suppress(BrokenPipeError):  # nobody reads: the training goes on
+            print(text, file=self.stream, flush=True)
 
 
 class Bar(Lines):
@@ -82,14 +84,12 @@ class Bar(Lines):
 
 
 def show(stream: TextIO | None = None) -> Silent:
-    """The bar if `stream` (stderr) is a terminal and Rich is installed, else plain lines."""
+    """The bar if `stream` (stderr) is a terminal, else plain lines."""
     stream = sys.stderr if stream is None else stream
     if not stream.isatty():
         return Lines(stream)
-    try:
-        from rich.console import Console
-    except ImportError:
-        return Lines(stream)
+    from rich.console import Console
+
     console = Console(file=stream)  # follows NO_COLOR and TERM=dumb
     return Bar(console) if console.is_terminal and not console.is_dumb_terminal else Lines(stream)
 

@@ -105,13 +105,13 @@ class Run:
     def start(cls, config: Config, folder: str | os.PathLike[str], **how: Any) -> Run:
         """A new run in the new or empty `folder`; `how` goes to `data.load`."""
         folder = Path(folder)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise RunError(f"{folder} is not empty; go on with --resume {folder} or choose another --out")
         parts = load_parts(config, **how)
         mean, std = normalization(parts[0])
         std = np.where(std > 0, std, 1.0)
         config = replace(config, mean=tuple(mean.tolist()), std=tuple(std.tolist()))
         run = cls(config, folder, parts)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise RunError(f"{folder} is not empty; go on with --resume {folder} or choose another --out")
         folder.mkdir(parents=True, exist_ok=True)
         run.save(run.trainer)
         _write(folder / "config.json", json.dumps(asdict(config), indent=2) + "\n")

@@ -15,15 +15,19 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from . import threads
-from .geometry import Pair, Shape
+from .blocking import Array
+from .geometry import Conv, Pair
 
-Array = Any
+
+def can(conv: Conv, dtype: np.dtype[Any]) -> bool:
+    """Stride 1 and no dilation."""
+    return conv.stride == conv.dilation == (1, 1)
 
 
-def forward(x: Array, w: Array, b: Array | None, padding: Pair) -> Array:
+def forward(x: Array, w: Array, b: Array | None, conv: Conv) -> Array:
     """conv2d: x (N, C, H, W), w (O, C, kh, kw) → y (N, O, OH, OW), the batch innermost in memory."""
     n, (o, _, kh, kw) = x.shape[0], w.shape
-    rows = _lower(x, kw, padding)
+    rows = _lower(x, kw, conv.padding)
     oh, ow = rows.shape[0] - kh + 1, rows.shape[3]
     matrix = w.transpose(0, 2, 3, 1).reshape(o, -1)
     y = np.empty((o, oh, ow * n), dtype=x.dtype)
@@ -38,10 +42,10 @@ def forward(x: Array, w: Array, b: Array | None, padding: Pair) -> Array:
     return y.reshape(o, oh, ow, n).transpose(3, 0, 1, 2)
 
 
-def weight_grad(gy: Array, x: Array, w_shape: Shape, padding: Pair) -> Array:
+def weight_grad(gy: Array, x: Array, conv: Conv) -> Array:
     """gw = Σ over output rows of columns (kh·kw·C, OW·N) · gyᵀ."""
-    o, c, kh, kw = w_shape
-    rows = _lower(x, kw, padding)
+    o, c, kh, kw = conv.w
+    rows = _lower(x, kw, conv.padding)
     g = batch_last(gy)
     oh = g.shape[1]
     g = g.reshape(o, oh, -1).transpose(1, 2, 0)
@@ -55,11 +59,10 @@ def weight_grad(gy: Array, x: Array, w_shape: Shape, padding: Pair) -> Array:
     return np.ascontiguousarray(gw)
 
 
-def input_grad(gy: Array, w: Array, x_shape: Shape, padding: Pair) -> Array:
+def input_grad(gy: Array, w: Array, conv: Conv) -> Array:
     """Each row of gx from the kh rows of gy it fed: one product, then the kw shifts added up."""
-    n, c, h, wd = x_shape
-    (o, oh, ow), (kh, kw) = gy.shape[1:], w.shape[2:]
-    top, left = padding
+    (n, c, h, wd), (o, _, kh, kw), (oh, ow) = conv.x, conv.w, conv.out
+    top, left = conv.padding
     g = np.zeros((h + kh - 1, o, ow, n), dtype=gy.dtype)
     at = kh - 1 - top  # the row of g that holds row 0 of gy
     g0 = max(0, at)

@@ -1,25 +1,158 @@
-"""Tuned NumPy kernels (first version: the plain ones)."""
+"""The convolution trio on NumPy, each by the quickest of four algorithms; the contracts are in plain.py.
+
+    pointwise    1×1 kernel, no padding: one matrix product
+    batch_last   many images, few channels, stride 1: the batch innermost in memory
+    winograd     3×3, stride 1, float32: 36 products where the direct sum takes 144
+    im2col       everything else: blocks of columns, channels last in memory
+
+`algorithm=None` chooses from the shapes and the dtype alone, so equal calls give equal bits. Results are
+(N, C, H, W) views of whatever memory order was quickest; weight gradients are C-contiguous.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
-from . import plain
+from . import batch_last, lowering, plain, pointwise, winograd
+from .blocking import Array
+from .geometry import Conv, Pair, Shape, conv_geometry, expect_shape
+
+ALGORITHMS: dict[str, ModuleType] = {
+    "pointwise": pointwise,
+    "batch_last": batch_last,
+    "winograd": winograd,
+    "im2col": lowering,
+}
 
 
-def im2col(x, kernel, stride, padding, dilation):
+def im2col(x: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Array:
+    """plain.im2col: its copy is all there is to do."""
     return plain.im2col(np, x, kernel, stride, padding, dilation)
 
 
-def col2im(cols, x_shape, stride, padding, dilation):
+def col2im(cols: Array, x_shape: Shape, stride: Pair, padding: Pair, dilation: Pair) -> Array:
+    """plain.col2im, likewise."""
     return plain.col2im(np, cols, x_shape, stride, padding, dilation)
 
 
-def conv2d(x, w, b, stride, padding, dilation, groups, algorithm=None):
-    return plain.conv2d(np, x, w, b, stride, padding, dilation, groups)
+def conv2d(
+    x: Array,
+    w: Array,
+    b: Array | None,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+    algorithm: str | None = None,
+) -> Array:
+    """y = w ⋆ x + b.  x (N, C, H, W), w (O, C/groups, kh, kw), b (O,) or None → (N, O, OH, OW)."""
+    conv = conv_geometry("conv2d", x.shape, w.shape, stride, padding, dilation, groups)
+    if b is not None:
+        expect_shape("conv2d", "b", b, w.shape[:1])
+    chosen = choose("conv2d", conv, (x, w) if b is None else (x, w, b), algorithm)
+    if chosen is None:
+        return plain.conv2d(np, x, w, b, stride, padding, dilation, groups)
+    return _by_group(chosen.forward, conv, ((x, 1), (w, 0), (b, 0)), join=1)
 
 
-def conv2d_input_grad(gy, w, x_shape, stride, padding, dilation, groups, algorithm=None):
-    return plain.conv2d_input_grad(np, gy, w, x_shape, stride, padding, dilation, groups)
+def conv2d_input_grad(
+    gy: Array,
+    w: Array,
+    x_shape: Shape,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+    algorithm: str | None = None,
+) -> Array:
+    """gx, the adjoint of conv2d in x, for gy (N, O, OH, OW)."""
+    op = "conv2d_input_grad"
+    conv = conv_geometry(op, x_shape, w.shape, stride, padding, dilation, groups)
+    expect_shape(op, "gy", gy, (x_shape[0], w.shape[0], *conv.out))
+    chosen = choose(op, conv, (gy, w), algorithm)
+    if chosen is None:
+        return plain.conv2d_input_grad(np, gy, w, x_shape, stride, padding, dilation, groups)
+    return _by_group(chosen.input_grad, conv, ((gy, 1), (w, 0)), join=1)
 
 
-def conv2d_weight_grad(gy, x, w_shape, stride, padding, dilation, groups, algorithm=None):
-    return plain.conv2d_weight_grad(np, gy, x, w_shape, stride, padding, dilation, groups)
+def conv2d_weight_grad(
+    gy: Array,
+    x: Array,
+    w_shape: Shape,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+    algorithm: str | None = None,
+) -> Array:
+    """gw, the adjoint of conv2d in w, for gy (N, O, OH, OW)."""
+    op = "conv2d_weight_grad"
+    conv = conv_geometry(op, x.shape, w_shape, stride, padding, dilation, groups)
+    expect_shape(op, "gy", gy, (x.shape[0], w_shape[0], *conv.out))
+    chosen = choose(op, conv, (gy, x), algorithm)
+    if chosen is None:
+        return plain.conv2d_weight_grad(np, gy, x, w_shape, stride, padding, dilation, groups)
+    return _by_group(chosen.weight_grad, conv, ((gy, 1), (x, 1)), join=0)
+
+
+def choose(
+    op: str, conv: Conv, arrays: tuple[Array, ...], algorithm: str | None
+) -> ModuleType | None:
+    """The module that computes this convolution; None means the plain kernel.
+
+    Plain are symbols, integers, mixed dtypes and empty batches; float16 is computed in float32.
+    """
+    dtypes = {array.dtype for array in arrays}
+    dtype = dtypes.pop()
+    tuned = not dtypes and dtype.kind == "f" and dtype.itemsize <= 8 and conv.x[0] > 0
+    dtype = np.result_type(dtype, np.float32) if tuned else dtype
+    if algorithm is not None:
+        able = [name for name, module in ALGORITHMS.items() if tuned and module.can(conv, dtype)]
+        if algorithm not in able:
+            raise ValueError(
+                f"{op}: algorithm {algorithm!r} cannot do x {conv.x}, w {conv.w}, stride "
+                f"{conv.stride}, padding {conv.padding}, dilation {conv.dilation} in {dtype}; "
+                f"use {' or '.join(map(repr, [*able, None]))}"
+            )
+        return ALGORITHMS[algorithm]
+    return _quickest(conv, dtype) if tuned else None
+
+
+def _quickest(conv: Conv, dtype: np.dtype[Any]) -> ModuleType:
+    """The choice by measurement on two cores (docs/performance.md)."""
+    (n, c, _, _), o = conv.x, conv.w[0]
+    if pointwise.can(conv, dtype):
+        return pointwise
+    if n >= 32 and c // conv.groups <= 16 and batch_last.can(conv, dtype):
+        return batch_last
+    if min(c, o) // conv.groups >= 32 and winograd.can(conv, dtype):
+        return winograd
+    return lowering
+
+
+def _by_group(
+    rule: Callable[..., Array],
+    conv: Conv,
+    operands: tuple[tuple[Array | None, int], ...],
+    join: int,
+) -> Array:
+    """rule(operands, conv) group by group: each operand is split along its axis, the results joined."""
+    (n, c, h, w), o, groups = conv.x, conv.w[0], conv.groups
+    first = operands[0][0]
+    assert first is not None
+    dtype = first.dtype
+    split: list[list[Array]] = []
+    for array, axis in operands:
+        if array is None:
+            split.append([None] * groups)
+        else:
+            wide = array.astype(np.float32) if dtype == np.float16 else array
+            split.append(list(np.split(wide, groups, axis)))
+    one = conv._replace(x=(n, c // groups, h, w), w=(o // groups, *conv.w[1:]), groups=1)
+    parts = [rule(*part, one) for part in zip(*split, strict=True)]
+    result = parts[0] if groups == 1 else np.concatenate(parts, axis=join)
+    return result.astype(dtype, copy=False)

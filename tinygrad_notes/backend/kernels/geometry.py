@@ -1,8 +1,8 @@
-"""The integer side of sliding windows: output sizes, window slices, and the checks that keep a wrong shape
-from becoming a wrong number.
+"""The integer side of sliding windows: output sizes, window slices, and the checks that keep a wrong
+shape from becoming a wrong number.
 
-Along one axis, with size n, kernel k, stride s, padding p and dilation d, the window of output o covers the
-inputs  o·s − p + i·d,  i = 0 … k−1,  so
+Along one axis, with size n, kernel k, stride s, padding p and dilation d, the window of output o covers
+the inputs  o·s − p + i·d,  i = 0 … k−1,  so
 
     out = ⌊(n + 2p − d(k−1) − 1) / s⌋ + 1.
 
@@ -11,13 +11,25 @@ Every pair is (height, width). Every error is a ValueError naming the operation 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 Pair = tuple[int, int]
 Shape = tuple[int, ...]
 
 
-def conv_size(
+class Conv(NamedTuple):
+    """Everything about a convolution but its numbers: y (N, O, *out) of x (N, C, H, W)."""
+
+    x: Shape
+    w: Shape
+    out: Pair
+    stride: Pair
+    padding: Pair
+    dilation: Pair
+    groups: int
+
+
+def conv_geometry(
     op: str,
     x_shape: Shape,
     w_shape: Shape,
@@ -25,8 +37,8 @@ def conv_size(
     padding: Pair,
     dilation: Pair,
     groups: int,
-) -> Pair:
-    """Output (OH, OW) of a convolution of x (N, C, H, W) with w (O, C/groups, kh, kw)."""
+) -> Conv:
+    """The checked geometry of a convolution of x (N, C, H, W) with w (O, C/groups, kh, kw)."""
     if len(x_shape) != 4 or len(w_shape) != 4:
         raise ValueError(
             f"{op}: x must be (N, C, H, W) and w (O, C/groups, kh, kw); got {x_shape}, {w_shape}"
@@ -42,7 +54,8 @@ def conv_size(
             f"{op}: x {x_shape} has {channels} channels, but w {w_shape} with groups={groups} "
             f"reads {w_shape[1] * groups}; w must be (O, {channels // groups}, kh, kw)"
         )
-    return window_size(op, x_shape, (w_shape[2], w_shape[3]), stride, padding, dilation)
+    out = window_size(op, x_shape, (w_shape[2], w_shape[3]), stride, padding, dilation)
+    return Conv(tuple(x_shape), tuple(w_shape), out, stride, padding, dilation, groups)
 
 
 def window_size(
@@ -119,7 +132,7 @@ def expect_shape(op: str, name: str, array: Any, shape: Shape) -> None:
 
 
 def window(x: Any, i: int, j: int, out: Pair, stride: Pair, dilation: Pair) -> Any:
-    """The view x[..., o·s + (i, j)·d] of a padded (…, H, W) array: offset (i, j) of every window."""
+    """The view x[..., o·s + (i, j)·d] of a padded (…, H, W): offset (i, j) of every window."""
     top, left = i * dilation[0], j * dilation[1]
     return x[
         ...,
@@ -128,7 +141,9 @@ def window(x: Any, i: int, j: int, out: Pair, stride: Pair, dilation: Pair) -> A
     ]
 
 
-def pool_margin(x_shape: Shape, out: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Pair:
+def pool_margin(
+    x_shape: Shape, out: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair
+) -> Pair:
     """Rows and columns to add at the far edge so that every window of a pooling is inside."""
     far = []
     for n, o, k, s, p, d in zip(x_shape[2:], out, kernel, stride, padding, dilation, strict=True):
@@ -139,14 +154,12 @@ def pool_margin(x_shape: Shape, out: Pair, kernel: Pair, stride: Pair, padding: 
 def window_counts(
     x_shape: Shape, out: Pair, kernel: Pair, stride: Pair, padding: Pair, include_pad: bool
 ) -> tuple[list[int], list[int]]:
-    """How many rows (and columns) each pooling window averages over: PyTorch's divisor is rows × columns.
+    """Rows and columns that each pooling window averages over: PyTorch's divisor is rows × columns.
 
     With `include_pad` the near and far padding count, what hangs beyond them (ceil mode) does not.
     """
     counts = []
     for n, o, k, s, p in zip(x_shape[2:], out, kernel, stride, padding, strict=True):
         edge = p if include_pad else 0
-        counts.append(
-            [min(t * s - p + k, n + edge) - max(t * s - p, -edge) for t in range(o)]
-        )
+        counts.append([min(t * s - p + k, n + edge) - max(t * s - p, -edge) for t in range(o)])
     return counts[0], counts[1]

@@ -8,38 +8,35 @@ would be too short, and the matrix is built transposed, (c, i, j) by positions, 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from . import threads
 from .blocking import Array, Block, blocks, cut, places, take
-from .geometry import Pair, Shape, window
+from .geometry import Conv, window
 
 COLUMNS = 1 << 18  # entries of one block of columns: 1 MiB of float32, what one core's cache holds
 ROWS = 512  # but at least so many positions: a product must not re-read w too often
 FEW = 8  # channels up to which the columns are built transposed
 
 
-class Steps(NamedTuple):
-    """How the windows walk over the image."""
-
-    stride: Pair
-    padding: Pair
-    dilation: Pair
+def can(conv: Conv, dtype: np.dtype[Any]) -> bool:
+    """im2col does every convolution of one group."""
+    return True
 
 
-def forward(x: Array, w: Array, b: Array | None, out: Pair, steps: Steps) -> Array:
+def forward(x: Array, w: Array, b: Array | None, conv: Conv) -> Array:
     """conv2d: x (N, C, H, W), w (O, C, kh, kw) → y (N, O, OH, OW), channels last in memory."""
     n, o = x.shape[0], w.shape[0]
     matrix = _matrix(w)
-    y = np.empty((n, *out, o), dtype=x.dtype)
-    parts, scratch = _plan(n, out, matrix.shape[0], x.dtype)
+    y = np.empty((n, *conv.out, o), dtype=x.dtype)
+    parts, scratch = _plan(conv, x.dtype)
 
     def work(share: int, start: int, stop: int) -> None:
         for block in parts[start:stop]:
-            cols = _lower(x, block, out[1], w.shape[2:], steps, scratch[share])
+            cols = _lower(x, block, conv, scratch[share])
             n0, n1, r0, r1 = block
             rows = y[n0:n1, r0:r1].reshape(-1, o)
             np.matmul(cols, matrix, out=rows)
@@ -50,17 +47,17 @@ def forward(x: Array, w: Array, b: Array | None, out: Pair, steps: Steps) -> Arr
     return y.transpose(0, 3, 1, 2)
 
 
-def weight_grad(gy: Array, x: Array, w_shape: Shape, steps: Steps) -> Array:
+def weight_grad(gy: Array, x: Array, conv: Conv) -> Array:
     """gw = Σ colsᵀ gy over all blocks: gy (N, O, OH, OW), x (N, C, H, W) → (O, C, kh, kw)."""
-    (o, c, kh, kw), out = w_shape, gy.shape[2:]
-    depth, gy = c * kh * kw, gy.transpose(0, 2, 3, 1)
-    parts, scratch = _plan(x.shape[0], out, depth, gy.dtype)
-    sums = np.zeros((len(threads.shares(len(parts))), depth, o), dtype=gy.dtype)
+    o, c, kh, kw = conv.w
+    gy = gy.transpose(0, 2, 3, 1)
+    parts, scratch = _plan(conv, gy.dtype)
+    sums = np.zeros((len(threads.shares(len(parts))), kh * kw * c, o), dtype=gy.dtype)
     products = np.empty_like(sums)
 
     def work(share: int, start: int, stop: int) -> None:
         for block in parts[start:stop]:
-            cols = _lower(x, block, out[1], (kh, kw), steps, scratch[share])
+            cols = _lower(x, block, conv, scratch[share])
             n0, n1, r0, r1 = block
             rows = gy[n0:n1, r0:r1].reshape(-1, o)
             sums[share] += np.matmul(cols.T, rows, out=products[share])
@@ -70,20 +67,19 @@ def weight_grad(gy: Array, x: Array, w_shape: Shape, steps: Steps) -> Array:
     for part in sums[1:]:
         total += part
     if c <= FEW:
-        return np.ascontiguousarray(total.T).reshape(w_shape)
+        return np.ascontiguousarray(total.T).reshape(conv.w)
     gw = np.empty((o, c, kh * kw), dtype=gy.dtype)
     for k, slab in enumerate(total.reshape(kh * kw, c, o)):
         gw[:, :, k] = slab.T
-    return gw.reshape(w_shape)
+    return gw.reshape(conv.w)
 
 
-def input_grad(gy: Array, w: Array, x_shape: Shape, steps: Steps) -> Array:
+def input_grad(gy: Array, w: Array, conv: Conv) -> Array:
     """gx = the columns gy·wᵀ added back to the pixels they came from; channels last in memory."""
-    n, c, h, wd = x_shape
-    (o, oh, ow), (kh, kw) = gy.shape[1:], w.shape[2:]
-    (ph, pw), gy, matrix = steps.padding, gy.transpose(0, 2, 3, 1), _matrix(w, few=0).T
+    (n, c, h, wd), (o, _, kh, kw), (ph, pw) = conv.x, conv.w, conv.padding
+    gy, matrix = gy.transpose(0, 2, 3, 1), _matrix(w, few=0).T
     gx = np.empty((n, h, wd, c), dtype=gy.dtype)
-    parts, scratch = _plan(n, (oh, ow), matrix.shape[1], gy.dtype)
+    parts, scratch = _plan(conv, gy.dtype)
     images = sorted({block[:2] for block in parts})
 
     def work(share: int, start: int, stop: int) -> None:
@@ -92,25 +88,25 @@ def input_grad(gy: Array, w: Array, x_shape: Shape, steps: Steps) -> Array:
             for r0, r1 in (block[2:] for block in parts if block[:2] == (n0, n1)):
                 rows = gy[n0:n1, r0:r1].reshape(-1, o)
                 cols = np.matmul(rows, matrix, out=take(scratch[share], len(rows), matrix.shape[1]))
-                cols = cols.reshape(n1 - n0, r1 - r0, ow, kh, kw, c)
-                _fold(cols, padded[:, r0 * steps.stride[0] :], steps)
+                cols = cols.reshape(n1 - n0, r1 - r0, conv.out[1], kh, kw, c)
+                _fold(cols, padded[:, r0 * conv.stride[0] :], conv)
             gx[n0:n1] = padded[:, ph : ph + h, pw : pw + wd]
 
     threads.parallel(work, len(images))
     return gx.transpose(0, 3, 1, 2)
 
 
-def _fold(cols: Array, padded: Array, steps: Steps) -> None:
+def _fold(cols: Array, padded: Array, conv: Conv) -> None:
     """padded[n, p·sh + i·dh, q·sw + j·dw, c] += cols[n, p, q, i, j, c]."""
     cols, pixels = cols.transpose(3, 4, 0, 5, 1, 2), padded.transpose(0, 3, 1, 2)
     for i in range(cols.shape[0]):
         for j in range(cols.shape[1]):
-            part = window(pixels, i, j, cols.shape[4:], steps.stride, steps.dilation)
+            part = window(pixels, i, j, cols.shape[4:], conv.stride, conv.dilation)
             part += cols[i, j]
 
 
 def _matrix(w: Array, few: int = FEW) -> Array:
-    """w (O, C, kh, kw) as (kh·kw·C, O), or (C·kh·kw, O) with few channels: the order of a column."""
+    """w (O, C, kh, kw) as (kh·kw·C, O), or (C·kh·kw, O) with few channels: a column's order."""
     o, c, kh, kw = w.shape
     if c <= few:
         return w.reshape(o, -1).T
@@ -119,18 +115,19 @@ def _matrix(w: Array, few: int = FEW) -> Array:
     return matrix.reshape(o, kh * kw * c).T
 
 
-def _plan(n: int, out: Pair, depth: int, dtype: np.dtype) -> tuple[list[Block], Array]:
+def _plan(conv: Conv, dtype: np.dtype[Any]) -> tuple[list[Block], Array]:
     """The blocks of a batch, and scratch for the columns of the largest one, for every share."""
-    parts = blocks(n, *out, max(ROWS, COLUMNS // depth))
-    size = max((places(block, out[1]) for block in parts), default=0)
+    depth = conv.w[1] * conv.w[2] * conv.w[3]
+    parts = blocks(conv.x[0], *conv.out, max(ROWS, COLUMNS // depth))
+    size = max(places(block, conv.out[1]) for block in parts)
     return parts, np.empty((len(threads.shares(len(parts))), size * depth), dtype=dtype)
 
 
-def _lower(x: Array, block: Block, ow: int, kernel: Pair, steps: Steps, scratch: Array) -> Array:
+def _lower(x: Array, block: Block, conv: Conv, scratch: Array) -> Array:
     """The columns (positions, kh·kw·C) of one block of output rows of x (N, C, H, W)."""
     n0, n1, r0, r1 = block
-    (kh, kw), c, few = kernel, x.shape[1], x.shape[1] <= FEW
-    (sh, sw), (ph, pw), (dh, dw) = steps
+    (_, c, kh, kw), ow, few = conv.w, conv.out[1], conv.w[1] <= FEW
+    (sh, sw), (ph, pw), (dh, dw) = conv.stride, conv.padding, conv.dilation
     height = (r1 - r0 - 1) * sh + dh * (kh - 1) + 1
     width = (ow - 1) * sw + dw * (kw - 1) + 1
     part = cut(x[n0:n1], r0 * sh - ph, -pw, height, width, channels_last=not few)

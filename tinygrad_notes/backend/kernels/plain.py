@@ -1,7 +1,7 @@
 """The plain definition of every kernel: what the tuned ones must equal.
 
-The first argument is the array library (NumPy or CuPy); arrays of symbols work wherever the mathematics
-needs no comparison. A kernel loops over the kh·kw offsets of its window and over nothing else.
+The first argument is the array library (NumPy or CuPy); arrays of symbols work wherever the
+mathematics needs no comparison. A kernel loops over the kh·kw offsets of its window and over nothing else.
 
 Linear kernels come in pairs, each the other's adjoint, ⟨f(x), g⟩ = ⟨x, f*(g)⟩:
 im2col/col2im, conv2d/conv2d_input_grad (in x) and /conv2d_weight_grad (in w),
@@ -15,7 +15,7 @@ from typing import Any
 from .geometry import (
     Pair,
     Shape,
-    conv_size,
+    conv_geometry,
     expect_shape,
     pool_margin,
     pool_size,
@@ -63,12 +63,12 @@ def conv2d(
     dilation: Pair,
     groups: int,
 ) -> Array:
-    """y[n, o, p, q] = b[o] + Σ_{c,i,j} w[o, c, i, j] x̄[n, c, p·sh + i·dh, q·sw + j·dw]  (c in o's group).
+    """y[n, o, p, q] = b[o] + Σ_{c,i,j} w[o, c, i, j] x̄[n, c, p·sh + i·dh, q·sw + j·dw].
 
-    A cross-correlation: the kernel is not flipped.
+    A cross-correlation: the kernel is not flipped. c runs over the channels of o's group.
     x (N, C, H, W), w (O, C/groups, kh, kw), b (O,) or None → y (N, O, OH, OW).
     """
-    out = conv_size("conv2d", x.shape, w.shape, stride, padding, dilation, groups)
+    out = conv_geometry("conv2d", x.shape, w.shape, stride, padding, dilation, groups).out
     if b is not None:
         expect_shape("conv2d", "b", b, w.shape[:1])
     n, o = x.shape[0], w.shape[0]
@@ -89,7 +89,7 @@ def conv2d_input_grad(
 ) -> Array:
     """gx = col2im(wᵀ gy): the adjoint of conv2d in x, for gy (N, O, OH, OW)."""
     op = "conv2d_input_grad"
-    out = conv_size(op, x_shape, w.shape, stride, padding, dilation, groups)
+    out = conv_geometry(op, x_shape, w.shape, stride, padding, dilation, groups).out
     expect_shape(op, "gy", gy, (x_shape[0], w.shape[0], *out))
     cols = _rows(w, groups).swapaxes(1, 2) @ _grouped(gy, groups)
     cols = cols.reshape(*x_shape[:2], *w.shape[2:], *out)
@@ -108,7 +108,7 @@ def conv2d_weight_grad(
 ) -> Array:
     """gw = Σ_n gy · im2col(x)ᵀ: the adjoint of conv2d in w, for gy (N, O, OH, OW)."""
     op = "conv2d_weight_grad"
-    out = conv_size(op, x.shape, w_shape, stride, padding, dilation, groups)
+    out = conv_geometry(op, x.shape, w_shape, stride, padding, dilation, groups).out
     expect_shape(op, "gy", gy, (x.shape[0], w_shape[0], *out))
     cols = _columns(np, x, w_shape, stride, padding, dilation, groups)
     return (_grouped(gy, groups) @ cols.swapaxes(2, 3)).sum(0).reshape(w_shape)
@@ -196,7 +196,7 @@ def avg_pool2d(
     ceil_mode: bool,
     count_include_pad: bool,
 ) -> Array:
-    """y = (sum of each window) / (number of its places that count). x (N, C, H, W) → (N, C, OH, OW).
+    """y = (sum of each window) / (number of its places that count). x (N, C, H, W).
 
     Padding adds zero to the sum, and to the number only with `count_include_pad`.
     """
@@ -221,7 +221,7 @@ def avg_pool2d_adjoint(
     ceil_mode: bool,
     count_include_pad: bool,
 ) -> Array:
-    """gx: each pixel receives gy / divisor from every window that averaged it. gy (N, C, OH, OW)."""
+    """gx: each pixel receives gy / divisor from every window that averaged it."""
     op = "avg_pool2d_adjoint"
     out = pool_size(op, x_shape, kernel, stride, padding, ONE, ceil_mode)
     expect_shape(op, "gy", gy, (*x_shape[:2], *out))
@@ -260,7 +260,7 @@ def check_index(
     padding: Pair,
     dilation: Pair,
 ) -> None:
-    """A pooling's index and gradient must belong to this input: floor or ceil size, same N and C."""
+    """A pooling's index and output must belong to this input: floor or ceil size, same N and C."""
     sizes = [pool_size(op, x_shape, kernel, stride, padding, dilation, c) for c in (False, True)]
     if tuple(index.shape) != tuple(y_shape) or y_shape not in [(*x_shape[:2], *s) for s in sizes]:
         raise ValueError(

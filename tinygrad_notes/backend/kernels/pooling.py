@@ -72,13 +72,11 @@ def max_pool2d_scatter(
     op, out = "max_pool2d_scatter", gy.shape[2:]
     plain.check_index(op, index, x_shape, gy.shape, kernel, stride, padding, dilation)
     if gy.dtype.kind != "f":
-        return plain.max_pool2d_scatter(
-            np, gy, index, x_shape, kernel, stride, padding, dilation
-        )
+        return plain.max_pool2d_scatter(np, gy, index, x_shape, kernel, stride, padding, dilation)
     signed = SIGNED[gy.itemsize]
     steps = offsets(x_shape, out, kernel, stride, padding, dilation)
     tiling = kernel == stride and padding == (0, 0) and dilation == ONE
-    gx = like(gy, x_shape[2:], gy.dtype)
+    gx = like(gy, (x_shape[2], x_shape[3]), gy.dtype)
 
     def work(part: Any) -> None:
         image, bits, place = gx[part], gy[part].view(signed), index[part]
@@ -144,7 +142,7 @@ def avg_pool2d_adjoint(
     steps = offsets(x_shape, out, kernel, stride, padding, ONE)
     divisor = _divisor(gy, x_shape, out, kernel, stride, padding, count_include_pad)
     tiling = kernel == stride and padding == (0, 0)
-    gx = like(gy, x_shape[2:], gy.dtype)
+    gx = like(gy, (x_shape[2], x_shape[3]), gy.dtype)
 
     def work(part: Any) -> None:
         image, given = gx[part], gy[part] / divisor

@@ -59,7 +59,7 @@ def threads() -> int:
     if blas is None:
         return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(blas[1](), cores or 1))
+    return max(1, min(int(blas[1]()), cores or 1))
 
 
 def _run(work: Work, parts: list[tuple[int, int]]) -> None:

@@ -86,7 +86,10 @@ def blockwise(block: Callable[..., None]) -> Callable[..., None]:
             for i in range(start * BLOCK, min(stop * BLOCK, p.size), BLOCK):
                 j = min(i + BLOCK, p.size)
                 block(
-                    numpy, scratch[: j - i], *[None if f is None else f[i:j] for f in flat], **numbers
+                    numpy,
+                    scratch[: j - i],
+                    *[None if f is None else f[i:j] for f in flat],
+                    **numbers,
                 )
 
         blocks = -(-p.size // BLOCK)

@@ -11,12 +11,16 @@ Lavin & Gray 2015, "Fast Algorithms for Convolutional Neural Networks".
 
 from __future__ import annotations
 
+import functools
+import itertools
+from typing import Any
+
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from . import threads
 from .blocking import Array, Block, blocks, cut, places, take
-from .geometry import Pair
+from .geometry import Conv, Pair
 
 
 BT = np.array(
@@ -40,18 +44,28 @@ TILES = 200  # in one block: enough for the products, few enough for V and M to 
 GROUP = 1 << 24  # floats of V and M kept at once by the weight gradient: 64 MiB
 
 
-def forward(x: Array, w: Array, b: Array | None, padding: Pair) -> Array:
+def can(conv: Conv, dtype: np.dtype[Any]) -> bool:
+    """3×3, stride 1, no dilation, float32; the input gradient pads by 2 − padding."""
+    return (
+        dtype == np.float32
+        and conv.w[2:] == (3, 3)
+        and conv.stride == conv.dilation == (1, 1)
+        and max(conv.padding) <= 2
+    )
+
+
+def forward(x: Array, w: Array, b: Array | None, conv: Conv) -> Array:
     """conv2d, stride 1: x (N, C, H, W), w (O, C, 3, 3) → y (N, O, OH, OW) in channels-last memory."""
     o, c = w.shape[:2]
     u = KERNEL @ w.reshape(o * c, 9).T
-    return _correlate(x, u.reshape(36, o, c).swapaxes(1, 2), b, padding)
+    return _correlate(x, u.reshape(36, o, c).swapaxes(1, 2), b, conv.padding)
 
 
-def input_grad(gy: Array, w: Array, padding: Pair) -> Array:
+def input_grad(gy: Array, w: Array, conv: Conv) -> Array:
     """The adjoint in x is again a 3×3 convolution: of gy with w flipped, its channels exchanged."""
     o, c = w.shape[:2]
     u = KERNEL[:, ::-1] @ w.reshape(o * c, 9).T
-    return _correlate(gy, u.reshape(36, o, c), None, (2 - padding[0], 2 - padding[1]))
+    return _correlate(gy, u.reshape(36, o, c), None, (2 - conv.padding[0], 2 - conv.padding[1]))
 
 
 def _correlate(x: Array, u: Array, b: Array | None, padding: Pair) -> Array:
@@ -60,61 +74,73 @@ def _correlate(x: Array, u: Array, b: Array | None, padding: Pair) -> Array:
     o = u.shape[2]
     grid = _Grid(n, h + 2 * padding[0] - 2, w + 2 * padding[1] - 2)
     y = np.empty((n, *grid.out, o), dtype=np.float32)
-    scratch = [
-        np.empty((2, 36 * grid.size * max(c, o)), dtype=np.float32)
-        for _ in threads.shares(len(grid.blocks))
-    ]
+    shares = len(threads.shares(len(grid.blocks)))
+    scratch = np.empty((shares, 2, 36 * grid.size * max(c, o)), dtype=np.float32)
 
     def work(share: int, start: int, stop: int) -> None:
         one, two = scratch[share]
         for block in grid.blocks[start:stop]:
             t = grid.tiles(block)
-            d = take(one, 36, t * c)
-            grid.gather(x, block, padding, d.reshape(6, 6, t, c))
-            v = np.matmul(IN, d, out=take(two, 36, t * c))
+            v = grid.transform(IN, x, block, padding, one, take(two, 36, t * c))
             m = np.matmul(v.reshape(36, t, c), u, out=take(one, 36, t, o))
             z = np.matmul(OUT, m.reshape(36, t * o), out=take(two, 16, t * o))
-            grid.scatter(z.reshape(4, 4, t, o), block, b, y)
+            grid.write(z.reshape(4, 4, t, o), block, b, y)
 
     threads.parallel(work, len(grid.blocks))
     return y.transpose(0, 3, 1, 2)
 
 
-def weight_grad(gy: Array, x: Array, padding: Pair) -> Array:
-    """gw = (G⊗G)ᵀ dU,  dU_e = Σ_tiles dM_eᵀ V_e,  dM = (A⊗A) gy: the transposed chain."""
-    n, o, oh, ow = gy.shape
-    c = x.shape[1]
-    grid = _Grid(n, oh, ow)
-    width = max(c, o)
-    group = max(1, GROUP // (36 * (c + o) * grid.size))
-    v = np.empty((36, group * grid.size, c), dtype=np.float32)
-    dm = np.empty((36, group * grid.size, o), dtype=np.float32)
-    scratch = [np.empty(36 * grid.size * width, np.float32) for _ in threads.shares(group)]
+def weight_grad(gy: Array, x: Array, conv: Conv) -> Array:
+    """gw = (G⊗G)ᵀ dU,  dU_e = Σ_tiles dM_eᵀ V_e,  dM = (A⊗A) gy: the transposed chain.
+
+    In groups of blocks: first all tiles are transformed, block by block, then summed over, e by e.
+    """
+    o, c = conv.w[:2]
+    grid = _Grid(conv.x[0], *conv.out)
+    together = max(1, GROUP // (36 * (c + o) * grid.size))
+    v = np.empty((36, together * grid.size * c), dtype=np.float32)
+    dm = np.empty((36, together * grid.size * o), dtype=np.float32)
+    scratch = np.empty((threads.threads(), 36 * grid.size * max(c, o)), dtype=np.float32)
     du = np.zeros((36, o, c), dtype=np.float32)
-    for first in range(0, len(grid.blocks), group):
-        blocks = grid.blocks[first : first + group]
-        ends = np.cumsum([grid.tiles(block) for block in blocks])
+    products = np.empty((threads.threads(), o, c), dtype=np.float32)
+    for first in range(0, len(grid.blocks), together):
+        group = grid.blocks[first : first + together]
+        ends = list(itertools.accumulate(map(grid.tiles, group), initial=0))
+        transform = functools.partial(
+            _transform_both, grid, group, ends, (x, gy), conv.padding, (v, dm), scratch
+        )
+        threads.parallel(transform, len(group))
+        summed = v[:, : ends[-1] * c].reshape(36, -1, c), dm[:, : ends[-1] * o].reshape(36, -1, o)
+        threads.parallel(functools.partial(_sum_tiles, *summed, products, du), 36)
+    return (du.reshape(36, o * c).T @ KERNEL).reshape(conv.w)
 
-        def transform(share: int, start: int, stop: int, blocks=blocks, ends=ends) -> None:
-            for block, end in zip(blocks[start:stop], ends[start:stop], strict=True):
-                t = grid.tiles(block)
-                d = take(scratch[share], 36, t * c)
-                grid.gather(x, block, padding, d.reshape(6, 6, t, c))
-                np.matmul(IN, d, out=v.reshape(36, -1)[:, (end - t) * c : end * c])
-                d = take(scratch[share], 16, t * o)
-                grid.gather(gy, block, (0, 0), d.reshape(4, 4, t, o))
-                np.matmul(OUT.T, d, out=dm.reshape(36, -1)[:, (end - t) * o : end * o])
 
-        def multiply(share: int, start: int, stop: int, total=int(ends[-1])) -> None:
-            product = scratch2[share]
-            for e in range(start, stop):
-                np.matmul(dm[e, :total].T, v[e, :total], out=product)
-                du[e] += product
+def _transform_both(
+    grid: _Grid,
+    group: list[Block],
+    ends: list[int],
+    images: tuple[Array, Array],
+    padding: Pair,
+    out: tuple[Array, Array],
+    scratch: Array,
+    share: int,
+    start: int,
+    stop: int,
+) -> None:
+    """V of x and dM of gy for some blocks of a group, each into its run of tiles."""
+    (x, gy), (v, dm) = images, out
+    c, o = x.shape[1], gy.shape[1]
+    for block, t0, t1 in zip(group[start:stop], ends[start:], ends[start + 1 :], strict=False):
+        grid.transform(IN, x, block, padding, scratch[share], v[:, t0 * c : t1 * c])
+        grid.transform(OUT.T, gy, block, (0, 0), scratch[share], dm[:, t0 * o : t1 * o])
 
-        scratch2 = [np.empty((o, c), dtype=np.float32) for _ in threads.shares(36)]
-        threads.parallel(transform, len(blocks))
-        threads.parallel(multiply, 36)
-    return (du.reshape(36, o * c).T @ KERNEL).reshape(o, c, 3, 3)
+
+def _sum_tiles(
+    v: Array, dm: Array, products: Array, du: Array, share: int, start: int, stop: int
+) -> None:
+    """dU_e += dM_eᵀ V_e for some of the 36 positions e."""
+    for e in range(start, stop):
+        du[e] += np.matmul(dm[e].T, v[e], out=products[share])
 
 
 class _Grid:
@@ -129,17 +155,21 @@ class _Grid:
     def tiles(self, block: Block) -> int:
         return places(block, self.cols)
 
-    def gather(self, x: Array, block: Block, padding: Pair, d: Array) -> None:
-        """Copy the k×k tiles of one block of x (N, C, H, W) into d (k, k, tiles, C), zeros outside."""
-        n0, n1, r0, r1 = block
-        k, c = d.shape[0], d.shape[3]
+    def transform(
+        self, by: Array, x: Array, block: Block, padding: Pair, scratch: Array, out: Array
+    ) -> Array:
+        """out (·, tiles·C) = by · the k×k tiles of one block of x (N, C, H, W), zeros outside x."""
+        (n0, n1, r0, r1), c = block, x.shape[1]
+        k = 6 if by.shape[1] == 36 else 4
         height, width = 4 * (r1 - r0) + k - 4, 4 * self.cols + k - 4
         part = cut(x[n0:n1], 4 * r0 - padding[0], -padding[1], height, width, channels_last=True)
         sn, sc, sh, sw = part.strides
         shape = (k, k, n1 - n0, r1 - r0, self.cols, c)
-        d.reshape(shape)[...] = as_strided(part, shape, (sh, sw, sn, 4 * sh, 4 * sw, sc))
+        tiles = take(scratch, *shape)
+        tiles[...] = as_strided(part, shape, (sh, sw, sn, 4 * sh, 4 * sw, sc))
+        return np.matmul(by, tiles.reshape(k * k, -1), out=out)
 
-    def scatter(self, z: Array, block: Block, b: Array | None, y: Array) -> None:
+    def write(self, z: Array, block: Block, b: Array | None, y: Array) -> None:
         """Write the tiles z (4, 4, tiles, O) of one block into y (N, OH, OW, O), adding b."""
         n0, n1, r0, r1 = block
         z = z.reshape(4, 4, n1 - n0, r1 - r0, self.cols, -1)

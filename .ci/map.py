@@ -1,0 +1,65 @@
+"""Write the map of the README: every file of the package with the first sentence of its docstring.
+
+    python .ci/map.py
+
+A test compares the README with it, so a new file without a docstring or without its place is noticed.
+"""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "tinygrad_notes"
+START, END = "<!-- map -->", "<!-- end of the map -->"
+FOLDERS = ("", "backend", "autograd", "ops", "nn", "optim", "data", "models", "train", "verify", "cli")
+NOT_PYTHON = {
+    "data/digits.npz": "10,000 handwritten digits of MNIST, so that a first training needs no network.",
+    "data/DIGITS.md": "Where the digits come from, their license, and how they were split.",
+}
+
+
+def render():
+    """The map as Markdown, folders in reading order."""
+    files = [f for f in PACKAGE.rglob("*") if f.is_file() and "__pycache__" not in f.parts]
+    folders = {f.parent for f in files}
+    known = {name: i for i, name in enumerate(FOLDERS)}
+    unknown = {parts(folder)[0] for folder in folders} - set(known)
+    if unknown:
+        raise SystemExit(f"error: FOLDERS in .ci/map.py has no place for {sorted(unknown)}.")
+    lines = []
+    for folder in sorted(folders, key=lambda f: (known[parts(f)[0]], parts(f))):
+        lines += [f"### `{folder.relative_to(ROOT).as_posix()}/`", ""]
+        lines += [f"- `{f.name}`: {sentence(f)}" for f in sorted(files) if f.parent == folder]
+        lines += [""]
+    return "\n".join(lines)
+
+
+def parts(folder):
+    return folder.relative_to(PACKAGE).parts or ("",)
+
+
+def sentence(file):
+    """The first sentence of the docstring, which may go on over several lines."""
+    name = file.relative_to(PACKAGE).as_posix()
+    if file.suffix != ".py":
+        return NOT_PYTHON[name]
+    text = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8")))
+    if not text:
+        raise SystemExit(f"error: {name} has no docstring.")
+    words = []
+    for line in text.split("\n\n")[0].splitlines():
+        words.append(line)
+        if line.endswith("."):
+            break
+    return " ".join(words)
+
+
+def with_map(readme):
+    """`readme` with everything between the two marks replaced."""
+    before, rest = readme.split(START)
+    return f"{before}{START}\n\n{render()}{END}{rest.split(END)[1]}"
+
+
+if __name__ == "__main__":
+    page = ROOT / "README.md"
+    page.write_text(with_map(page.read_text(encoding="utf-8")), encoding="utf-8")

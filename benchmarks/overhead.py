@@ -1,0 +1,65 @@
+"""The cost of an operation when there is nothing to compute: a chain of products of 4 elements."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import tinygrad_notes as tg
+
+LENGTH = 1000
+
+
+def our_chain(length: int = LENGTH) -> Callable[[], Any]:
+    """Forward and backward through `length` products."""
+    a = tg.Tensor(np.ones(4, np.float32), requires_grad=True)
+    b = tg.Tensor(np.ones(4, np.float32))
+    seed = tg.Tensor(np.ones(4, np.float32))
+
+    def run() -> None:
+        y = a
+        for _ in range(length):
+            y = y * b
+        y.backward(seed)
+        a.zero_grad()
+
+    return run
+
+
+def torch_chain(length: int = LENGTH) -> Callable[[], Any]:
+    """The same in PyTorch."""
+    import torch
+
+    a, b, seed = torch.ones(4, requires_grad=True), torch.ones(4), torch.ones(4)
+
+    def run() -> None:
+        y = a
+        for _ in range(length):
+            y = y * b
+        y.backward(seed)
+        a.grad = None
+
+    return run
+
+
+def long_chain() -> dict[str, float]:
+    """Seconds of forward, backward and teardown of chains of 10,000 and 100,000 products."""
+    result = {}
+    for length in (10_000, 100_000):
+        a = tg.Tensor(np.ones(4, np.float32), requires_grad=True)
+        start = time.perf_counter()
+        y = a
+        for _ in range(length):
+            y = y * 1.0
+        forward = time.perf_counter()
+        y.backward(np.ones(4, np.float32), retain_graph=True)
+        backward = time.perf_counter()
+        del y
+        end = time.perf_counter()
+        result[f"forward_{length}"] = forward - start
+        result[f"backward_{length}"] = backward - forward
+        result[f"teardown_{length}"] = end - backward
+    return result

@@ -1,0 +1,98 @@
+"""What the kernel tests draw: images in every memory order, windows that fit them."""
+
+from typing import NamedTuple
+
+import numpy as np
+from hypothesis import strategies as st
+
+SEED = st.integers(0, 2**32 - 1)
+
+
+class Case(NamedTuple):
+    """A convolution with its numbers; y, gy have the shape of its output."""
+
+    x: np.ndarray
+    w: np.ndarray
+    b: np.ndarray | None
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    dilation: tuple[int, int]
+    groups: int
+
+    @property
+    def rest(self) -> tuple:
+        return self[3:]
+
+
+def laid_out(array: np.ndarray, order: str) -> np.ndarray:
+    """The same numbers in another memory order."""
+    if order == "channels_last":
+        return np.ascontiguousarray(array.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    if order == "batch_last":
+        return np.ascontiguousarray(array.transpose(1, 2, 3, 0)).transpose(3, 0, 1, 2)
+    if order == "reversed":
+        return np.ascontiguousarray(array[:, ::-1, ::-1])[:, ::-1, ::-1]
+    if order == "strided":
+        return np.repeat(np.repeat(array, 2, axis=0), 2, axis=3)[::2, :, :, ::2]
+    return np.ascontiguousarray(array)
+
+
+ORDERS = st.sampled_from(["plain", "channels_last", "batch_last", "reversed", "strided"])
+
+
+def pairs(low: int, high: int) -> st.SearchStrategy[tuple[int, int]]:
+    """(height, width), each between low and high."""
+    return st.tuples(st.integers(low, high), st.integers(low, high))
+
+
+@st.composite
+def convolutions(draw, dtypes=(np.float32, np.float64), images=(1, 2, 3, 33), channels=(1, 2, 3, 9)):
+    """Small convolutions of every kind that the tuned kernels treat differently."""
+    groups = draw(st.sampled_from([1, 1, 2, 3]))
+    c, o = (groups * draw(st.sampled_from(channels)) for _ in range(2))
+    if draw(st.booleans()):  # the special cases, which independent draws would seldom meet
+        kernel, stride, dilation = draw(st.sampled_from([(1, 1), (3, 3)])), (1, 1), (1, 1)
+    else:
+        kernel, stride, dilation = draw(pairs(1, 4)), draw(pairs(1, 3)), draw(pairs(1, 2))
+    padding = draw(pairs(0, 3))
+    size = [
+        draw(st.integers(max(1, d * (k - 1) + 1 - 2 * p), 9))
+        for k, p, d in zip(kernel, padding, dilation, strict=True)
+    ]
+    dtype = draw(st.sampled_from(dtypes))
+    random = np.random.default_rng(draw(SEED))
+    x = random.standard_normal((draw(st.sampled_from(images)), c, *size)).astype(dtype)
+    w = random.standard_normal((o, c // groups, *kernel)).astype(dtype)
+    b = random.standard_normal(o).astype(dtype) if draw(st.booleans()) else None
+    return Case(laid_out(x, draw(ORDERS)), laid_out(w, draw(ORDERS)), b, stride, padding, dilation, groups)
+
+
+class Pool(NamedTuple):
+    """A pooling and its input."""
+
+    x: np.ndarray
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    dilation: tuple[int, int]
+    ceil_mode: bool
+
+    @property
+    def window(self) -> tuple:
+        return self[1:5]
+
+
+@st.composite
+def poolings(draw, dilated: bool = True):
+    """Poolings of inputs with many ties and some infinities, kernels tiling the input or overlapping."""
+    kernel = draw(pairs(1, 4))
+    stride = kernel if draw(st.booleans()) else draw(pairs(1, 4))
+    dilation = draw(pairs(1, 2)) if dilated and draw(st.booleans()) else (1, 1)
+    spans = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
+    padding = tuple(draw(st.integers(0, span // 2)) for span in spans)
+    size = [draw(st.integers(max(1, s - 2 * p), 10)) for s, p in zip(spans, padding, strict=True)]
+    random = np.random.default_rng(draw(SEED))
+    x = random.integers(-2, 3, (draw(st.integers(1, 3)), draw(st.integers(1, 3)), *size))
+    x = x.astype(draw(st.sampled_from([np.float32, np.float64])))
+    x[random.random(x.shape) < draw(st.sampled_from([0, 0.5]))] = -np.inf
+    return Pool(laid_out(x, draw(ORDERS)), kernel, stride, padding, dilation, draw(st.booleans()))

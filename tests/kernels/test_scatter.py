@@ -1,0 +1,69 @@
+"""scatter_add against the plain one and as the adjoint of indexing, for every kind of index."""
+
+import numpy as np
+import pytest
+
+from tinygrad_notes.backend.kernels import plain, scatter
+
+SHAPE = (5, 4, 3)
+MASK = np.arange(60).reshape(SHAPE) % 3 == 0
+INDICES = {
+    "integer": 2,
+    "negative": -1,
+    "NumPy integer": np.int64(1),
+    "slices": (slice(None, None, -2), slice(1, 3)),
+    "ellipsis": (..., 1),
+    "new axis": (None, 2, slice(None)),
+    "everything": (),
+    "mask": MASK,
+    "row mask": MASK[:, 0, 0],
+    "mask in a tuple": (MASK[:, 0, 0], 1),
+    "rows, repeated": np.array([0, 2, 2, -1, 2]),
+    "rows, unsigned": np.array([1, 1], np.uint8),
+    "rows in two axes": np.array([[0, 1], [1, 1]]),
+    "one row, 0-d": np.array(3),
+    "no rows": np.array([], dtype=int),
+    "pairs, repeated": (np.array([0, 1, 1]), np.array([2, -2, 2])),
+    "pairs, broadcast": (np.array([[0], [1]]), np.array([0, 0, 3])),
+    "triples": (np.array([1, 1]), np.array([1, 1]), np.array([2, 2])),
+    "second axis": (slice(None), np.array([0, 0, 1])),
+    "array and slice": (np.array([1, 1]), slice(0, 2)),
+    "array and integer": (np.array([0, 1, 1]), 2),
+    "list": [0, 0, 4],
+}
+
+
+@pytest.mark.parametrize("name", INDICES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, object])
+def test_scatter_add_is_plain_and_the_adjoint_of_indexing(name, dtype):
+    index = INDICES[name]
+    random = np.random.default_rng(0)
+    x = random.integers(-9, 9, SHAPE).astype(dtype)
+    g = random.integers(-9, 9, x[index].shape).astype(dtype)
+    kept = g.copy()
+    out = scatter.scatter_add(g, index, SHAPE)
+    assert out.shape == SHAPE and out.dtype == dtype
+    np.testing.assert_array_equal(out, plain.scatter_add(np, g, index, SHAPE))
+    assert (x[index] * g).sum() == (x * out).sum()
+    np.testing.assert_array_equal(g, kept)
+
+
+def test_repeats_accumulate():
+    g = np.ones((3, 2), np.float32)
+    assert scatter.scatter_add(g, np.array([1, 1, 1]), (2, 2)).tolist() == [[0, 0], [3, 3]]
+
+
+def test_strided_and_broadcast_gradients():
+    index = np.array([0, 1, 0])
+    g = np.random.default_rng(0).standard_normal((4, 6)).T[::2]
+    np.testing.assert_array_equal(
+        scatter.scatter_add(g, index, (2, 4)), plain.scatter_add(np, g, index, (2, 4))
+    )
+    ones = np.broadcast_to(np.float32(1), (3, 4))
+    assert scatter.scatter_add(ones, index, (2, 4)).tolist() == [[2] * 4, [1] * 4]
+
+
+@pytest.mark.parametrize("index", [np.array([5]), np.array([0, -6]), 5])
+def test_an_index_out_of_bounds_raises(index):
+    with pytest.raises(IndexError, match="out of bounds"):
+        scatter.scatter_add(np.ones(np.zeros(SHAPE)[np.where(index == 0, 0, 0)].shape), index, SHAPE)

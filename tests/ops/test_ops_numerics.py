@@ -1,0 +1,315 @@
+"""Safe numbers: extremes of ±1e4, infinities, ties, and the derivatives that a convention decides."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import tinygrad_notes as tg
+from tinygrad_notes.ops.convolution import conv2d
+from tinygrad_notes.ops.loss import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    nll_loss,
+)
+from tinygrad_notes.ops.pooling import avg_pool2d, max_pool2d
+
+FAR = np.array([-1e4, -100.0, -1.0, 0.0, 1.0, 100.0, 1e4])
+
+
+def value_and_gradient(run, x, dtype=np.float64):
+    x = tg.Tensor(np.asarray(x, dtype), requires_grad=True)
+    y = run(x)
+    y.sum().backward()
+    return y.detach().numpy(), x.grad.numpy()
+
+
+def _sigmoid(u):
+    return 1 / (1 + math.exp(-u)) if u > -700 else 0.0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("run", "value", "slope"), [
+    (tg.sigmoid, _sigmoid, lambda u: _sigmoid(u) * _sigmoid(-u)),
+    (tg.tanh, math.tanh, lambda u: 1 - math.tanh(u) ** 2),
+    (tg.softplus, lambda u: max(u, 0) + math.log1p(math.exp(-abs(u))), _sigmoid),
+    (tg.gelu, lambda u: u * 0.5 * math.erfc(-u / math.sqrt(2)),
+     lambda u: 0.5 * math.erfc(-u / math.sqrt(2)) + u * math.exp(-u * u / 2) / math.sqrt(2 * math.pi)),
+    (lambda x: tg.gelu(x, "tanh"),
+     lambda u: 0.5 * u * (1 + math.tanh(math.sqrt(2 / math.pi) * (u + 0.044715 * u**3))), None),
+    (tg.erf, math.erf, lambda u: 2 / math.sqrt(math.pi) * math.exp(-u * u)),
+], ids=["sigmoid", "tanh", "softplus", "gelu", "gelu-tanh", "erf"])  # fmt: skip
+def test_activations_are_exact_at_extremes(run, value, slope, dtype):
+    y, g = value_and_gradient(run, FAR, dtype)
+    tolerance = 1e-6 if dtype == np.float32 else 1e-14
+    np.testing.assert_allclose(y, [value(u) for u in FAR], rtol=tolerance, atol=tolerance)
+    assert np.isfinite(g).all()
+    if slope is not None:
+        np.testing.assert_allclose(g, [slope(u) for u in FAR], rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_softmax_family_at_extremes(dtype):
+    x = np.array([[1e4, -1e4, 0.0], [-1e4, -1e4, -1e4]])
+    third = math.log(3)
+    p, g = value_and_gradient(tg.softmax, x, dtype)
+    np.testing.assert_allclose(p, [[1, 0, 0], [1 / 3] * 3], rtol=1e-6)
+    np.testing.assert_allclose(g, np.zeros((2, 3)), atol=1e-6)
+    y, g = value_and_gradient(tg.log_softmax, x, dtype)
+    np.testing.assert_allclose(y, [[0, -2e4, -1e4], [-third] * 3], rtol=1e-6)
+    np.testing.assert_allclose(g, [[-2, 1, 1], [0, 0, 0]], atol=1e-6)
+    y, g = value_and_gradient(lambda v: tg.logsumexp(v, axis=1), x, dtype)
+    np.testing.assert_allclose(y, [1e4, -1e4 + third], rtol=1e-6)
+    np.testing.assert_allclose(g, [[1, 0, 0], [1 / 3] * 3], rtol=1e-6)
+    loss, g = value_and_gradient(lambda v: cross_entropy(v, np.array([1, 0]), reduction="none"), x, dtype)
+    np.testing.assert_allclose(loss, [2e4, third], rtol=1e-6)
+    np.testing.assert_allclose(g, [[1, -1, 0], [-2 / 3, 1 / 3, 1 / 3]], rtol=1e-5)
+
+
+def test_logsumexp_of_infinities():
+    low = [-np.inf, -np.inf]
+    y, g = value_and_gradient(lambda v: tg.logsumexp(v, axis=1), [low, [0.0, -np.inf], [np.inf, 0.0]])
+    np.testing.assert_array_equal(y, [-np.inf, 0, np.inf])
+    np.testing.assert_array_equal(g[:2], [[0, 0], [1, 0]])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("pos_weight", [None, 3.0])
+def test_binary_cross_entropy_at_extremes(dtype, pos_weight):
+    def run(x):
+        t = tg.Tensor(np.array([0, 0, 1, 1, 1, 0], dtype))
+        weight = None if pos_weight is None else np.array(pos_weight)
+        return binary_cross_entropy_with_logits(x, t, reduction="none", pos_weight=weight)
+
+    w = pos_weight or 1
+    loss, g = value_and_gradient(run, [-1e4, 1e4, -1e4, 1e4, 20, -20], dtype)
+    tail = math.log1p(math.exp(-20))
+    np.testing.assert_allclose(loss[:5], [0, 1e4, 1e4 * w, 0, tail * w], rtol=1e-6)
+    np.testing.assert_allclose(g[:4], [0, 1, -w, 0], rtol=1e-6)
+    if pos_weight is None:  # max(x, 0) − x t cancels exactly before the small part is added
+        np.testing.assert_allclose(loss[5], tail, rtol=1e-6)
+
+
+def test_a_class_masked_by_minus_infinity_costs_nothing():
+    loss, g = value_and_gradient(lambda v: cross_entropy(v, np.array([0])), [[0.0, -np.inf, 0.0]])
+    np.testing.assert_allclose(loss, math.log(2))
+    np.testing.assert_allclose(g, [[-0.5, 0, 0.5]])
+
+
+def test_derivative_of_relu_at_zero_is_zero():
+    y, g = value_and_gradient(tg.relu, [-1.0, -0.0, 0.0, 1.0])
+    np.testing.assert_array_equal(y, [0, 0, 0, 1])
+    np.testing.assert_array_equal(g, [0, 0, 0, 1])
+
+
+def test_derivative_of_leaky_relu_at_zero_is_the_slope():
+    _, g = value_and_gradient(lambda x: tg.leaky_relu(x, 0.125), [-1.0, -0.0, 0.0, 1.0])
+    np.testing.assert_array_equal(g, [0.125, 0.125, 0.125, 1])
+
+
+def test_derivative_of_abs_at_zero_is_zero():
+    np.testing.assert_array_equal(value_and_gradient(tg.abs, [0.0, -0.0])[1], [0, 0])
+
+
+def test_derivative_of_clip_on_its_bounds_is_one():
+    _, g = value_and_gradient(lambda x: tg.clip(x, -1, 1), [-1.5, -1, 0, 1, 1.5])
+    np.testing.assert_array_equal(g, [0, 1, 1, 1, 0])
+
+
+@pytest.mark.parametrize("run", [tg.maximum, tg.minimum])
+def test_equal_arguments_share_the_gradient(run):
+    a, b = (tg.Tensor([2.0, 2.0], requires_grad=True) for _ in range(2))
+    run(a, b).sum().backward()
+    np.testing.assert_array_equal(a.grad.numpy(), [0.5, 0.5])
+    np.testing.assert_array_equal(b.grad.numpy(), [0.5, 0.5])
+
+
+@pytest.mark.parametrize("run", [tg.max, tg.min])
+def test_equal_extrema_share_the_gradient(run):
+    _, g = value_and_gradient(lambda x: run(x, axis=0), [[1.0, 2.0], [1.0, 2.0]])
+    np.testing.assert_array_equal(g, np.full((2, 2), 0.5))
+
+
+def test_std_of_equal_numbers_has_gradient_zero():
+    y, g = value_and_gradient(lambda x: tg.std(x, axis=1), [[2.0, 2.0], [1.0, 3.0]])
+    np.testing.assert_array_equal(y, [0, 1])
+    np.testing.assert_allclose(g, [[0, 0], [-0.5, 0.5]])
+
+
+def test_powers_at_zero():
+    _, g = value_and_gradient(lambda x: x**0, [0.0, 2.0])
+    np.testing.assert_array_equal(g, [0, 0])
+    _, g = value_and_gradient(lambda x: x**2, [0.0, -2.0])
+    np.testing.assert_array_equal(g, [0, -4])
+    a = tg.Tensor([0.0, 0.0, 2.0], requires_grad=True)
+    b = tg.Tensor([0.0, 3.0, 3.0], requires_grad=True)
+    tg.power(a, b).sum().backward()
+    np.testing.assert_allclose(a.grad.numpy(), [0, 0, 12])
+    np.testing.assert_allclose(b.grad.numpy(), [0, 0, 8 * math.log(2)], rtol=1e-6)
+
+
+def test_where_keeps_infinity_out_of_the_side_not_taken():
+    x = tg.Tensor([0.0, 2.0], requires_grad=True)
+    safe = tg.where(x > 0, x, 1.0)
+    tg.where(x > 0, tg.log(safe), 0.0).sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [0, 0.5])
+
+
+def test_max_pool_gives_the_gradient_to_the_first_of_equal_values():
+    x = np.ones((1, 1, 3, 3))
+    _, g = value_and_gradient(
+        lambda v: max_pool2d(v, (2, 2), (1, 1), (0, 0), (1, 1), False), x
+    )
+    np.testing.assert_array_equal(g[0, 0], [[1, 1, 0], [1, 1, 0], [0, 0, 0]])
+
+
+def test_max_pool_never_chooses_the_padding():
+    y, g = value_and_gradient(
+        lambda v: max_pool2d(v, (3, 3), (2, 2), (1, 1), (1, 1), True), np.full((1, 1, 4, 4), -5.0)
+    )
+    np.testing.assert_array_equal(y, np.full((1, 1, 3, 3), -5.0))
+    assert g.sum() == 9
+
+
+@pytest.mark.parametrize("loss", [cross_entropy, nll_loss])
+@pytest.mark.parametrize("weight", [None, np.ones(3)])
+def test_every_label_ignored_is_loss_zero_and_gradient_zero(loss, weight):
+    labels = np.array([-100, -100])
+    y, g = value_and_gradient(lambda v: loss(v, labels, weight=weight), np.ones((2, 3)))
+    assert y == 0
+    np.testing.assert_array_equal(g, np.zeros((2, 3)))
+
+
+@pytest.mark.parametrize("wrong", [3, -1, 100])
+@pytest.mark.parametrize("loss", [cross_entropy, nll_loss])
+def test_class_index_out_of_range_raises(loss, wrong):
+    with pytest.raises(ValueError, match=rf"{loss.__name__}: class index {wrong} is not in 0\.\.2"):
+        loss(tg.Tensor(np.zeros((2, 3))), np.array([0, wrong]))
+
+
+def test_a_wrong_label_under_ignore_index_is_no_error():
+    y = cross_entropy(tg.Tensor(np.zeros((2, 3))), np.array([0, 255], np.uint8), ignore_index=255)
+    np.testing.assert_allclose(y.numpy(), math.log(3))
+
+
+def test_mse_conventions():
+    a, b = np.array([1.0, 2.0, 4.0]), np.array([0.0, 0.0, 0.0])
+    y, g = value_and_gradient(lambda v: tg.ops.loss.mse_loss(v, b), a)
+    np.testing.assert_allclose((y, *g), (7, 2 / 3, 4 / 3, 8 / 3))
+    y, g = value_and_gradient(lambda v: tg.ops.loss.mse_loss(v, b, convention="notes"), a)
+    np.testing.assert_allclose((y, *g), (3.5, 1 / 3, 2 / 3, 4 / 3))
+
+
+def test_dropout_scales_what_it_keeps_and_is_reproducible():
+    x = tg.Tensor(np.ones(10_000, np.float32), requires_grad=True)
+    tg.manual_seed(3)
+    y = tg.ops.dropout.dropout(x, 0.25)
+    values = y.detach().numpy()
+    np.testing.assert_allclose(np.unique(values), [0, 4 / 3], rtol=1e-6)
+    assert abs((values == 0).mean() - 0.25) < 0.02
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), values)
+    tg.manual_seed(3)
+    np.testing.assert_array_equal(tg.ops.dropout.dropout(x, 0.25).detach().numpy(), values)
+    assert tg.ops.dropout.dropout(x, 0.25, training=False) is x
+    assert tg.ops.dropout.dropout(x, 0.0) is x
+    assert not tg.ops.dropout.dropout(x, 1.0).detach().numpy().any()
+
+
+EMPTY_ALLOWED = {
+    "sum": (tg.sum, 0.0),
+    "exp": (tg.exp, np.zeros((0, 3))),
+    "relu": (tg.relu, np.zeros((0, 3))),
+    "multiply": (lambda x: x * np.ones(3), np.zeros((0, 3))),
+    "power": (lambda x: x**2, np.zeros((0, 3))),
+    "sum over the empty axis": (lambda x: x.sum(axis=0), np.zeros(3)),
+    "max over a full axis": (lambda x: x.max(axis=1), np.zeros(0)),
+    "mean over a full axis": (lambda x: x.mean(axis=1), np.zeros(0)),
+    "softmax": (tg.softmax, np.zeros((0, 3))),
+    "log_softmax": (tg.log_softmax, np.zeros((0, 3))),
+    "logsumexp over a full axis": (lambda x: tg.logsumexp(x, 1), np.zeros(0)),
+    "reshape": (lambda x: x.reshape(3, 0), np.zeros((3, 0))),
+    "transpose": (lambda x: x.T, np.zeros((3, 0))),
+    "flatten": (tg.flatten, np.zeros(0)),
+    "concat": (lambda x: tg.concat([x, np.ones((2, 3))]), np.ones((2, 3))),
+    "pad": (lambda x: tg.pad(x, 1), np.zeros((2, 5))),
+    "getitem": (lambda x: x[:, 1], np.zeros(0)),
+    "no row taken": (lambda x: x[np.zeros(0, int)], np.zeros((0, 3))),
+    "matmul: no rows": (lambda x: x @ np.ones((3, 2)), np.zeros((0, 2))),
+    "matmul: nothing to sum": (lambda x: x.T @ x, np.zeros((3, 3))),
+    "linear": (lambda x: tg.ops.linear.linear(x, np.ones((2, 3)), np.ones(2)), np.zeros((0, 2))),
+    "einsum": (lambda x: tg.einsum("ij,ik->jk", x, x), np.zeros((3, 3))),
+    "cross_entropy of no rows": (lambda x: cross_entropy(x, np.zeros(0, int)), 0.0),
+    "erf": (tg.erf, np.zeros((0, 3))),
+    "conv2d of no images": (
+        lambda x: conv2d(x.reshape(0, 1, 3, 1), np.ones((2, 1, 2, 1)), None, (1, 1), (0, 0), (1, 1), 1),
+        np.zeros((0, 2, 2, 1))),
+    "max_pool2d of no images": (
+        lambda x: max_pool2d(x.reshape(0, 1, 3, 1), (2, 1), (1, 1), (0, 0), (1, 1), False),
+        np.zeros((0, 1, 2, 1))),
+    "avg_pool2d of no images": (
+        lambda x: avg_pool2d(x.reshape(0, 1, 3, 1), (2, 1), (1, 1), (0, 0), False, True),
+        np.zeros((0, 1, 2, 1))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("run", "expected"), EMPTY_ALLOWED.values(), ids=EMPTY_ALLOWED)
+def test_empty_inputs(run, expected):
+    y, g = value_and_gradient(run, np.zeros((0, 3)))
+    np.testing.assert_array_equal(y, expected)
+    assert g.shape == (0, 3)
+
+
+def test_linear_with_no_features():
+    x = tg.Tensor(np.zeros((2, 3, 0)), requires_grad=True)
+    w = tg.Tensor(np.zeros((4, 0)), requires_grad=True)
+    b = tg.Tensor(np.ones(4), requires_grad=True)
+    y = tg.ops.linear.linear(x, w, b)
+    y.sum().backward()
+    assert (y.shape, x.grad.shape, w.grad.shape) == ((2, 3, 4), (2, 3, 0), (4, 0))
+    np.testing.assert_array_equal(b.grad.numpy(), np.full(4, 6))
+
+
+EMPTY_REFUSED = {
+    "mean": tg.mean, "var": tg.var, "std": tg.std, "max": tg.max, "min": tg.min, "argmax": tg.argmax,
+    "logsumexp": tg.logsumexp, "softmax": lambda x: tg.softmax(x, axis=0),
+    "log_softmax": lambda x: tg.log_softmax(x, axis=0),
+    "mse_loss": lambda x: tg.ops.loss.mse_loss(x, x),
+    "l1_loss": lambda x: tg.ops.loss.l1_loss(x, x),
+    "binary_cross_entropy_with_logits": lambda x: binary_cross_entropy_with_logits(x, x),
+    "reshape": lambda x: x.reshape(0, -1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "run"), EMPTY_REFUSED.items(), ids=EMPTY_REFUSED)
+def test_nothing_has_no_mean_and_no_maximum(name, run):
+    with pytest.raises(ValueError, match=rf"^{name}: .*\(0, 3\)"):
+        run(tg.Tensor(np.zeros((0, 3))))
+
+
+ZERO_D = {
+    "exp": tg.exp, "log": tg.log, "sqrt": tg.sqrt, "sin": tg.sin, "cos": tg.cos, "abs": tg.abs,
+    "negative": tg.negative, "sigmoid": tg.sigmoid, "tanh": tg.tanh, "relu": tg.relu,
+    "leaky_relu": tg.leaky_relu, "softplus": tg.softplus, "gelu": tg.gelu, "erf": tg.erf, "sum": tg.sum,
+    "mean": tg.mean, "max": tg.max, "min": tg.min, "var": lambda x: x + tg.var(x),
+    "logsumexp": tg.logsumexp, "power": lambda x: x**3, "clip": lambda x: tg.clip(x, 0, 2),
+    "where": lambda x: tg.where(True, x, 0.0), "transpose": lambda x: x.T, "flip": tg.flip,
+    "getitem": lambda x: x[...], "pad": lambda x: tg.pad(x, ()), "reshape": lambda x: tg.reshape(x, ()),
+    "squeeze": tg.squeeze, "broadcast_to": lambda x: tg.broadcast_to(x, ()), "dropout":
+    lambda x: tg.ops.dropout.dropout(x, 0.5, mask=np.array(2.0)),
+    "mse_loss": lambda x: tg.ops.loss.mse_loss(x, np.array(0.5)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("run", ZERO_D.values(), ids=ZERO_D)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_numbers_without_axes(run, dtype):
+    x = tg.Tensor(np.array(1.25, dtype), requires_grad=True)
+    y = run(x)
+    assert (y.shape, y.dtype) == ((), dtype)
+    (g,) = tg.grad(y, x, create_graph=True)
+    assert (g.shape, g.dtype) == ((), dtype)
+    one = value_and_gradient(lambda v: run(v.reshape(())), [1.25], dtype)
+    np.testing.assert_allclose((y.item(), g.item()), (one[0], one[1][0]))

@@ -1,0 +1,297 @@
+"""The loop: it learns, it goes on bit for bit, it stops where it must."""
+
+import io
+import json
+import math
+import os
+import signal
+
+import numpy as np
+import pytest
+
+import tinygrad_notes as tg
+from tinygrad_notes import backend, nn, optim
+from tinygrad_notes.data import ArrayDataset, Compose, DataLoader, Normalize, RandomShift
+from tinygrad_notes.train import checkpoint
+from tinygrad_notes.train.interrupt import Interrupted, stop_on_signal
+from tinygrad_notes.train.loop import READ_EVERY, Diverged, Trainer, evaluate
+from tinygrad_notes.train.progress import Bar, Lines, Silent, describe, show
+from tinygrad_notes.train.run import Config, Run, RunError, read_config
+
+EPOCHS, BATCHES = 3, 5
+
+
+def halves(count=40, size=8):
+    """The left or the upper half is bright; noise."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(2, size=count)
+    bright = np.where(np.arange(size) < size // 2, 200, 0)
+    images = np.where(labels[:, None, None, None] == 0, bright, bright[:, None])
+    return ArrayDataset(
+        np.clip(images + rng.integers(0, 56, (count, 1, size, size)), 0, 255).astype(np.uint8), labels
+    )
+
+
+OPTIMIZERS = {
+    "sgd": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
+    "adam": lambda p: optim.Adam(p, lr=1e-2),
+    "adamw": lambda p: optim.AdamW(p, lr=1e-2, amsgrad=True),
+}
+
+
+def make_trainer(optimizer="adam", **options):
+    """Everything that a resume must restore: dropout, augmentation, shuffling, momenta, a schedule."""
+    tg.manual_seed(3)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 2))
+    chosen = OPTIMIZERS[optimizer](model.parameters())
+    data = halves()
+    transform = Compose([RandomShift(1), Normalize([0.5], [0.5])])
+    return Trainer(
+        model, chosen,
+        DataLoader(data, 8, shuffle=True, transform=transform),
+        DataLoader(data, 16, transform=transform.deterministic()),
+        schedule=optim.lr_scheduler.CosineAnnealingLR(chosen, EPOCHS * BATCHES), max_norm=1.0, **options,
+    )  # fmt: skip
+
+
+def bits(trainer):
+    """All of the state as comparable text, without the seconds."""
+    state = trainer.state_dict()
+    state["resume"]["sums"].pop("seconds")
+    state["resume"]["history"] = [{k: v for k, v in line.items() if k != "seconds"} for line in trainer.history]
+
+    def text(value):
+        if isinstance(value, dict):
+            return {str(k): text(v) for k, v in value.items()}
+        if isinstance(value, np.ndarray):
+            return [str(value.dtype), value.shape, value.tobytes().hex()]
+        return value
+
+    return json.dumps(text(state))
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("stop_at", [1, 3, BATCHES, BATCHES + 2, 2 * BATCHES])
+def test_resumed_training_equals_the_uninterrupted_one(tmp_path, optimizer, stop_at):
+    whole = make_trainer(optimizer)
+    whole.fit(EPOCHS)
+
+    first = make_trainer(optimizer)
+    steps = iter(range(1, 100))
+    with pytest.raises(Interrupted, match=r"epoch \d, batch \d"):
+        first.fit(
+            EPOCHS,
+            should_stop=lambda: next(steps) == stop_at,
+            save=lambda trainer: checkpoint.save(trainer.state_dict(), tmp_path / "s"),
+        )
+    tg.manual_seed(99)  # nothing may depend on what happened in between
+    second = make_trainer(optimizer)
+    backend.rng().random(7)
+    second.load_state_dict(checkpoint.load(tmp_path / "s"))
+    second.fit(EPOCHS)
+    assert bits(second) == bits(whole)
+
+
+def test_resume_between_epochs(tmp_path):
+    whole = make_trainer()
+    whole.fit(EPOCHS)
+    first = make_trainer()
+    first.fit(1)
+    checkpoint.save(first.state_dict(), tmp_path / "s")
+    second = make_trainer()
+    second.load_state_dict(checkpoint.load(tmp_path / "s"))
+    second.fit(EPOCHS)
+    assert bits(second) == bits(whole)
+
+
+def test_it_learns_and_keeps_a_history():
+    trainer = make_trainer()
+    history = trainer.fit(EPOCHS)
+    assert [line["epoch"] for line in history] == [1, 2, 3]
+    assert history[-1]["validation_accuracy"] >= 0.95
+    assert history[-1]["train_loss"] < history[0]["train_loss"]
+    assert history[-1]["lr"] == pytest.approx(0, abs=1e-9)
+
+
+def test_metrics_of_an_epoch_are_those_of_its_batches():
+    """With lr 0 and no chance, the running sums must equal an evaluation at the end."""
+    data = halves(37)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
+    trainer = Trainer(model, optim.SGD(model.parameters(), lr=0.0), DataLoader(data, 8, shuffle=True),
+                      DataLoader(data, 37))  # fmt: skip
+    (line,) = trainer.fit(1)
+    assert line["train_loss"] == pytest.approx(line["validation_loss"], rel=1e-6)
+    assert line["train_accuracy"] == line["validation_accuracy"]
+
+
+def test_evaluate_restores_the_mode_and_records_nothing():
+    data = halves(10)
+    model = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 2))
+    loader = DataLoader(data, 4)
+    loss, predicted, labels = evaluate(model, loader)
+    assert model.training
+    assert (loss, predicted.tolist()) == (evaluate(model, loader)[0], evaluate(model, loader)[1].tolist())
+    assert labels.tolist() == data.labels.tolist()
+    assert all(p.grad is None for p in model.parameters())
+
+
+@pytest.mark.parametrize("bad_batch", [1, 4, READ_EVERY, READ_EVERY + 2])
+def test_nan_stops_with_the_place_and_saves_nothing(bad_batch):
+    images = np.random.default_rng(0).normal(size=(80, 1, 4, 4)).astype(np.float32)
+    images[(bad_batch - 1) * 4] = np.inf
+    data = ArrayDataset(images, np.arange(80) % 2)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
+    trainer = Trainer(model, optim.SGD(model.parameters(), lr=0.25), DataLoader(data, 4))
+    saved = []
+    with pytest.raises(Diverged, match=rf"epoch 1, batch {bad_batch}: the loss is nan at lr 0.25.*--lr.*"
+                       "--detect-anomaly"):  # fmt: skip
+        trainer.fit(1, save=saved.append)
+    assert not saved
+
+
+def test_a_step_that_breaks_the_weights_is_not_saved():
+    """The loss of the last batch was still finite; the weights after it are not."""
+    data = ArrayDataset(np.full((2, 1, 2, 2), 1e6, np.float32), [0, 0])
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    model[1].weight.data = np.zeros((2, 4))
+    trainer = Trainer(model, optim.SGD(model.parameters(), lr=1e38), DataLoader(data, 2))
+    with pytest.raises(Diverged, match=r"1\.weight is not finite"):
+        trainer.fit(1, save=lambda t: t.state_dict())
+
+
+def test_signals_are_noted_and_the_second_insists():
+    told = []
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with stop_on_signal(told.append) as should_stop:
+        assert not should_stop()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert should_stop()
+        assert len(told) == 1
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            signal.pause()
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+# ---- the run folder ----------------------------------------------------------------------------
+
+TINY = {"epochs": 2, "batch_size": 16, "limit": 64, "lr": 1e-3, "shift": 1, "seed": 5}
+
+
+def history_of(folder):
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in lines]
+
+
+def test_run_folder_and_resume(tmp_path):
+    whole = Run.start(Config("lenet5", **TINY), tmp_path / "whole")
+    whole.fit()
+    assert sorted(f.name for f in (tmp_path / "whole").iterdir()) == [
+        "checkpoint.safetensors", "config.json", "metrics.jsonl"]  # fmt: skip
+    assert read_config(tmp_path / "whole") == whole.config
+
+    steps = iter(range(100))
+    with pytest.raises(Interrupted):
+        Run.start(Config("lenet5", **TINY), tmp_path / "cut").fit(should_stop=lambda: next(steps) == 5)
+    resumed = Run.resume(tmp_path / "cut")
+    resumed.fit()
+    assert bits(resumed.trainer) == bits(whole.trainer)
+    assert history_of(tmp_path / "cut") == history_of(tmp_path / "whole")
+
+
+def test_resume_mends_metrics_that_a_kill_left_torn(tmp_path):
+    run = Run.start(Config("mlp", **{**TINY, "limit": 16}), tmp_path / "r")
+    run.fit()
+    expected = history_of(tmp_path / "r")
+    with (tmp_path / "r" / "metrics.jsonl").open("a") as file:
+        file.write('{"epoch": 3, "train_l')
+    (tmp_path / "r" / ".checkpoint.safetensors.abc.part").write_text("half")
+    Run.resume(tmp_path / "r", epochs=3).fit()
+    assert history_of(tmp_path / "r")[:2] == expected
+    assert [line["epoch"] for line in history_of(tmp_path / "r")] == [1, 2, 3]
+    assert not list((tmp_path / "r").glob(".*"))
+
+
+def test_checkpoint_of_another_network_is_refused(tmp_path):
+    Run.start(Config("mlp", **TINY), tmp_path / "r")
+    text = (tmp_path / "r" / "config.json").read_text()
+    (tmp_path / "r" / "config.json").write_text(text.replace('"mlp"', '"lenet5"'))
+    with pytest.raises(RunError, match="the checkpoint does not fit config.json"):
+        Run.resume(tmp_path / "r")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"model": "vgg"}, "unknown model 'vgg'; choose from lenet5, mlp"),
+        ({"lr": math.nan}, "lr must be a finite number, positive"),
+        ({"epochs": 0}, "epochs must be a whole number of at least 1"),
+        ({"batch_size": 1.5}, "batch_size must be a whole number"),
+        ({"clip_norm": 0.0}, "clip_norm"),
+        ({"optimizer": "lion"}, "unknown optimizer"),
+    ],
+)
+def test_configurations_are_checked(change, reason):
+    with pytest.raises(RunError, match=reason):
+        Config(**{"model": "mlp", **change})
+
+
+# ---- progress ----------------------------------------------------------------------------------
+
+LINE = {"epoch": 7, "train_loss": 12.345678, "train_accuracy": 1.0, "validation_loss": 0.1,
+        "validation_accuracy": 0.98765, "lr": 0.1, "seconds": 123.456}  # fmt: skip
+
+
+def test_lines_elsewhere_than_on_a_terminal():
+    stream = io.StringIO()
+    progress = show(stream)
+    assert type(progress) is Lines
+    progress.begin(7, 20, 100, 0)
+    for batch in range(1, 100):
+        progress.update(batch, 0.5, 8)
+    progress.end(LINE)
+    progress.close()
+    assert stream.getvalue() == describe(LINE, 20) + "\n"
+    assert stream.getvalue().isprintable() or stream.getvalue()[:-1].isprintable()
+
+
+def test_a_line_fits_80_columns():
+    assert len(describe(LINE, 1000)) <= 80
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("no_color", [False, True])
+def test_bar_on_a_terminal(monkeypatch, no_color):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if no_color:
+        monkeypatch.setenv("NO_COLOR", "1")
+    stream = Terminal()
+    progress = show(stream)
+    assert isinstance(progress, Bar)
+    progress.begin(7, 20, 100, 0)
+    progress.update(50, 0.5, 8)
+    progress.progress.refresh()
+    progress.end(LINE)
+    progress.begin(8, 20, 100, 0)
+    progress.close()
+    text = stream.getvalue()
+    assert "epoch 7/20" in text
+    assert "50/100" in text
+    assert "images/s" in text
+    assert describe(LINE, 20) in text
+    assert ("\x1b[3" not in text and "\x1b[1;3" not in text) == no_color
+
+
+def test_silent_takes_everything():
+    progress = Silent()
+    progress.begin(1, 1, 1, 0)
+    progress.update(1, 0.0, 1)
+    progress.end(LINE)
+    progress.message("x")
+    progress.close()

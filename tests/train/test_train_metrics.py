@@ -1,0 +1,123 @@
+"""Counts by hand, plots that are images, sizes that are known."""
+
+import numpy as np
+import pytest
+
+import tinygrad_notes as tg
+from tinygrad_notes import nn
+from tinygrad_notes.train import plots
+from tinygrad_notes.train.graph import graph
+from tinygrad_notes.train.metrics import accuracy, confusion_matrix, precision_recall, report
+from tinygrad_notes.train.summary import summary
+
+LABELS = np.array([0, 0, 0, 1, 1, 2])
+PREDICTED = np.array([0, 1, 0, 1, 1, 1])
+
+
+def test_counts():
+    counts = confusion_matrix(PREDICTED, LABELS, 4)
+    assert counts.tolist() == [[2, 1, 0, 0], [0, 2, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]]
+    assert accuracy(PREDICTED, LABELS) == 4 / 6
+    precision, recall = precision_recall(counts)
+    np.testing.assert_array_equal(precision, [1, 0.5, np.nan, np.nan])
+    np.testing.assert_array_equal(recall, [2 / 3, 1, 0, np.nan])
+    text = report(counts, "abcd")
+    assert text["accuracy"] == 4 / 6
+    assert text["precision"] == [1, 0.5, None, None]
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda: confusion_matrix([0, 3], [0, 1], 3), "predicted run from 0 to 3"),
+        (lambda: confusion_matrix([0, 1], [-1, 1], 3), "labels run from -1"),
+        (lambda: accuracy([0, 1], [0]), "must be"),
+        (lambda: accuracy([0.5], [0]), "integers"),
+        (lambda: accuracy(np.zeros(0, int), np.zeros(0, int)), "no prediction"),
+    ],
+)
+def test_wrong_counts_are_refused(call, error):
+    with pytest.raises((ValueError, TypeError), match=error):
+        call()
+
+
+HISTORY = [{"epoch": e, "train_loss": 1 / e, "train_accuracy": 1 - 1 / e, "validation_loss": 1 / e,
+            "validation_accuracy": 0.5} for e in (1, 2, 3)]  # fmt: skip
+
+
+def test_plots_are_images_and_touch_no_global_state(tmp_path):
+    pytest.importorskip("matplotlib")
+    import matplotlib
+    from PIL import Image
+
+    before = dict(matplotlib.rcParams)
+    plots.learning_curves(HISTORY, tmp_path / "l.png")
+    plots.learning_curves([{"epoch": 1, "train_loss": 1.0, "train_accuracy": 0.5}], tmp_path / "one.png")
+    plots.confusion_plot(confusion_matrix(PREDICTED, LABELS, 3), ["cat", "a long name", "dog"],
+                         tmp_path / "c.png")  # fmt: skip
+    assert dict(matplotlib.rcParams) == before
+    for file in tmp_path.iterdir():
+        with Image.open(file) as image:
+            assert min(image.size) > 400
+            assert len(image.convert("L").getcolors()) > 10
+
+
+def test_plots_without_matplotlib_name_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match=r"tinygrad-notes\[plot\]"):
+        plots.learning_curves(HISTORY, tmp_path / "l.png")
+
+
+def test_sizes_of_lenet5():
+    layers = summary(tg.models.LeNet5(), (1, 32, 32))
+    assert sum(x.parameters for x in layers) == 61_706
+    assert sum(x.macs for x in layers) == 416_520
+    assert [x.shape for x in layers if x.kind == "Conv2d"] == [(6, 28, 28), (16, 10, 10)]
+    assert [x.parameters for x in layers if x.parameters] == [156, 2_416, 48_120, 10_164, 850]
+
+
+class Shared(nn.Module):
+    """One layer under two names, run three times; one layer that never runs."""
+
+    def __init__(self):
+        self.a = nn.Linear(3, 3)
+        self.b = self.a
+        self.c = nn.Linear(3, 3, bias=False)
+        self.c.weight = self.a.weight
+        self.unused = nn.Linear(2, 5)
+
+    def forward(self, x):
+        return self.c(self.b(self.a(self.a(x))))
+
+
+def test_shared_parameters_count_once_and_every_call_works():
+    model = Shared()
+    layers = summary(model, (3,))
+    assert [(x.name, x.parameters, x.macs) for x in layers] == [("a", 12, 27), ("c", 0, 9), ("unused", 15, 0)]
+    assert layers[-1].shape is None
+    assert sum(x.parameters for x in layers) == sum(p.size for p in model.parameters())
+    assert "forward" not in vars(model.a)
+    assert model.training
+
+
+def test_grouped_convolution():
+    (layer,) = summary(nn.Sequential(nn.Conv2d(4, 6, 3, groups=2, bias=False)), (4, 5, 5))
+    assert (layer.parameters, layer.macs) == (6 * 2 * 9, 6 * 9 * 2 * 9)
+
+
+def test_graph_lists_nodes_in_order_with_what_they_keep():
+    x, w = tg.Tensor(np.ones((2, 3))), tg.Tensor(np.ones((3, 4)), requires_grad=True)
+    entries = graph(tg.sigmoid(x @ w).sum(), {"w": w})
+    assert [(e.operation, e.name, e.shape, e.inputs) for e in entries] == [
+        ("", "w", (3, 4), []),
+        ("MatMul", "", (2, 4), [None, 0]),
+        ("Sigmoid", "", (2, 4), [1]),
+        ("Sum", "", (), [2]),
+    ]
+    assert [e.keeps for e in entries] == [[], ["a"], ["y"], []]
+    assert [e.kept_bytes for e in entries] == [0, 48, 64, 0]
+
+
+def test_graph_of_nothing():
+    with pytest.raises(ValueError, match="nothing was recorded"):
+        graph(tg.Tensor(1.0), {})

@@ -1,0 +1,200 @@
+"""Explains a failed gradient check: tries the mistakes that people make, one after another.
+
+`numeric` below is the gradient element by element, by differences; `found` is what the rules gave.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .differences import is_kink
+
+if TYPE_CHECKING:
+    from .gradcheck import Problem
+
+LIMIT = 512  # elements of one input that are differenced one by one
+CLOSE = 1e-4  # how well an explanation must fit, relative to the largest element
+
+
+def of_values(problem: Problem) -> list[str]:
+    """Mistakes that show in the forward alone."""
+    again = problem.evaluate(problem.points)
+    for k, (first, second) in enumerate(zip(problem.values, again, strict=True)):
+        if not np.all(np.isfinite(first)):
+            return [f"output {k} is NaN or infinite at this point: nothing to check here"]
+        if first.shape != second.shape or not np.allclose(first, second, rtol=1e-12, atol=1e-300):
+            return [
+                f"non-deterministic: output {k} differs between two calls at the same point; draw random "
+                "numbers (a dropout mask) outside the function and pass them in"
+            ]
+        if first.dtype != np.float64:
+            return [f"float32 precision: output {k} is {first.dtype} for float64 inputs"]
+    return []
+
+
+def of_exception(error: Exception) -> list[str]:
+    """The backward raised: name it, and read two shapes as the missing sum that they often are."""
+    reasons = [f"the backward raised {type(error).__name__}: {error}"]
+    shapes = [tuple(map(int, re.findall(r"\d+", s))) for s in re.findall(r"\(([\d, ]*)\)", str(error))]
+    if len(shapes) >= 2 and shapes[0] != shapes[1] and _broadcasts(shapes[1], shapes[0]):
+        reasons.append(
+            f"missing broadcast sum: {shapes[0]} is {shapes[1]} broadcast; sum over the stretched axes, or "
+            "declare `broadcasts = True`"
+        )
+    return reasons
+
+
+def of_form(problem: Problem, which: int, g: np.ndarray) -> list[str]:
+    """A gradient of another shape or dtype than its input."""
+    x = problem.points[which]
+    name = problem.names[problem.checked[which]]
+    if g.shape != x.shape:
+        return [f"{name}: gradient of shape {g.shape} for an input of shape {x.shape}"]
+    return [f"float32 precision: the gradient of {name} is {g.dtype} for a float64 input"]
+
+
+def of_gradients(problem: Problem, found: list[np.ndarray], tolerance: float) -> list[str]:
+    """The worst element of every input that is wrong, and what would explain it."""
+    reasons: list[str] = []
+    right = []
+    for k, g in enumerate(found):
+        name = problem.names[problem.checked[k]]
+        numeric = by_elements(problem, k, g)
+        scale = float(np.nanmax(np.abs([g, numeric]))) if g.size else 0.0
+        wrong = np.abs(g - numeric) > max(tolerance * scale, 1e-9 * scale)
+        wrong &= ~np.isnan(numeric)
+        if not wrong.any():
+            right.append(name)
+            continue
+        at = tuple(map(int, np.unravel_index(int(np.nanargmax(np.abs(g - numeric))), g.shape)))
+        reasons.append(
+            f"{name}{list(at) if at else ''} is worst: backward {g[at]:.9g}, differences {numeric[at]:.9g} "
+            f"({int(wrong.sum())} of {g.size} elements are wrong)"
+        )
+        reasons += [f"{name}: {cause}" for cause in _causes(problem, k, g, numeric, at, wrong)]
+    if reasons and right:
+        reasons.append(f"right: {', '.join(right)}")
+    return reasons or ["no single element is wrong by itself: the function is too rough for differences "
+                       "at this point (a kink close by, or float32 inside)"]  # fmt: skip
+
+
+def by_elements(problem: Problem, which: int, g: np.ndarray, cotangents=None) -> np.ndarray:
+    """The gradient of one input by differences, element by element; NaN beyond the first `LIMIT`."""
+    numeric = np.full(g.shape, np.nan)
+    good = 1e-10 * float(np.max(np.abs(g), initial=0.0))
+    for at in itertools.islice(np.ndindex(*g.shape), LIMIT):
+        numeric[at] = problem.derivative(which, _unit(g.shape, at), good, cotangents).value
+    return numeric
+
+
+def _causes(problem: Problem, which: int, g, numeric, at, wrong) -> list[str]:
+    scale = float(np.nanmax(np.abs(numeric))) or 1.0
+    kind = is_kink(problem.along(which, _unit(g.shape, at)), problem.cotangents, scale)
+    if kind is not None:
+        return [f"{kind}: the derivatives from the left and from the right differ here, so there is no gradient "
+                "to compare with; move the input away"]  # fmt: skip
+    if np.isnan(numeric).any():
+        return [f"only the first {LIMIT} elements were differenced"]
+    for cause in (
+        _single(problem, which, g, numeric, at), _factor(problem, which, g, numeric),
+        _rearranged(g, numeric), _one_slice(problem, which, g), _missing_term(g, numeric, wrong),
+    ):  # fmt: skip
+        if cause is not None:
+            return [cause]
+    return []
+
+
+def _single(problem: Problem, which: int, g, numeric, at) -> str | None:
+    """Rounding to float32: the numbers are such, or they are off by a few of its roundings."""
+    error = np.max(np.abs(g - numeric)) / np.max(np.abs(numeric), initial=1e-300)
+    rounded = np.all(g == g.astype(np.float32)) and not np.all(g == np.round(g * 1024) / 1024)
+    if error < 1e-4 and rounded:
+        return "float32 precision: every element of the gradient is a float32 number"
+    shift = problem.along(which, _unit(g.shape, at) * 1e-10)(1.0)
+    if error < 1e-2 and all(np.array_equal(a, b) for a, b in zip(shift, problem.values, strict=True)):
+        return "float32 precision: the forward does not feel a change of 1e-10"
+    return None
+
+
+def _factor(problem: Problem, which: int, g, numeric) -> str | None:
+    """g = k · numeric with one k for all elements."""
+    if not g.any():
+        return "the gradient is zero: no path from the output leads here"
+    k = float(np.sum(g * numeric) / max(float(np.sum(numeric * numeric)), 1e-300))
+    if k == 0 or not _close(g, k * numeric):
+        return None
+    if abs(k + 1) < CLOSE:
+        return "sign: the gradient has the wrong sign"
+    shapes = [problem.points[which].shape, *(y.shape for y in problem.values)]
+    sizes = {n for s in shapes for n in (*s, int(np.prod(s)))} | {2, 3}
+    for n in sorted(sizes - {1}):
+        for sign in ("", "−"):
+            value = n if not sign else -n
+            if abs(k / value - 1) < CLOSE:
+                return f"factor {sign}{n}: the gradient is {sign}{n} times too large"
+            if abs(k * value - 1) < CLOSE:
+                return f"factor {sign}1/{n}: the gradient lacks a factor {n}"
+    return f"factor {k:.9g} on every element"
+
+
+def _rearranged(g, numeric) -> str | None:
+    """The right numbers in the wrong places."""
+    for axes in itertools.permutations(range(g.ndim)) if g.ndim <= 4 else ():
+        if list(axes) == sorted(axes):
+            continue
+        moved = numeric.transpose(axes)
+        if moved.size == g.size and _close(g, moved.reshape(g.shape)):
+            return f"transposed: the gradient is right with its axes in the order {axes}"
+    for n in range(1, g.ndim + 1):
+        for axis in itertools.combinations(range(g.ndim), n):
+            if _close(g, np.flip(numeric, axis)):
+                return f"flipped: the gradient is right with axes {axis} reversed"
+    return None
+
+
+def _one_slice(problem: Problem, which: int, g) -> str | None:
+    """The gradient of one slice of the output only: somebody assigned or indexed instead of summing."""
+    for k, c in enumerate(problem.cotangents):
+        for axis, length in enumerate(c.shape):
+            for place in {0, length - 1} if length > 1 else ():
+                only = [np.zeros_like(d) for d in problem.cotangents]
+                cut = (slice(None),) * axis + (place,)
+                only[k][cut] = c[cut]
+                numeric = by_elements(problem, which, g, only)
+                if numeric.any() and _close(g, numeric):
+                    return (f"missing broadcast sum: only the slice {place} along axis {axis} of output {k} is "
+                            "counted; sum over that axis")  # fmt: skip
+    return None
+
+
+def _missing_term(g, numeric, wrong) -> str | None:
+    """g − numeric is the same along an axis: a term made by a sum over that axis is missing."""
+    d = g - numeric
+    if wrong.sum() == 1 and g.size > 1:
+        return "a single element is wrong: look at an index, a border or a mask"
+    for axis, length in enumerate(g.shape):
+        if length > 2 and _close(d, np.broadcast_to(d.mean(axis, keepdims=True), d.shape)):
+            return f"missing term: the difference is constant along axis {axis}, as of a sum or mean over it"
+    return None
+
+
+def _close(a, b) -> bool:
+    size = max(float(np.max(np.abs(a), initial=0.0)), float(np.max(np.abs(b), initial=0.0)))
+    return bool(np.all(np.abs(a - b) <= CLOSE * size))
+
+
+def _unit(shape: tuple[int, ...], at: tuple[int, ...]) -> np.ndarray:
+    e = np.zeros(shape)
+    e[at] = 1.0
+    return e
+
+
+def _broadcasts(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
+    try:
+        return np.broadcast_shapes(small, large) == large
+    except ValueError:
+        return False

@@ -1,0 +1,306 @@
+"""Checks hand-written backwards against differences, in float64, along random directions.
+
+With L = Σ c·y for a random c, the derivative of L along a direction v of an input is ⟨∂L/∂x, v⟩ by the
+rules and (L(x + hv) − L(x − hv)) / 2h by differences. No element of v or c is small: a gradient
+that is wrong in one element shows in every direction. Order 2 is the same check of the map
+(x, c) → ∂L/∂x, so it sees the derivative of every backward in its inputs and in gy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .. import backend
+from . import diagnosis
+from .differences import EPS, Derivative, central
+from .engine import grad
+from .mode import enable_grad, is_grad_enabled, no_grad
+from .tensor import Tensor
+
+TOLERANCE = (1e-8, 1e-7)  # of order 1 and of order 2, relative to Σ |gᵢ vᵢ|
+ROUNDING = 32.0  # how many roundings of Σ |c y| / h are forgiven
+TAPE_TOLERANCE = 1e-10  # raw backward against tape backward, relative to the largest element
+
+
+class GradcheckError(AssertionError):
+    """A backward that does not agree with differences; the message names the worst element and why."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found. `error1`, `error2`: the largest relative error of each order (NaN: not run);
+    `tape_error`: raw backward against the backward on Tensors; `diagnosis`: the explanations."""
+
+    passed: bool
+    error1: float
+    error2: float
+    tape_error: float
+    text: str
+    diagnosis: tuple[str, ...] = field(default=())
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+
+class Problem:
+    """One function at one point, with a random cotangent for each of its real outputs."""
+
+    def __init__(
+        self, function: Callable[..., Any], inputs: Sequence[Any], names: Sequence[str],
+        rng: np.random.Generator,
+    ) -> None:  # fmt: skip
+        self.function = function
+        self.inputs = list(inputs)
+        self.names = list(names)
+        self.checked = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
+        self.points = [backend.to_numpy(self.inputs[i]._data).copy() for i in self.checked]
+        self.values = self.evaluate(self.points)
+        self.cotangents = [spread_out(rng, y.shape) for y in self.values]
+        self.floor = 0.0
+
+    def size(self) -> float:
+        """Σ |c y|, or that of the function whose gradient this is: the unit of rounding."""
+        pairs = zip(self.cotangents, self.values, strict=True)
+        return max(self.floor, *(float(np.sum(np.abs(c * y))) for c, y in pairs))
+
+    def arguments(self, points: Sequence[np.ndarray], track: bool) -> list[Any]:
+        args = list(self.inputs)
+        for i, p in zip(self.checked, points, strict=True):
+            args[i] = Tensor(p, requires_grad=track)
+        return args
+
+    def evaluate(self, points: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The real outputs at `points`."""
+        with no_grad(), np.errstate(all="ignore"):
+            outputs = real_outputs(self.function(*self.arguments(points, False)))
+        return [backend.to_numpy(y._data) for y in outputs]
+
+    def along(self, which: int, direction: np.ndarray) -> Callable[[float], list[np.ndarray]]:
+        """t → the outputs at input `which` moved by t · direction."""
+
+        def moved(t: float) -> list[np.ndarray]:
+            points = list(self.points)
+            points[which] = points[which] + t * direction
+            return self.evaluate(points)
+
+        return moved
+
+    def gradients(self, create_graph: bool) -> list[np.ndarray]:
+        """∂L/∂x of every checked input by the rules."""
+        args = self.arguments(self.points, True)
+        leaves = [args[i] for i in self.checked]
+        outputs = real_outputs(self.function(*args))
+        found = pull_back(outputs, leaves, [Tensor(c) for c in self.cotangents], create_graph)
+        return [backend.to_numpy(g._data) for g in found]
+
+    def derivative(
+        self, which: int, direction: np.ndarray, good: float, cotangents: Any = None
+    ) -> Derivative:
+        """By differences: L along one direction of one input."""
+        return central(self.along(which, direction), cotangents or self.cotangents, good)
+
+
+def gradcheck(
+    function: Callable[..., Any],
+    inputs: Any,
+    *,
+    order: int = 2,
+    directions: int = 3,
+    seed: int = 0,
+    tolerance: float | tuple[float, float] = TOLERANCE,
+    raise_exception: bool = True,
+) -> Report:
+    """Check the gradient of `function` at `inputs`, and the gradient of that gradient.
+
+    Args:
+        function: takes Tensors; returns a Tensor or a tuple of them, the same at every call.
+        inputs: one input or a sequence. Tensors with requires_grad and float NumPy arrays are
+            checked and must be float64; anything else is passed on as it is.
+        order: 1 or 2. With 2 the raw backward must also equal the backward on Tensors.
+        tolerance: relative to Σ |gᵢ vᵢ|; a pair gives one for each order.
+
+    Raises:
+        GradcheckError: the worst element and a diagnosis; `raise_exception=False` returns them.
+        ValueError, TypeError: nothing to check, or inputs that are not float64.
+    """
+    if order not in (1, 2):
+        raise ValueError(f"gradcheck: order must be 1 or 2, got {order}")
+    arguments = checked_inputs(inputs)
+    tolerances = tolerance if isinstance(tolerance, tuple) else (tolerance, tolerance)
+    rng = np.random.default_rng(seed)
+    names = [f"input {i}" for i in range(len(arguments))]
+    problem = Problem(function, arguments, names, rng)
+    errors, tape_error = [float("nan"), float("nan")], float("nan")
+    reasons = diagnosis.of_values(problem)
+    if not reasons:
+        errors[0], reasons = _check(problem, tolerances[0], directions, rng)
+    if not reasons and order == 2:
+        tape_error, reasons = _raw_against_tape(problem)
+        if not reasons:
+            second = _gradient_problem(problem, rng)
+            errors[1], reasons = _check(second, tolerances[1], directions, rng)
+            if reasons:
+                reasons.append("order 1 is right: the backward uses as a constant what depends on an input, "
+                               "or calls an operation whose own backward is wrong")  # fmt: skip
+    report = _report(errors, tape_error, reasons, tolerances)
+    if raise_exception and not report:
+        raise GradcheckError(report.text)
+    return report
+
+
+def gradgradcheck(function: Callable[..., Any], inputs: Any, **options: Any) -> Report:
+    """`gradcheck` of the gradient of `function`, so its derivatives of order 2 and (order=2) 3."""
+    problem = Problem(
+        function, checked_inputs(inputs), [], np.random.default_rng(options.get("seed", 0))
+    )
+    return gradcheck(_gradient_function(problem), _with_cotangents(problem), **options)
+
+
+def checked_inputs(inputs: Any) -> list[Any]:
+    """The inputs as a list, NumPy float arrays as Tensors to check."""
+    arguments = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+    for i, x in enumerate(arguments):
+        if isinstance(x, np.ndarray) and x.dtype.kind == "f":
+            x = arguments[i] = Tensor(x, requires_grad=True)
+        if isinstance(x, Tensor) and x.requires_grad and x.dtype != np.float64:
+            raise TypeError(
+                f"gradcheck: input {i} is {x.dtype}; differences need float64 (float32 has 7 digits, of "
+                "which a difference loses at least half): pass it as float64"
+            )
+    if not any(isinstance(x, Tensor) and x.requires_grad for x in arguments):
+        raise ValueError(
+            "gradcheck: no input to check; pass float64 arrays, or Tensors with requires_grad=True"
+        )
+    return arguments
+
+
+def spread_out(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Random signs times sizes between 1/2 and 3/2: no element is lost among the others."""
+    return np.asarray(rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape))
+
+
+def real_outputs(outputs: Any) -> list[Tensor]:
+    """The floating-point outputs; integers and booleans have no gradient."""
+    several = outputs if isinstance(outputs, list | tuple) else (outputs,)
+    if not all(isinstance(y, Tensor) for y in several):
+        raise TypeError(
+            f"gradcheck: the function must return Tensors, not {type(outputs).__name__}"
+        )
+    real = [y for y in several if y.dtype.kind == "f"]
+    if not real:
+        raise ValueError("gradcheck: the function has no floating-point output to differentiate")
+    return real
+
+
+def pull_back(
+    outputs: list[Tensor], leaves: list[Tensor], cotangents: list[Any], create_graph: bool
+) -> list[Tensor]:
+    """Gradients of Σ c·y; zeros for a leaf that nothing depends on."""
+    pairs = [
+        (y, c) for y, c in zip(outputs, cotangents, strict=True) if y.requires_grad
+    ]
+    found: Sequence[Tensor | None] = (None,) * len(leaves)
+    if pairs:
+        ys, cs = zip(*pairs, strict=True)
+        found = grad(ys, leaves, cs, create_graph=create_graph, allow_unused=True)
+    return [Tensor(np.zeros(x.shape, np.float64)) if g is None else g
+            for x, g in zip(leaves, found, strict=True)]  # fmt: skip
+
+
+def _check(
+    problem: Problem, tolerance: float, directions: int, rng: np.random.Generator
+) -> tuple[float, list[str]]:
+    """The largest relative error over inputs and directions, and what explains it if it is too large."""
+    try:
+        found = problem.gradients(create_graph=False)
+    except Exception as error:
+        return float("inf"), diagnosis.of_exception(error)
+    worst = 0.0
+    for k, (g, x) in enumerate(zip(found, problem.points, strict=True)):
+        if g.shape != x.shape or g.dtype != np.float64:
+            return float("inf"), diagnosis.of_form(problem, k, g)
+        for _ in range(directions if x.size else 0):
+            v = spread_out(rng, x.shape)
+            v /= np.sqrt(np.sum(v * v))
+            scale = float(np.sum(np.abs(g * v)))
+            numeric = problem.derivative(k, v, tolerance * scale / 1000)
+            forgiven = ROUNDING * max(numeric.rounding, EPS * problem.size()) / tolerance
+            difference = abs(float(np.sum(g * v)) - numeric.value)
+            size = max(scale, abs(numeric.value)) + forgiven
+            error = difference / size if size else difference
+            if not error <= tolerance:  # NaN fails
+                return error, diagnosis.of_gradients(problem, found, tolerance)
+            worst = max(worst, error)
+    return worst, []
+
+
+def _raw_against_tape(problem: Problem) -> tuple[float, list[str]]:
+    """The rules on arrays and the same rules on Tensors give the same numbers, up to rounding."""
+    raw = problem.gradients(create_graph=False)
+    try:
+        tape = problem.gradients(create_graph=True)
+    except Exception as error:
+        return float("inf"), ["the backward fails on Tensors (create_graph=True)",
+                              *diagnosis.of_exception(error)]  # fmt: skip
+    worst, reasons = 0.0, []
+    for k, (a, b) in enumerate(zip(raw, tape, strict=True)):
+        if not a.size:
+            continue
+        size = max(float(np.max(np.abs(a))), EPS * problem.size() / TAPE_TOLERANCE)
+        error = float(np.max(np.abs(a - b))) / size if size else 0.0
+        worst = max(worst, error)
+        if not error <= TAPE_TOLERANCE:
+            at = np.unravel_index(int(np.argmax(np.abs(a - b))), a.shape)
+            reasons.append(
+                f"{problem.names[problem.checked[k]]}{list(map(int, at))}: the backward on arrays gives "
+                f"{a[at]:.9g}, the same backward on Tensors (create_graph=True) {b[at]:.9g}"
+            )
+    return worst, reasons
+
+
+def _gradient_function(problem: Problem) -> Callable[..., tuple[Tensor, ...]]:
+    """(inputs, c) → ∂L/∂(checked inputs)."""
+    n = len(problem.inputs)
+
+    def gradient(*arguments: Any) -> tuple[Tensor, ...]:
+        args, cotangents = list(arguments[:n]), list(arguments[n:])
+        record = is_grad_enabled()
+        if not record:
+            for i in problem.checked:
+                args[i] = Tensor._wrap(args[i]._data)
+                args[i].requires_grad = True
+        with enable_grad():
+            outputs = real_outputs(problem.function(*args))
+            leaves = [args[i] for i in problem.checked]
+            return tuple(pull_back(outputs, leaves, cotangents, create_graph=record))
+
+    return gradient
+
+
+def _with_cotangents(problem: Problem) -> list[Any]:
+    leaves = problem.arguments(problem.points, True)
+    return [*leaves, *(Tensor(c, requires_grad=True) for c in problem.cotangents)]
+
+
+def _gradient_problem(problem: Problem, rng: np.random.Generator) -> Problem:
+    names = [*problem.names, *(f"gy of output {k}" for k in range(len(problem.cotangents)))]
+    second = Problem(_gradient_function(problem), _with_cotangents(problem), names, rng)
+    second.floor = problem.size()
+    return second
+
+
+def _report(
+    errors: list[float], tape_error: float, reasons: list[str], tolerances: tuple[float, float]
+) -> Report:
+    parts = [
+        f"order {k + 1}: {e:.1e} (at most {t:.0e})"
+        for k, (e, t) in enumerate(zip(errors, tolerances, strict=True))
+        if e == e
+    ]
+    head = f"gradcheck {'failed' if reasons else 'passed'}: " + ", ".join(parts)
+    text = "\n  ".join([head, *reasons])
+    return Report(not reasons, errors[0], errors[1], tape_error, text, tuple(reasons))

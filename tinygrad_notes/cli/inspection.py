@@ -1,0 +1,96 @@
+"""``summary`` and ``graph``: what a network is made of, and what its forward records."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Tensor
+from ..ops.loss import cross_entropy
+from ..train.graph import Entry, graph
+from ..train.summary import summary
+from . import DONE
+from .networks import find_network
+from .output import print_json, print_table
+
+
+def summary_command(arguments: argparse.Namespace) -> int:
+    network = find_network(arguments.model)
+    layers = summary(network(), network.input_shape)
+    totals = {"parameters": sum(layer.parameters for layer in layers),
+              "macs": sum(layer.macs for layer in layers)}  # fmt: skip
+    if arguments.json:
+        shape = list(network.input_shape)
+        rows = [asdict(layer) for layer in layers]
+        print_json({"model": network.__name__, "input_shape": shape, **totals, "layers": rows})
+        return DONE
+    print(f"{network.__name__}, input {_shape(network.input_shape)}\n")
+    print_table(
+        ["layer", "kind", "weight", "output", "parameters", "multiply-adds"],
+        [
+            [x.name, x.kind, _shape(x.weight or ""), _shape(x.shape), f"{x.parameters:,}", f"{x.macs:,}"]
+            for x in layers
+        ] + [["total", "", "", "", f"{totals['parameters']:,}", f"{totals['macs']:,}"]],
+        left=2,
+    )  # fmt: skip
+    return DONE
+
+
+def graph_command(arguments: argparse.Namespace) -> int:
+    output, names = _example() if arguments.model is None else _network(arguments.model)
+    entries = graph(output, names)
+    if arguments.json:
+        print_json({"nodes": [asdict(entry) for entry in entries]})
+    elif arguments.dot:
+        print(_dot(entries))
+    else:
+        kept = sum(entry.kept_bytes for entry in entries)
+        print_table(
+            ["", "made by", "shape", "from", "keeps for the backward"],
+            [
+                [f"%{e.number}", e.operation or e.name, _shape(e.shape),
+                 " ".join(f"%{i}" if i is not None else "·" for i in e.inputs), ", ".join(e.keeps)]
+                for e in entries
+            ],
+            left=5,
+        )  # fmt: skip
+        print(f"\n{len(entries)} nodes; the graph holds {kept:,} bytes of arrays (· is a constant)")
+    return DONE
+
+
+def _example() -> tuple[Tensor, dict[str, Tensor]]:
+    """loss = mean (σ(x w + b) − t)²."""
+    rng = np.random.default_rng(0)
+    x, t = Tensor(rng.normal(size=(4, 3))), Tensor(rng.normal(size=(4, 2)))
+    w, b = Tensor(rng.normal(size=(3, 2)), requires_grad=True), Tensor(np.zeros(2), requires_grad=True)
+    from ..ops.activation import sigmoid
+
+    return ((sigmoid(x @ w + b) - t) ** 2).mean(), {"w": w, "b": b}
+
+
+def _network(name: str) -> tuple[Tensor, dict[str, Tensor]]:
+    """The loss of one image."""
+    network = find_network(name)
+    model = network().eval()
+    logits = model(Tensor(np.zeros((1, *network.input_shape), np.float32)))
+    return cross_entropy(logits, np.zeros(1, np.int64)), dict(model.named_parameters())
+
+
+def _dot(entries: list[Entry]) -> str:
+    """Graphviz: parameters are boxes, operations ellipses; edges point where the values go."""
+    lines = ["digraph graph_of_the_forward {", "  rankdir=TB; node [fontname=Helvetica];"]
+    for entry in entries:
+        label = f"{entry.operation or entry.name}\\n{_shape(entry.shape)}"
+        look = "shape=ellipse" if entry.operation else 'shape=box, style=filled, fillcolor="#dbe7ff"'
+        lines.append(f'  n{entry.number} [label="{label}", {look}];')
+        lines += [f"  n{i} -> n{entry.number};" for i in entry.inputs if i is not None]
+    return "\n".join([*lines, "}"])
+
+
+def _shape(shape: Any) -> str:
+    if shape == ():
+        return "scalar"
+    return "did not run" if shape is None else "×".join(map(str, shape))

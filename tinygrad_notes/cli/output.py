@@ -1,0 +1,36 @@
+"""Results on stdout: JSON for programs, tables for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+
+def print_json(result: Any) -> None:
+    print(json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], left: int = 1) -> None:
+    """The first `left` columns are words, the others numbers. Rich on a terminal, else plain text."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(header_style="bold")
+        for i, column in enumerate(columns):
+            table.add_column(Text(column), justify="left" if i < left else "right", no_wrap=i < left)
+        for row in cells:
+            table.add_row(*map(Text, row))
+        Console(file=sys.stdout).print(table)
+        return
+    widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+    for row in (list(columns), *cells):
+        padded = [
+            cell.ljust(width) if i < left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        print("  ".join(padded).rstrip())

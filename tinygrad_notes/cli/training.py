@@ -1,0 +1,139 @@
+"""``train`` and ``eval``."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..autograd import detect_anomaly
+from ..train.interrupt import Interrupted, stop_on_signal
+from ..train.loop import evaluate
+from ..train.metrics import confusion_matrix, report
+from ..train.progress import Silent, show
+from ..train.recipes import RECIPES
+from ..train.run import (
+    Config, Run, RunError, build_model, evaluation_loader, load_parts, load_trained,
+)  # fmt: skip
+from . import DONE, INTERRUPTED
+from .output import print_json, print_table
+
+OPTIONS = ("data", "batch_size", "optimizer", "lr", "momentum", "weight_decay", "schedule", "clip_norm",
+           "shift", "seed", "limit")  # fmt: skip
+
+
+def train_command(arguments: argparse.Namespace) -> int:
+    progress = show()
+    how = _how(arguments, progress)
+    try:
+        with stop_on_signal(progress.message) as should_stop:
+            run = _make_run(arguments, how)
+            progress.message(f"run folder {run.folder}")
+            guard = detect_anomaly() if arguments.detect_anomaly else contextlib.nullcontext()
+            with guard:
+                history = run.fit(progress=progress, should_stop=should_stop)
+    except Interrupted as stopped:
+        progress.close()
+        progress.message(
+            f"interrupted at {stopped}; go on with: tinygrad-notes train --resume {run.folder}"
+        )
+        return INTERRUPTED
+    finally:
+        progress.close()
+    _plot(run)
+    _print_result(run, history[-1], arguments.json)
+    return DONE
+
+
+def eval_command(arguments: argparse.Namespace) -> int:
+    folder = Path(arguments.run_dir)
+    config, weights = load_trained(folder)
+    if arguments.data is not None:
+        config = replace(config, data=arguments.data, limit=None)
+    train, test = load_parts(config, **_how(arguments, show()))
+    model = build_model(config.model, train.images.shape[1:], len(train.classes))
+    try:
+        model.load_state_dict(weights)
+    except (KeyError, ValueError) as error:
+        raise RunError(f"{folder}: its weights do not fit {config.data} ({error.args[0]})") from error
+    loss, predicted, labels = evaluate(model, evaluation_loader(config, test))
+    counts = confusion_matrix(predicted, labels, len(test.classes))
+    result = {"run": str(folder), "model": config.model, "data": config.data, "loss": loss}
+    result |= report(counts, test.classes)
+    if arguments.json:
+        print_json(result)
+        return DONE
+    print(f"{config.model} on {config.data}: {100 * result['accuracy']:.2f} % of "
+          f"{result['samples']:,} right, loss {loss:.4f}\n")  # fmt: skip
+    print_table(
+        ["true \\ predicted", *test.classes, "precision", "recall"],
+        [
+            [name, *(count or "." for count in row), _percent(precision), _percent(recall)]
+            for name, row, precision, recall in zip(
+                test.classes, counts.tolist(), result["precision"], result["recall"], strict=True
+            )
+        ],
+    )
+    return DONE
+
+
+def _make_run(arguments: argparse.Namespace, how: dict[str, Any]) -> Run:
+    given = {name: getattr(arguments, name) for name in OPTIONS if getattr(arguments, name) is not None}
+    if arguments.resume is not None:
+        given |= {name: 1 for name in ("model", "out") if getattr(arguments, name) is not None}
+        if given:
+            names = ", ".join(sorted(given)).replace("_", "-")
+            raise RunError(f"--resume goes on with the options of the run; leave out {names}")
+        return Run.resume(arguments.resume, arguments.epochs, **how)
+    if arguments.model is None:
+        raise RunError("train needs a MODEL, or --resume DIR")
+    name = arguments.model.lower()
+    if name not in RECIPES:
+        raise RunError(f"unknown model {arguments.model!r}; train knows {', '.join(RECIPES)}")
+    if arguments.epochs is not None:
+        given["epochs"] = arguments.epochs
+    config = Config(name, **{**RECIPES[name].defaults, **given})
+    return Run.start(config, arguments.out or _new_folder(name), **how)
+
+
+def _new_folder(model: str) -> Path:
+    """runs/MODEL-DATE-TIME, with a number behind it if that exists."""
+    first = Path("runs") / f"{model}-{time.strftime('%Y%m%d-%H%M%S')}"
+    folder, number = first, 1
+    while folder.exists():
+        number += 1
+        folder = first.with_name(f"{first.name}-{number}")
+    return folder
+
+
+def _how(arguments: argparse.Namespace, progress: Silent) -> dict[str, Any]:
+    def arrived(name: str, size: int, total: int) -> None:
+        if size == total:
+            progress.message(f"downloaded {name}, {size:,} bytes")
+
+    return {"download": arguments.download, "progress": arrived}
+
+
+def _plot(run: Run) -> None:
+    """Plots are a bonus: a training without Matplotlib is a success."""
+    try:
+        run.plot()
+    except ImportError as error:
+        print(f"no plots: {error}", file=sys.stderr)
+
+
+def _print_result(run: Run, line: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json({"run": str(run.folder), "model": run.config.model, "data": run.config.data, **line})
+        return
+    accuracy = 100 * line["validation_accuracy"]
+    print(f"{run.config.model} on {run.config.data}: validation accuracy {accuracy:.2f} %, loss "
+          f"{line['validation_loss']:.4f}, epoch {line['epoch']}\nrun folder: {run.folder}")  # fmt: skip
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f} %"

@@ -1,0 +1,90 @@
+"""What a network is made of: output shapes, parameters and multiply-adds of every layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Tensor, no_grad
+from ..nn import Conv2d, Linear, Module
+
+
+@dataclass
+class Layer:
+    """One layer as it ran: `shape` of its output for one sample, `macs` over all its calls."""
+
+    name: str
+    kind: str
+    weight: tuple[int, ...] | None
+    shape: tuple[int, ...] | None
+    parameters: int
+    macs: int
+
+
+def summary(model: Module, input_shape: Sequence[int]) -> list[Layer]:
+    """The layers of `model` in the order in which they run on one sample of `input_shape`.
+
+    A layer is a module without parts, or with parameters of its own. Multiply-adds (MACs) are those
+    of convolutions and fully connected layers, without bias: outputs × inputs that each one sums.
+    Parameters shared by two layers count at the first. Layers that did not run come last, with
+    shape None.
+    """
+    layers: dict[int, Layer] = {}
+    counted: set[int] = set()
+    chosen = [(name, m) for name, m in model.named_modules() if _is_layer(m)]
+    for name, module in chosen:
+        module.forward = _watched(name, module, layers, counted)  # type: ignore[method-assign]
+    mode = model.training
+    model.eval()
+    try:
+        with no_grad():
+            model(Tensor(np.zeros((1, *input_shape), np.float32)))
+    finally:
+        model.train(mode)
+        for _, module in chosen:
+            del module.forward  # the class's own is back
+    for name, module in chosen:
+        if id(module) not in layers:
+            layers[id(module)] = _layer(name, module, None, counted)
+    return list(layers.values())
+
+
+def _watched(
+    name: str, module: Module, layers: dict[int, Layer], counted: set[int]
+) -> Callable[..., Any]:
+    forward = module.forward
+
+    def run(*inputs: Any, **options: Any) -> Any:
+        y = forward(*inputs, **options)
+        first = y[0] if isinstance(y, tuple) else y
+        if id(module) not in layers:
+            layers[id(module)] = _layer(name, module, tuple(first.shape[1:]), counted)
+        layers[id(module)].macs += _macs(module, first.shape)
+        return y
+
+    return run
+
+
+def _is_layer(module: Module) -> bool:
+    parts = any(True for _ in module.children())
+    return not parts or any(isinstance(v, Tensor) for v in vars(module).values())
+
+
+def _layer(name: str, module: Module, shape: tuple[int, ...] | None, counted: set[int]) -> Layer:
+    """Its parameters are those that lie in `module` itself and were not counted before."""
+    own = [p for key, p in module.named_parameters() if "." not in key and id(p) not in counted]
+    counted.update(map(id, own))
+    weight = getattr(module, "weight", None)
+    return Layer(name, type(module).__name__, None if weight is None else tuple(weight.shape), shape,
+                 sum(p.size for p in own), 0)  # fmt: skip
+
+
+def _macs(module: Module, shape: tuple[int, ...]) -> int:
+    """Every output element is a sum over one row of the weight, (out, what is summed...)."""
+    if not isinstance(module, Conv2d | Linear):
+        return 0
+    return math.prod(shape) * math.prod(module.weight.shape[1:])
