@@ -7,6 +7,9 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; \
 	done)
 RUN := .venv/bin/python
+ifndef OUT
+OUT := runs/$(MODEL)-$(shell date +%Y%m%d-%H%M%S)
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help train test lint types docs bench clean
@@ -14,9 +17,10 @@ RUN := .venv/bin/python
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
 
-train:  ## train LeNet-5 on the embedded digits (MODEL=..., ARGS="..." for others)
+train:  ## train LeNet-5 on the embedded digits, then test it (MODEL=..., OUT=folder, ARGS="...")
 	@$(call environment,plot)
-	$(RUN) -m tinygrad_notes train $(MODEL) $(ARGS)
+	$(RUN) -m tinygrad_notes train $(MODEL) --out "$(OUT)" $(ARGS)
+	$(RUN) -m tinygrad_notes eval "$(OUT)"
 
 test:  ## run the tests on all cores (ARGS="tests/ops -k relu" for some)
 	@$(call environment,dev)

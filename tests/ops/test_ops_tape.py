@@ -28,8 +28,8 @@ def test_only_operations_are_on_the_tape():
 @pytest.mark.parametrize("function", functions(), ids=lambda f: f.name)
 def test_every_name_that_a_rule_uses_is_in_every_namespace(function):
     rules = [getattr(function, name) for name in dir(function)
-             if name in ("forward", "save", "backward") or name.startswith("backward_")
-             and name != "backward_rules"]  # fmt: skip
+             if name in ("forward", "save", "backward") or (name.startswith("backward_")
+             and name != "backward_rules")]  # fmt: skip
     for rule in rules:
         for name in _names_of_xp(rule):
             assert name in backend.cpu.__all__, f"{rule.__qualname__} uses xp.{name}"

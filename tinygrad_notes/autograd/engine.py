@@ -180,7 +180,7 @@ class _Pass:
                     f"shape {shape}; the rule is wrong, or the operation must declare `broadcasts`"
                 )
             gx = _unbroadcast(self.xp, gx, shape)
-        if gx.dtype != dtype:
+        if gx.dtype is not dtype and gx.dtype != dtype:
             gx = gx.astype(dtype)
         if self.checking and not _finite(backend.xp, gx._data if self.create_graph else gx):
             raise AnomalyError(

@@ -118,8 +118,8 @@ def gradcheck(
 
     Args:
         function: takes Tensors; returns a Tensor or a tuple of them, the same at every call.
-        inputs: one input or a sequence. Tensors with requires_grad and float NumPy arrays are
-            checked and must be float64; anything else is passed on as it is.
+        inputs: one input or a sequence. Checked are the Tensors with requires_grad or, if there are
+            none, all Tensors and arrays of floats; they must be float64. The rest is passed on.
         order: 1 or 2. With 2 the raw backward must also equal the backward on Tensors.
         tolerance: relative to Σ |gᵢ vᵢ|; a pair gives one for each order.
 
@@ -161,20 +161,24 @@ def gradgradcheck(function: Callable[..., Any], inputs: Any, **options: Any) -> 
 
 
 def checked_inputs(inputs: Any) -> list[Any]:
-    """The inputs as a list, NumPy float arrays as Tensors to check."""
+    """The inputs as a list; those to check require grad."""
     arguments = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
-    for i, x in enumerate(arguments):
-        if isinstance(x, np.ndarray) and x.dtype.kind == "f":
-            x = arguments[i] = Tensor(x, requires_grad=True)
-        if isinstance(x, Tensor) and x.requires_grad and x.dtype != np.float64:
+    if not any(isinstance(x, Tensor) and x.requires_grad for x in arguments):
+        arguments = [
+            Tensor(x, requires_grad=True)
+            if (isinstance(x, Tensor) or backend.is_array(x)) and x.dtype.kind == "f"
+            else x
+            for x in arguments
+        ]
+    checked = {i: x for i, x in enumerate(arguments) if isinstance(x, Tensor) and x.requires_grad}
+    for i, x in checked.items():
+        if x.dtype != np.float64:
             raise TypeError(
                 f"gradcheck: input {i} is {x.dtype}; differences need float64 (float32 has 7 digits, of "
                 "which a difference loses at least half): pass it as float64"
             )
-    if not any(isinstance(x, Tensor) and x.requires_grad for x in arguments):
-        raise ValueError(
-            "gradcheck: no input to check; pass float64 arrays, or Tensors with requires_grad=True"
-        )
+    if not checked:
+        raise ValueError("gradcheck: no input to check: none is an array of floats")
     return arguments
 
 

@@ -11,6 +11,7 @@ The environment variable ``BACKEND`` ("numpy", the default, or "cupy") chooses a
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -141,4 +142,8 @@ def set_rng_state(state: dict[str, Any]) -> None:
 
 
 keep_freed_memory()
-set_backend(os.environ.get("BACKEND") or "numpy")
+try:
+    set_backend(os.environ.get("BACKEND") or "numpy")
+except (BackendError, ValueError) as error:  # the wish of the environment, not a fault of the program:
+    print(f"tinygrad_notes: {error}", file=sys.stderr)  # one sentence instead of a traceback
+    raise SystemExit(2) from None

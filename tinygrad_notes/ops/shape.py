@@ -10,7 +10,8 @@ import numpy as np
 from .. import backend
 from ..autograd import Function, Tensor
 from .arguments import as_tensor, normalize_axis, number, one_axis
-from .creation import ones_like as ones_like, zeros_like as zeros_like
+from .creation import ones_like as ones_like
+from .creation import zeros_like as zeros_like
 
 
 class Reshape(Function):
@@ -261,6 +262,8 @@ def split(x, indices_or_sections, axis: int = 0) -> tuple[Tensor, ...]:
 def pad(x, pad_width, constant_values: float = 0) -> Tensor:
     """A border of `constant_values`: a width for every side, or (before, after) per axis."""
     x = as_tensor(x)
+    if x.ndim == 0:
+        return x  # no axis, no border
     try:
         widths = np.broadcast_to(np.asarray(pad_width, dtype=int), (x.ndim, 2)).tolist()
     except ValueError:

@@ -213,6 +213,13 @@ def _array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
     return np.asarray(np.array_equal(a1, a2, equal_nan))
 
 
+def _reshape(a: Any, newshape: Any, order: str = "C", copy: Any = None) -> Any:
+    found = np.reshape(a, newshape, order)
+    if copy is False and not np.may_share_memory(found, a):
+        raise ValueError("Unable to avoid creating a copy while reshaping")
+    return found.copy() if copy else found
+
+
 def _repeat(a: Any, repeats: Any, axis: Any = None) -> Any:
     return np.repeat(a, repeats, axis)
 
@@ -231,6 +238,7 @@ HOST = {
     "dot": _dot,
     "in1d": np.isin,
     "repeat": _repeat,
+    "reshape": _reshape,
     "take": _take,
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,9 @@ def blocks(images: int, rows: int, cols: int, target: int) -> list[Block]:
     together = max(1, target // (rows * cols))
     if together > 1:
         pieces = _even(images, together)
-        return [(n0, n1, 0, rows) for n0, n1 in zip(pieces, pieces[1:], strict=False)]
+        return [(n0, n1, 0, rows) for n0, n1 in itertools.pairwise(pieces)]
     pieces = _even(rows, max(1, target // cols), images)
-    return [
-        (n, n + 1, r0, r1)
-        for n in range(images)
-        for r0, r1 in zip(pieces, pieces[1:], strict=False)
-    ]
+    return [(n, n + 1, r0, r1) for n in range(images) for r0, r1 in itertools.pairwise(pieces)]
 
 
 def _even(count: int, most: int, times: int = 1) -> list[int]:

@@ -99,16 +99,14 @@ def conv2d_weight_grad(
     return _by_group(chosen.weight_grad, conv, ((gy, 1), (x, 1)), join=0)
 
 
-def choose(
-    op: str, conv: Conv, arrays: tuple[Array, ...], algorithm: str | None
-) -> ModuleType | None:
+def choose(op: str, conv: Conv, arrays: tuple[Array, ...], algorithm: str | None) -> ModuleType | None:
     """The module that computes this convolution; None means the plain kernel.
 
     Plain are symbols, integers, mixed dtypes and empty batches; float16 is computed in float32.
     """
     dtypes = {array.dtype for array in arrays}
     dtype = dtypes.pop()
-    tuned = not dtypes and dtype.kind == "f" and dtype.itemsize <= 8 and conv.x[0] > 0
+    tuned = not dtypes and dtype.kind == "f" and dtype.itemsize <= 8
     dtype = np.result_type(dtype, np.float32) if tuned else dtype
     if algorithm is not None:
         able = [name for name, module in ALGORITHMS.items() if tuned and module.can(conv, dtype)]
@@ -118,8 +116,9 @@ def choose(
                 f"{conv.stride}, padding {conv.padding}, dilation {conv.dilation} in {dtype}; "
                 f"use {' or '.join(map(repr, [*able, None]))}"
             )
-        return ALGORITHMS[algorithm]
-    return _quickest(conv, dtype) if tuned else None
+    if not tuned or conv.x[0] == 0:
+        return None
+    return _quickest(conv, dtype) if algorithm is None else ALGORITHMS[algorithm]
 
 
 def _quickest(conv: Conv, dtype: np.dtype[Any]) -> ModuleType:

@@ -58,9 +58,7 @@ def conv_geometry(
     return Conv(tuple(x_shape), tuple(w_shape), out, stride, padding, dilation, groups)
 
 
-def window_size(
-    op: str, x_shape: Shape, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair
-) -> Pair:
+def window_size(op: str, x_shape: Shape, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Pair:
     """Number of windows (OH, OW) that fit wholly in the padded input."""
     _check_steps(op, x_shape, kernel, stride, padding, dilation)
     out = []
@@ -107,9 +105,7 @@ def pool_size(
     return out[0], out[1]
 
 
-def _check_steps(
-    op: str, x_shape: Shape, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair
-) -> None:
+def _check_steps(op: str, x_shape: Shape, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> None:
     if len(x_shape) != 4:
         raise ValueError(f"{op}: the input must be (N, C, H, W); got shape {x_shape}")
     for name, pair, least in (
@@ -120,8 +116,7 @@ def _check_steps(
     ):
         if len(pair) != 2 or min(pair) < least:
             raise ValueError(
-                f"{op}: {name} must be two integers (h, w) of at least {least}; got {pair} "
-                f"for x {x_shape}"
+                f"{op}: {name} must be two integers (h, w) of at least {least}; got {pair} for x {x_shape}"
             )
 
 
@@ -141,9 +136,7 @@ def window(x: Any, i: int, j: int, out: Pair, stride: Pair, dilation: Pair) -> A
     ]
 
 
-def pool_margin(
-    x_shape: Shape, out: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair
-) -> Pair:
+def pool_margin(x_shape: Shape, out: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Pair:
     """Rows and columns to add at the far edge so that every window of a pooling is inside."""
     far = []
     for n, o, k, s, p, d in zip(x_shape[2:], out, kernel, stride, padding, dilation, strict=True):

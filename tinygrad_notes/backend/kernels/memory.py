@@ -1,4 +1,4 @@
-"""Keep freed memory in the process: on Linux a fresh large array costs more in page faults than in arithmetic.
+"""Keep freed memory in the process: a fresh large array costs more in page faults than in arithmetic.
 
 glibc hands every block above 128 KiB (a threshold that adapts up to 32 MiB) back to the kernel when it is
 freed, and the next array of that size faults every page in again: 4 KiB at a time, zeroed by the kernel.

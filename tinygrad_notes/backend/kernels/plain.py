@@ -39,9 +39,7 @@ def im2col(np: Any, x: Array, kernel: Pair, stride: Pair, padding: Pair, dilatio
     return cols
 
 
-def col2im(
-    np: Any, cols: Array, x_shape: Shape, stride: Pair, padding: Pair, dilation: Pair
-) -> Array:
+def col2im(np: Any, cols: Array, x_shape: Shape, stride: Pair, padding: Pair, dilation: Pair) -> Array:
     """The adjoint of im2col: every column entry is *added* to the pixel that it was read from."""
     kernel = cols.shape[2], cols.shape[3]
     out = window_size("col2im", x_shape, kernel, stride, padding, dilation)
@@ -314,9 +312,7 @@ def _crop(padded: Array, x_shape: Shape, near: Pair) -> Array:
     return padded[:, :, near[0] : near[0] + x_shape[2], near[1] : near[1] + x_shape[3]]
 
 
-def first_inside(
-    np: Any, out: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair
-) -> Array:
+def first_inside(np: Any, out: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Array:
     """The first place of each window that is not near padding: what an all −∞ window answers."""
     row, col = (
         [min(k - 1, -(-max(0, p - o * s) // d)) for o in range(size)]

@@ -171,9 +171,7 @@ def offsets(
     """The places of the window in scan order, without those that never fall inside the image."""
     rows, cols = (
         [_inside(n, o, s, i * d - p) for i in range(k)]
-        for n, o, k, s, p, d in zip(
-            x_shape[2:], out, kernel, stride, padding, dilation, strict=True
-        )
+        for n, o, k, s, p, d in zip(x_shape[2:], out, kernel, stride, padding, dilation, strict=True)
     )
     return [
         Offset(i * kernel[1] + j, (..., row[0], col[0]), (..., row[1], col[1]))

@@ -22,7 +22,6 @@ from . import threads
 from .blocking import Array, Block, blocks, cut, places, take
 from .geometry import Conv, Pair
 
-
 BT = np.array(
     [
         [4, 0, -5, 0, 1, 0],
@@ -135,9 +134,7 @@ def _transform_both(
         grid.transform(OUT.T, gy, block, (0, 0), scratch[share], dm[:, t0 * o : t1 * o])
 
 
-def _sum_tiles(
-    v: Array, dm: Array, products: Array, du: Array, share: int, start: int, stop: int
-) -> None:
+def _sum_tiles(v: Array, dm: Array, products: Array, du: Array, share: int, start: int, stop: int) -> None:
     """dU_e += dM_eᵀ V_e for some of the 36 positions e."""
     for e in range(start, stop):
         du[e] += np.matmul(dm[e].T, v[e], out=products[share])

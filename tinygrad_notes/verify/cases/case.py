@@ -136,7 +136,7 @@ class Lazy:
 
     def later(self, name: str, **keywords: Any) -> Callable[..., Any]:
         """The module's function `name` with `keywords` bound, looked up when it is called."""
-        return lambda *args: getattr(self, name)(*args, **keywords)
+        return lambda *args, **more: getattr(self, name)(*args, **keywords, **more)
 
 
 T = Lazy("torch")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...ops import arithmetic
 from ...ops import loss as ops
 from .case import Case, F, T, build, case, distributions, each, real, softmax_of, unit
 
@@ -100,12 +101,14 @@ def _probabilities(name: str, shape: tuple[int, ...], **keywords: Any) -> Case:
     return dataclasses.replace(row, inputs=floats, symbolic=fractions)
 
 
-def _pairwise(name: str, operations: Any, run: Any, of: Any, twin: Any, domain: Any) -> tuple[Case, ...]:
+def _pairwise(
+    name: str, operations: Any, run: Any, of: Any, twin: Any, domain: Any, reductions: Any = REDUCTIONS
+) -> tuple[Case, ...]:
     """One row per reduction for a loss of (input, target) element by element."""
     return tuple(
         case(f"{name}: {r}", operations, lambda a, b, r=r: run(a, b, reduction=r), domain,
              lambda a, b, r=r: _reduced(each(of, a, b), r), lambda a, b, r=r: twin(a, b, reduction=r))
-        for r in REDUCTIONS
+        for r in reductions
     )  # fmt: skip
 
 
@@ -152,8 +155,10 @@ CASES = (
     _nll("mean", LABELS), _nll("sum", LABELS, reduction="sum"), _nll("none", LABELS, reduction="none"),
     _nll("ignore_index and weight", IGNORING, weight=WEIGHT),
     *_pairwise("mse_loss", ops.SquaredError, ops.mse_loss, lambda a, b: (a - b) ** 2,
-               F.later("mse_loss"), real(S, S)),
-    *(case(f"mse_loss of the notes: {r}", ops.SquaredError,
+               F.later("mse_loss"), real(S, S), ("mean", "sum")),
+    *_pairwise("mse_loss", arithmetic.Power, ops.mse_loss, lambda a, b: (a - b) ** 2,
+               F.later("mse_loss"), real(S, S), ("none",)),
+    *(case(f"mse_loss of the notes: {r}", arithmetic.Power if r == "none" else ops.SquaredError,
            lambda a, b, r=r: ops.mse_loss(a, b, reduction=r, convention="notes"), real(S, S),
            lambda a, b, r=r: _reduced(each(lambda u, v: (u - v) ** 2 / 2, a, b), r),
            lambda a, b, r=r: F.mse_loss(a, b, reduction=r) / 2) for r in REDUCTIONS),

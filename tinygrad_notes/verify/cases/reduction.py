@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from ...ops import arithmetic, reduction as ops
+from ...ops import arithmetic
+from ...ops import reduction as ops
 from .case import Case, case, each, fold, positive, real, total
 
 S = (2, 3, 2)
@@ -53,10 +54,11 @@ CASES = (
     *_rows("min", ops.Extremum, ops.min, min, lambda x, a, k: x.amin(a, keepdim=k)),
     *_rows("logsumexp", ops.LogSumExp, ops.logsumexp, _log_sum_exp,
            lambda x, a, k: x.logsumexp(a, keepdim=k)),
-    case("argmax as a constant", (), lambda x: x * ops.argmax(x, axis=1, keepdims=True), real((2, 3)),
+    case("argmax as a constant", arithmetic.Astype,
+         lambda x: x * arithmetic.astype(ops.argmax(x, axis=1, keepdims=True), x.dtype), real((2, 3)),
          lambda x: each(lambda u, i: u * i, x, fold(lambda v: v.index(max(v)), x, 1, True)),
          lambda x: x * x.argmax(1, keepdim=True)),
-    case("argmin as a constant", (), lambda x: x * ops.argmin(x), real((2, 3)),
+    case("argmin as a constant", arithmetic.Astype, lambda x: x * arithmetic.astype(ops.argmin(x), x.dtype), real((2, 3)),
          lambda x: each(lambda u, i: u * i, x, fold(lambda v: v.index(min(v)), x)),
          lambda x: x * x.argmin()),
     case("broadcast_to", ops.BroadcastTo, lambda x: ops.broadcast_to(x, (4, 2, 3)), real((2, 1)),

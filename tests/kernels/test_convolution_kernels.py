@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from drawing import convolutions, laid_out
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kernel_cases import convolutions, laid_out
 
 from tinygrad_notes.backend.kernels import convolution, plain, threads
 from tinygrad_notes.backend.kernels.convolution import ALGORITHMS
@@ -98,14 +98,14 @@ def test_one_thread_gives_the_same_numbers(monkeypatch):
     np.testing.assert_allclose(convolution.conv2d(x, w, None, *rest), both, rtol=1e-12)
 
 
-@pytest.mark.parametrize("algorithm", [None])
+@pytest.mark.parametrize("algorithm", [None, "im2col"])
 def test_an_empty_batch(algorithm):
     x, w = np.zeros((0, 4, 5, 5), np.float32), np.ones((6, 2, 3, 3), np.float32)
     rest = (2, 1), (1, 1), ONE, 2
     y = convolution.conv2d(x, w, np.ones(6, np.float32), *rest, algorithm)
     assert y.shape == (0, 6, 3, 5) and y.dtype == np.float32
-    assert convolution.conv2d_input_grad(y, w, x.shape, *rest).shape == x.shape
-    gw = convolution.conv2d_weight_grad(y, x, w.shape, *rest)
+    assert convolution.conv2d_input_grad(y, w, x.shape, *rest, algorithm).shape == x.shape
+    gw = convolution.conv2d_weight_grad(y, x, w.shape, *rest, algorithm)
     assert gw.shape == w.shape and not gw.any()
 
 
@@ -176,9 +176,5 @@ def test_parity_with_torch(case):
     assert_close(convolution.conv2d(*case), y.detach().numpy())
     g = np.random.default_rng(0).standard_normal(y.shape).astype(case.x.dtype)
     y.backward(torch.tensor(g))
-    assert_close(
-        convolution.conv2d_input_grad(g, case.w, case.x.shape, *case.rest), x.grad.numpy()
-    )
-    assert_close(
-        convolution.conv2d_weight_grad(g, case.x, case.w.shape, *case.rest), w.grad.numpy()
-    )
+    assert_close(convolution.conv2d_input_grad(g, case.w, case.x.shape, *case.rest), x.grad.numpy())
+    assert_close(convolution.conv2d_weight_grad(g, case.x, case.w.shape, *case.rest), w.grad.numpy())

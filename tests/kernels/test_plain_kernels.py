@@ -4,8 +4,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from drawing import convolutions, poolings
 from hypothesis import given, settings
+from kernel_cases import convolutions, poolings
 
 from tinygrad_notes.backend.kernels import plain
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from drawing import laid_out, poolings
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kernel_cases import laid_out, poolings
 
 from tinygrad_notes.backend.kernels import plain, pooling
 
@@ -30,9 +30,7 @@ def test_scatter_is_plain_and_the_adjoint_of_gather(pool, order):
     random = np.random.default_rng(0)
     g = laid_out(random.standard_normal(y.shape).astype(y.dtype), order)
     gx = pooling.max_pool2d_scatter(g, index, pool.x.shape, *pool.window)
-    np.testing.assert_array_equal(
-        gx, plain.max_pool2d_scatter(np, g, index, pool.x.shape, *pool.window)
-    )
+    np.testing.assert_array_equal(gx, plain.max_pool2d_scatter(np, g, index, pool.x.shape, *pool.window))
     v = random.standard_normal(gx.shape).astype(y.dtype)
     gathered = pooling.max_pool2d_gather(v, index, *pool.window)
     assert gathered.dtype == gx.dtype == y.dtype

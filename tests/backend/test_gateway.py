@@ -1,0 +1,126 @@
+"""The one gateway between host and device."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinygrad_notes as tg
+from tinygrad_notes import backend
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run_with(tmp_path, code="import tinygrad_notes", **environment):
+    """Run `code` in a new interpreter that sees neither a stand-in nor the caller's choices."""
+    env = {k: v for k, v in os.environ.items() if k not in ("BACKEND", "PYTHONPATH")}
+    return subprocess.run(
+        [sys.executable, "-c", code], env={**env, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True, text=True, cwd=tmp_path,
+    )  # fmt: skip
+
+
+def test_cupy_that_cannot_be_used_is_one_sentence(tmp_path):
+    done = run_with(tmp_path, BACKEND="cupy")
+    if done.returncode == 0:
+        assert "GPU" in run_with(tmp_path, "import cupy; print('GPU', cupy.cuda.Device().id)").stdout
+        return  # this machine has CuPy and a GPU
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
+    assert "CuPy is not installed" in done.stderr or "finds no" in done.stderr
+
+
+def test_cupy_without_a_gpu_says_so(tmp_path):
+    """A module cupy that imports and has no device, as the real one on a machine without a driver."""
+    code = (
+        "import cupy\n"
+        "class NoDriver(cupy.cuda.runtime.CUDARuntimeError): pass\n"
+        "def none(): raise NoDriver('cudaErrorNoDevice: no CUDA-capable device is detected')\n"
+        "cupy.cuda.runtime.getDeviceCount = none\n"
+        "import tinygrad_notes"
+    )
+    done = run_with(
+        tmp_path, code, BACKEND="cupy", PYTHONPATH=os.pathsep.join([str(ROOT / "tests/standin"), str(ROOT)])
+    )
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "finds no usable GPU (cudaErrorNoDevice" in done.stderr and "use BACKEND=numpy" in done.stderr
+
+
+def test_unknown_backend(tmp_path):
+    done = run_with(tmp_path, BACKEND="jax")
+    assert done.returncode == 2 and "unknown backend 'jax'; choose 'numpy' or 'cupy'" in done.stderr
+    with pytest.raises(ValueError, match="unknown backend 'tpu'"):
+        tg.set_backend("tpu")
+
+
+def test_the_cpu_needs_no_cupy(tmp_path):
+    done = run_with(tmp_path, "import tinygrad_notes, sys; assert 'cupy' not in sys.modules")
+    assert done.returncode == 0, done.stderr
+
+
+def test_importing_is_light(tmp_path):
+    heavy = ("sympy", "matplotlib", "PIL", "rich", "torch", "pandas")
+    code = f"import tinygrad_notes, sys; print([m for m in {heavy} if m in sys.modules])"
+    assert run_with(tmp_path, code).stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("data", "dtype", "expected"),
+    [
+        (1.5, None, "float32"),
+        ([1, 2], None, "int64"),
+        ([0.5], "float64", "float64"),
+        (np.ones(2, np.float16), None, "float16"),
+        (np.ones(2), "float32", "float32"),
+        ([True], None, "bool"),
+    ],
+)
+def test_asarray_dtypes(data, dtype, expected):
+    array = backend.asarray(data, dtype)
+    assert isinstance(array, backend.xp.ndarray) and array.dtype == np.dtype(expected)
+
+
+def test_round_trip_and_copies():
+    host = np.arange(6.0).reshape(2, 3)
+    array = backend.asarray(host, copy=True)
+    np.testing.assert_array_equal(backend.to_numpy(array), host)
+    host[0, 0] = 99
+    assert backend.to_numpy(array)[0, 0] == 0
+
+
+def test_what_is_no_number_is_refused():
+    with pytest.raises(TypeError, match="dtype .* is not supported"):
+        backend.asarray(["text"])
+
+
+def test_a_seed_fixes_every_draw_and_its_state_can_be_restored():
+    tg.manual_seed(5)
+    first = backend.rng().random(4)
+    state = backend.rng_state()
+    second = backend.rng().random(4)
+    tg.manual_seed(5)
+    np.testing.assert_array_equal(backend.rng().random(4), first)
+    backend.set_rng_state(state)
+    np.testing.assert_array_equal(backend.rng().random(4), second)
+    with pytest.raises(ValueError, match="non-negative integer"):
+        tg.manual_seed(-1)
+
+
+def test_arrays_of_another_device_are_refused(monkeypatch):
+    """A Tensor made on one backend does not slip into a computation on the other."""
+    monkeypatch.syspath_prepend(str(ROOT / "tests/standin"))
+    host = tg.Tensor(np.ones(2)) if backend.BACKEND == "numpy" else None
+    with backend.use_backend("cupy"):
+        device = tg.Tensor(np.ones(2))
+        if host is not None:
+            with pytest.raises(backend.BackendError, match="Add: argument 'b' is a numpy array but the backend is cupy"):
+                device + host
+    with backend.use_backend("numpy"):
+        with pytest.raises(backend.BackendError, match="Exp: argument 'x' is a cupy.* but the backend is numpy"):
+            tg.exp(device)
+        with pytest.raises(backend.BackendError, match="move it with to_numpy"):
+            tg.Tensor(device.data)
+        np.testing.assert_array_equal(tg.to_numpy(device), np.ones(2))

@@ -1,0 +1,394 @@
+"""The command line as its users meet it: results, exit codes, one-sentence errors, interruption."""
+
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tinygrad_notes.autograd.gradcheck import Report
+from tinygrad_notes.cli import main
+from tinygrad_notes.train.checkpoint import load
+from tinygrad_notes.train.run import Config, Run
+
+ROOT = Path(__file__).resolve().parents[2]
+QUICK = ["--limit", "64", "--epochs", "1", "--batch-size", "32"]
+COMMANDS = ("train", "eval", "summary", "derive", "graph", "gradcheck", "verify", "doctor")
+
+
+def start(*arguments, **options):
+    """The command as a process of its own, with pipes."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]),
+                   **options.pop("env", {})}  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, "-m", "tinygrad_notes", *map(str, arguments)], env=environment,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
+    )  # fmt: skip
+
+
+def finish(process):
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "trained"
+    Run.start(Config("lenet5", epochs=1, batch_size=32, limit=200, lr=2e-3), folder).fit()
+    return folder
+
+
+# ---- results -----------------------------------------------------------------------------------
+
+
+def test_train_eval_and_resume(tmp_path, capsys):
+    out = tmp_path / "r"
+    assert main(["train", "lenet5", *QUICK, "--out", str(out), "--json"]) == 0
+    said = capsys.readouterr()
+    result = json.loads(said.out)
+    assert result["epoch"] == 1
+    assert result["run"] == str(out)
+    assert "epoch 1/1" in said.err
+    assert {f.name for f in out.iterdir()} >= {"config.json", "metrics.jsonl", "checkpoint.safetensors"}
+    if importlib.util.find_spec("matplotlib"):
+        assert (out / "learning_curves.png").exists()
+        assert (out / "confusion_matrix.png").exists()
+
+    assert main(["train", "--resume", str(out), "--epochs", "2"]) == 0
+    assert "epoch 2\n" in capsys.readouterr().out
+    assert len((out / "metrics.jsonl").read_text().splitlines()) == 2
+
+    assert main(["eval", str(out), "--json"]) == 0
+    evaluated = json.loads(capsys.readouterr().out)
+    last = json.loads((out / "metrics.jsonl").read_text().splitlines()[-1])
+    assert evaluated["accuracy"] == last["validation_accuracy"]
+    assert evaluated["loss"] == last["validation_loss"]
+    assert np.array(evaluated["confusion_matrix"]).sum() == evaluated["samples"] == 64
+
+
+def test_options_reach_the_configuration(tmp_path):
+    out = tmp_path / "r"
+    options = ["--lr", "0.5", "--optimizer", "sgd", "--momentum", "0.5", "--weight-decay", "0.01",
+               "--schedule", "step", "--clip-norm", "2", "--shift", "0", "--seed", "9"]  # fmt: skip
+    assert main(["train", "mlp", *QUICK, *options, "--out", str(out), "--detect-anomaly"]) == 0
+    config = json.loads((out / "config.json").read_text())
+    expected = dict(lr=0.5, optimizer="sgd", momentum=0.5, weight_decay=0.01, schedule="step", clip_norm=2,
+                    shift=0, seed=9, limit=64, epochs=1, batch_size=32, model="mlp", data="digits")  # fmt: skip
+    assert {key: config[key] for key in expected} == expected
+    group = load(out / "checkpoint.safetensors")["resume"]["optimizer"]["param_groups"][0]
+    assert group["momentum"] == 0.5
+
+
+def test_default_folder_is_new_each_time(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(time, "strftime", lambda text: "then")
+    for _ in range(2):
+        assert main(["train", "mlp", "--limit", "8", "--epochs", "1"]) == 0
+    assert sorted(f.name for f in (tmp_path / "runs").iterdir()) == ["mlp-then", "mlp-then-2"]
+
+
+def test_eval_prints_the_confusion_matrix(run_folder, capsys):
+    assert main(["eval", str(run_folder)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "of 200 right" in lines[0]
+    assert lines[2].split() == ["true", "\\", "predicted", *"0123456789", "precision", "recall"]
+    assert len(lines) == 13
+
+
+def test_summary_knows_lenet5(capsys):
+    assert main(["summary", "LeNet-5"]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.split() == ["total", "61,706", "416,520"]
+    assert main(["summary", "lenet5", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["parameters"], result["macs"]) == (61_706, 416_520)
+
+
+def test_graph_as_text_dot_and_json(capsys):
+    assert main(["graph"]) == 0
+    assert "Sigmoid" in capsys.readouterr().out
+    assert main(["graph", "lenet5", "--dot"]) == 0
+    dot = capsys.readouterr().out
+    assert dot.startswith("digraph")
+    assert dot.count("{") == dot.count("}") == 1
+    assert "features.0.weight" in dot
+    assert main(["graph", "mlp", "--json"]) == 0
+    nodes = json.loads(capsys.readouterr().out)["nodes"]
+    assert nodes[-1]["operation"] in ("Sum", "Mean")
+    assert all(i is None or i < node["number"] for node in nodes for i in node["inputs"])
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
+def test_graphviz_takes_the_graph(capsys):
+    main(["graph", "lenet5", "--dot"])
+    subprocess.run(["dot", "-Tsvg", "-o", os.devnull], input=capsys.readouterr().out, text=True, check=True)
+
+
+def test_doctor(capsys, monkeypatch):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    assert main(["doctor", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["usable"] is True
+    assert np.__version__ in result["numpy"]
+    assert result["threads"] == "OPENBLAS_NUM_THREADS=2"
+    assert main(["doctor"]) == 0
+    assert "cupy" in capsys.readouterr().out
+
+
+def test_gradcheck_of_some(capsys):
+    assert main(["gradcheck", "Sigmoid", "log_softmax"]) == 0
+    assert "agree with finite differences" in capsys.readouterr().out
+    assert main(["gradcheck", "sigmoid", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["passed"]
+    assert [case["name"] for case in result["cases"]] == ["sigmoid"]
+
+
+def test_gradcheck_that_fails_exits_with_1(capsys, monkeypatch):
+    from tinygrad_notes.cli import checks
+
+    monkeypatch.setattr(checks, "check", lambda case: Report(False, 0.5, float("nan"), 0.0, "factor 2"))
+    assert main(["gradcheck", "sigmoid"]) == 1
+    assert "sigmoid: factor 2" in capsys.readouterr().out
+    assert main(["gradcheck", "sigmoid", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["cases"][0]["error2"] is None
+
+
+def test_derive(capsys):
+    pytest.importorskip("sympy")
+    assert main(["derive", "sigmoid"]) == 0
+    text = capsys.readouterr().out
+    assert "def backward(xp, gy, y):" in text
+    assert "∂y/∂x = " in text
+    assert main(["derive", "cross_entropy", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["operation"] == "CrossEntropy"
+
+
+def test_every_command_has_help_with_an_example(capsys):
+    for command in COMMANDS:
+        assert main([command, "--help"]) == 0
+        assert f"tinygrad-notes {command}" in capsys.readouterr().out.partition("example:")[2]
+    assert main(["--help"]) == 0
+    listed = capsys.readouterr().out
+    assert all(command in listed for command in COMMANDS)
+    assert main(["--version"]) == 0
+
+
+def test_help_is_quick_to_load():
+    """No command's own imports happen before the command runs."""
+    code = (
+        "import sys, tinygrad_notes.cli.parser as p; p.make_parser();"
+        "print([m for m in ('rich', 'matplotlib', 'sympy', 'safetensors') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# ---- wrong use: exit 2, one sentence, no traceback ------------------------------------------------
+
+
+def complain(arguments, capsys):
+    code = main([str(a) for a in arguments])
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1, said.err
+    assert "Traceback" not in said.err
+    return code, said.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ([], "COMMAND"),
+        (["trian"], "invalid choice"),
+        (["train"], "train needs a MODEL"),
+        (["train", "vgg"], "unknown model 'vgg'; train knows lenet5, mlp"),
+        (["train", "mlp", "--lr", "-1"], "'-1' is not a number above 0"),
+        (["train", "mlp", "--lr", "nan"], "'nan' is not a number above 0"),
+        (["train", "mlp", "--epochs", "0"], "'0' is not a whole number of at least 1"),
+        (["train", "mlp", "--optimizer", "lion"], "choose from sgd, adam, adamw"),
+        (["train", "mlp", "--schedule", "x"], "choose from cosine, step, constant"),
+        (["train", "mlp", "--data", "nowhere"], "'nowhere' is neither a folder"),
+        (["train", "mlp", "--unknown"], "unrecognized arguments"),
+        (["train", "--resume", "nowhere"], "nowhere is not a folder"),
+        (["train", "mlp", "--resume", "nowhere", "--lr", "1"], "leave out lr, model"),
+        (["eval", "nowhere"], "nowhere is not a folder"),
+        (["summary", "lenet6"], "did you mean LeNet5"),
+        (["graph", "nothing"], "known are"),
+        (["derive", "sigmod"], "did you mean Sigmoid"),
+        (["gradcheck", "sigmod"], "did you mean sigmoid"),
+    ],
+)
+def test_wrong_use(arguments, reason, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, said = complain(arguments, capsys)
+    assert code == 2
+    assert reason in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_missing_data_says_what_to_do(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("TINYGRAD_NOTES_DATA", str(tmp_path))
+    code, said = complain(["train", "mlp", "--data", "mnist", "--out", tmp_path / "r"], capsys)
+    assert code == 2
+    assert "mnist is not in" in said
+
+
+def test_folder_in_use_is_not_overwritten(run_folder, capsys):
+    before = (run_folder / "checkpoint.safetensors").read_bytes()
+    code, said = complain(["train", "mlp", "--out", run_folder], capsys)
+    assert code == 2
+    assert "--resume" in said
+    assert (run_folder / "checkpoint.safetensors").read_bytes() == before
+
+
+def test_out_below_a_file(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    code, said = complain(["train", "mlp", *QUICK, "--out", tmp_path / "file" / "r"], capsys)
+    assert code == 2
+    assert "file" in said
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
+def test_out_that_cannot_be_written(tmp_path, capsys):
+    tmp_path.chmod(0o500)
+    code, said = complain(["train", "mlp", *QUICK, "--out", tmp_path / "r"], capsys)
+    tmp_path.chmod(0o700)
+    assert code == 2
+    assert "Permission denied" in said
+
+
+def corrupt(folder, name, content):
+    path = folder / name
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content(path.read_bytes()))
+
+
+@pytest.mark.parametrize("command", [["eval"], ["train", "--resume"]])
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("config.json", None, "has no config.json"),
+        ("config.json", lambda b: b[:20], "config.json: "),
+        ("config.json", lambda b: b"[1]", "config.json: "),
+        ("config.json", lambda b: b.replace(b'"lr"', b'"rate"'), "unknown keys"),
+        ("checkpoint.safetensors", None, "there is no such file"),
+        ("checkpoint.safetensors", lambda b: b[:-9], "truncated"),
+        ("checkpoint.safetensors", lambda b: b"not a checkpoint", "not a safetensors file"),
+        ("checkpoint.safetensors", lambda b: b[:-1] + b"\x77", "checksum"),
+    ],
+)
+def test_damaged_run_folder(run_folder, tmp_path, capsys, command, name, content, reason):
+    shutil.copytree(run_folder, tmp_path / "r")
+    corrupt(tmp_path / "r", name, content)
+    code, said = complain([*command, tmp_path / "r"], capsys)
+    assert code == 2
+    assert reason in said
+
+
+def test_eval_on_data_that_do_not_fit(run_folder, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    for i in range(1, 6):
+        rng.integers(0, 10, (2, 3073), np.uint8).tofile(tmp_path / f"data_batch_{i}.bin")
+    rng.integers(0, 10, (2, 3073), np.uint8).tofile(tmp_path / "test_batch.bin")
+    (tmp_path / "batches.meta.txt").write_text("\n".join("abcdefghij"))
+    code, said = complain(["eval", run_folder, "--data", tmp_path], capsys)
+    assert code == 2
+    assert "one channel" in said
+
+
+def test_divergence_exits_with_1_and_keeps_the_checkpoint(tmp_path, capsys):
+    out = tmp_path / "r"
+    code = main(["train", "mlp", *QUICK, "--out", str(out), "--lr", "1e30", "--optimizer", "sgd"])
+    assert code == 1
+    assert "--lr" in capsys.readouterr().err.splitlines()[-1]
+    assert load(out / "checkpoint.safetensors")["resume"]["batch"] == 0
+
+
+def test_debug_shows_the_traceback(monkeypatch):
+    monkeypatch.setenv("TINYGRAD_NOTES_DEBUG", "1")
+    with pytest.raises(ValueError, match="unknown network"):
+        main(["summary", "nothing"])
+
+
+def test_bugs_are_not_called_wrong_use(monkeypatch, capsys):
+    from tinygrad_notes.cli import inspection
+
+    monkeypatch.setattr(inspection, "find_network", lambda name: 1 / 0)
+    assert main(["summary", "x"]) == 1
+    assert "unexpected ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_training_without_matplotlib_succeeds(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert main(["train", "mlp", *QUICK, "--out", str(tmp_path / "r")]) == 0
+    assert "no plots: plots need Matplotlib" in capsys.readouterr().err
+
+
+# ---- as a process --------------------------------------------------------------------------------
+
+
+def test_output_into_pipes_is_short_and_plain(tmp_path):
+    process = start("train", "mlp", "--limit", "300", "--epochs", "2", "--batch-size", "4",
+                    "--out", tmp_path / "r", env={"PYTHONIOENCODING": "ascii", "FORCE_COLOR": "1"})  # fmt: skip
+    code, out, err = finish(process)
+    assert code == 0
+    lines = (out + err).splitlines()
+    assert len(lines) <= 6
+    assert all(line.isascii() and line.isprintable() and len(line) <= 200 for line in lines)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_training_saves_and_goes_on(tmp_path, number):
+    options = ["--limit", "1000", "--epochs", "40", "--batch-size", "4", "--seed", "2"]
+    process = start("train", "lenet5", *options, "--out", tmp_path / "r")
+    for line in process.stderr:
+        if "epoch  1/40" in line:
+            break
+    process.send_signal(number)
+    code, out, err = finish(process)
+    assert (code, out) == (130, "")
+    assert "interrupted at epoch" in err
+    assert f"train --resume {tmp_path / 'r'}" in err
+    state = load(tmp_path / "r" / "checkpoint.safetensors")["resume"]
+    done = len(state["history"])
+    assert 1 <= done < 40
+    code = main(["train", "--resume", str(tmp_path / "r"), "--epochs", str(done + 1)])
+    assert code == 0
+    assert len((tmp_path / "r" / "metrics.jsonl").read_text().splitlines()) == done + 1
+
+
+def test_reader_that_leaves_early():
+    process = start("summary", "lenet5")
+    process.stdout.close()
+    process.stdout = None
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("cupy") is not None, reason="CuPy is installed")
+def test_backend_that_is_not_there_is_one_sentence():
+    code, out, err = finish(start("summary", "lenet5", env={"BACKEND": "cupy"}))
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert "CuPy is not installed" in err
+    code, out, err = finish(start("doctor", "--json", env={"BACKEND": "cupy"}))
+    assert code == 1
+    assert "CuPy is not installed" in json.loads(out)["backend"]
+    assert finish(start("--help", env={"BACKEND": "cupy"}))[0] == 0
+
+
+def test_unknown_backend_is_one_sentence():
+    code, _, err = finish(start("summary", "lenet5", env={"BACKEND": "torch"}))
+    assert code == 2
+    assert "unknown backend 'torch'" in err

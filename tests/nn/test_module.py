@@ -1,0 +1,153 @@
+"""Modules: what they are made of, their state, their modes."""
+
+import numpy as np
+import pytest
+
+import tinygrad_notes as tg
+from tinygrad_notes import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        self.body = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Dropout(0.5))
+        self.heads = nn.ModuleList([nn.Linear(3, 2), nn.Linear(3, 2)])
+        self.mean = nn.Buffer(np.zeros(3))
+        self.scale = nn.Parameter(np.ones(3))
+        self.comment = "not a part"
+
+    def forward(self, x):
+        h = self.body(x) * self.scale
+        return self.heads[0](h) + self.heads[1](h)
+
+
+KEYS = [
+    "mean", "scale", "body.0.weight", "body.0.bias", "heads.0.weight", "heads.0.bias", "heads.1.weight",
+    "heads.1.bias",
+]  # fmt: skip
+
+
+def test_names_of_parameters_buffers_and_parts():
+    net = Net()
+    assert list(net.state_dict()) == KEYS
+    assert [name for name, _ in net.named_parameters()] == KEYS[1:]
+    assert [name for name, _ in net.named_buffers()] == ["mean"]
+    names = [name for name, _ in net.named_modules()]
+    assert names == ["", "body", "body.0", "body.1", "body.2", "heads", "heads.0", "heads.1"]
+
+
+def test_shared_parameters_count_once_and_save_under_both_names():
+    net = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    net[1].weight = net[0].weight
+    assert sum(p.size for p in net.parameters()) == 9 + 3 + 3
+    assert {"0.weight", "1.weight"} <= set(net.state_dict())
+    x = tg.Tensor(np.ones((1, 3)))
+    net(x).sum().backward()
+    tg.optim.SGD(net.parameters(), lr=0.1).step()
+
+
+def test_state_dict_round_trip_and_copies():
+    a, b = Net(), Net()
+    state = a.state_dict()
+    assert b.load_state_dict(state) == ([], [])
+    for name, value in b.state_dict().items():
+        np.testing.assert_array_equal(value, state[name])
+    state["scale"][:] = 9
+    np.testing.assert_array_equal(a.state_dict()["scale"], np.ones(3))
+
+
+def test_load_state_dict_is_strict_and_changes_nothing_on_failure():
+    net = Net()
+    before = net.state_dict()
+    state = net.state_dict()
+    state["extra"] = state.pop("scale")
+    with pytest.raises(KeyError, match=r"missing \['scale'\], unexpected \['extra'\]"):
+        net.load_state_dict(state)
+    assert net.load_state_dict(state, strict=False) == (["scale"], ["extra"])
+    bad = {**net.state_dict(), "scale": np.zeros(4), "mean": np.ones(3)}
+    with pytest.raises(ValueError, match=r"scale: \(4,\) for \(3,\)"):
+        net.load_state_dict(bad)
+    for name, value in net.state_dict().items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+def test_train_and_eval_reach_every_part():
+    net = Net()
+    net.eval()
+    assert not any(m.training for m in net.modules())
+    x = tg.Tensor(np.ones((2, 4)))
+    np.testing.assert_array_equal(net(x).numpy(), net(x).numpy())
+    net.train()
+    assert all(m.training for m in net.modules())
+
+
+def test_astype_and_freezing():
+    net = Net().astype(np.float64)
+    assert {p.dtype for p in net.parameters()} == {np.dtype(np.float64)}
+    assert net(tg.Tensor(np.ones((1, 4)))).dtype == np.float64
+    net.requires_grad_(False)
+    assert not net(tg.Tensor(np.ones((1, 4)))).requires_grad
+    net.requires_grad_()
+    net(tg.Tensor(np.ones((1, 4)))).sum().backward()
+    assert all(p.grad is not None for p in net.parameters())
+    net.zero_grad()
+    assert all(p.grad is None for p in net.parameters())
+
+
+def test_sequential_indexing_slicing_and_wrong_parts():
+    body = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1))
+    assert len(body) == 3 and isinstance(body[1], nn.ReLU) and len(body[:2]) == 2
+    assert list(nn.Sequential({"a": nn.ReLU()}).named_children())[0][0] == "a"
+    with pytest.raises(TypeError, match="parts must be Modules"):
+        nn.Sequential(nn.ReLU(), np.tanh)
+    with pytest.raises(TypeError, match=r"Module defines no forward"):
+        nn.Module()(1)
+
+
+def test_printed_form():
+    text = repr(Net())
+    assert "(0): Linear(4, 3, bias=True)" in text and "(2): Dropout(p=0.5)" in text
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: nn.Linear(0, 3), "in_features must be a positive integer, got 0"),
+        (lambda: nn.Conv2d(3, 4, 3, groups=2), "groups = 2 must divide in_channels 3"),
+        (lambda: nn.Conv2d(3, 4, (1, 2, 3)), "kernel_size must be an integer or a pair"),
+        (lambda: nn.Dropout(1.5), "p is a probability, got 1.5"),
+    ],
+)
+def test_layers_check_their_arguments(make, message):
+    with pytest.raises(ValueError, match=message.replace("(", r"\(")):
+        make()
+
+
+def test_layers_name_the_shapes_they_refuse():
+    with pytest.raises(ValueError, match=r"linear: x \(2, 5\) needs a last axis equal to in .* \(3, 4\)"):
+        nn.Linear(4, 3)(tg.Tensor(np.ones((2, 5), np.float32)))
+    with pytest.raises(ValueError, match=r"images must be \(N, C, H, W\), got \(3, 8, 8\)"):
+        nn.Conv2d(3, 4, 3)(tg.Tensor(np.ones((3, 8, 8), np.float32)))
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel:UserWarning")  # torch's own
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("kernel", [2, 3, (4, 3)])
+def test_padding_by_name_agrees_with_torch(padding, kernel):
+    torch = pytest.importorskip("torch", reason="parity with PyTorch needs torch")
+    layer = nn.Conv2d(2, 3, kernel, padding=padding).astype(np.float64)
+    x = np.random.default_rng(0).standard_normal((1, 2, 7, 6))
+    y = torch.nn.functional.conv2d(
+        torch.from_numpy(x), *(torch.from_numpy(layer.state_dict()[k]) for k in ("weight", "bias")),
+        padding=padding,
+    )  # fmt: skip
+    np.testing.assert_allclose(layer(tg.Tensor(x)).detach().numpy(), y.numpy(), atol=1e-12)
+
+
+@pytest.mark.parametrize("options", [{}, dict(stride=2, padding=1, output_padding=1), dict(groups=2)])
+def test_transposed_convolution_agrees_with_torch(options):
+    torch = pytest.importorskip("torch", reason="parity with PyTorch needs torch")
+    rng = np.random.default_rng(0)
+    x, w, b = (rng.standard_normal(s) for s in ((2, 4, 5, 6), (4, 3, 3, 2), (3 * options.get("groups", 1),)))
+    ours = nn.functional.conv_transpose2d(tg.Tensor(x), tg.Tensor(w), tg.Tensor(b), **options)
+    theirs = torch.nn.functional.conv_transpose2d(*map(torch.from_numpy, (x, w, b)), **options)
+    np.testing.assert_allclose(ours.numpy(), theirs.numpy(), atol=1e-12)
