@@ -12,7 +12,10 @@ from tinygrad_notes import ops
 from tinygrad_notes.autograd import Function
 from tinygrad_notes.verify.cases import CASES, Case
 
-__all__ = ["CASES", "Case", "as_tuple", "draw", "functions", "gradients", "layouts", "tensors", "weights"]
+__all__ = [
+    "CASES", "Case", "as_tuple", "draw", "functions", "gradients", "layouts", "tensors", "value_and_gradient",
+    "weights",
+]  # fmt: skip
 
 
 def functions() -> list[type[Function]]:
@@ -66,3 +69,11 @@ def layouts(x: np.ndarray) -> dict[str, tg.Tensor]:
         "every other": tg.Tensor(spread)[step],
         "backwards": tg.Tensor(x[back])[back],
     }
+
+
+def value_and_gradient(run: Any, x: Any, dtype: Any = np.float64) -> tuple[np.ndarray, np.ndarray]:
+    """run(x), and the gradient of the sum of it."""
+    x = tg.Tensor(np.asarray(x, dtype), requires_grad=True)
+    y = run(x)
+    y.backward(np.ones(y.shape))
+    return y.detach().numpy(), x.grad.numpy()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .gradcheck import Problem
 
 LIMIT = 512  # elements of one input that are differenced one by one
+MOST = 10**6  # the largest whole factor that is named
 CLOSE = 1e-4  # how well an explanation must fit, relative to the largest element
 
 
@@ -100,7 +101,7 @@ def _causes(problem: Problem, which: int, g, numeric, at, wrong) -> list[str]:
     if np.isnan(numeric).any():
         return [f"only the first {LIMIT} elements were differenced"]
     for cause in (
-        _single(problem, which, g, numeric, at), _factor(problem, which, g, numeric),
+        _single(problem, which, g, numeric, at), _factor(g, numeric),
         _rearranged(g, numeric), _one_slice(problem, which, g), _missing_term(g, numeric, wrong),
     ):  # fmt: skip
         if cause is not None:
@@ -120,7 +121,7 @@ def _single(problem: Problem, which: int, g, numeric, at) -> str | None:
     return None
 
 
-def _factor(problem: Problem, which: int, g, numeric) -> str | None:
+def _factor(g, numeric) -> str | None:
     """g = k · numeric with one k for all elements."""
     if not g.any():
         return "the gradient is zero: no path from the output leads here"
@@ -129,15 +130,11 @@ def _factor(problem: Problem, which: int, g, numeric) -> str | None:
         return None
     if abs(k + 1) < CLOSE:
         return "sign: the gradient has the wrong sign"
-    shapes = [problem.points[which].shape, *(y.shape for y in problem.values)]
-    sizes = {n for s in shapes for n in (*s, int(np.prod(s)))} | {2, 3}
-    for n in sorted(sizes - {1}):
-        for sign in ("", "−"):
-            value = n if not sign else -n
-            if abs(k / value - 1) < CLOSE:
-                return f"factor {sign}{n}: the gradient is {sign}{n} times too large"
-            if abs(k * value - 1) < CLOSE:
-                return f"factor {sign}1/{n}: the gradient lacks a factor {n}"
+    for ratio, text in ((k, "factor {}: the gradient is {} times too large"),
+                        (1 / k, "factor 1/{}: the gradient lacks a factor {}")):  # fmt: skip
+        n = round(ratio)
+        if 2 <= abs(n) <= MOST and abs(ratio / n - 1) < CLOSE:
+            return text.format(n, n)
     return f"factor {k:.9g} on every element"
 
 

@@ -69,7 +69,7 @@ from cupy import (
     zeros,
     zeros_like,
 )
-from cupyx.scipy.special import erf
+from cupyx.scipy.special import erf as _erf
 
 from .kernels import plain, update
 
@@ -88,6 +88,11 @@ adam_update = update.whole(cupy, update.adam_block)
 sgd_update = update.whole(cupy, update.sgd_block)
 
 
+def erf(x: Any) -> Any:
+    """2/√π ∫₀ˣ e⁻ᵗ² dt in the dtype of x (CuPy computes float16 in float64)."""
+    return _erf(x).astype(x.dtype, copy=False)
+
+
 def one_hot(labels: Any, classes: int, dtype: Any) -> Any:
     """(N,) class indices as rows (N, classes) of one 1.
 
@@ -96,7 +101,7 @@ def one_hot(labels: Any, classes: int, dtype: Any) -> Any:
     """
     labels = expand_dims(labels, 1)
     rows = equal(labels, arange(classes)).astype(dtype)
-    return where((labels >= 0) & (labels < classes), rows, cupy.asarray(float("nan"), dtype))
+    return where((labels >= 0) & (labels < classes), rows, full((), float("nan"), dtype))
 
 
 def from_host(array: Any) -> Any:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import inspect
+import itertools
+from fractions import Fraction
 from typing import Any
+
+import numpy as np
 
 from ..autograd import Function
 from . import DONE
@@ -28,25 +33,75 @@ def derive_command(arguments: argparse.Namespace) -> int:
         print(derivatives)
         return DONE
     print("by SymPy, from the forward above:")
-    for expression, derivative in derivatives.items():
-        print(f"  {expression} = {derivative}")
+    for where, formulas in derivatives.items():
+        print(f"  {where}:")
+        for name, formula in formulas.items():
+            print(f"    {name} = {formula}")
     return DONE
 
 
-def _derivatives(operation: type[Function]) -> dict[str, str] | str:
-    """{"∂y/∂x": ...} of numbers, or why there is none."""
-    try:
-        import sympy
-    except ImportError:
-        return "its derivative needs SymPy: pip install 'tinygrad-notes[verify]'"
-    from ..verify.symbolic import namespace
+def _derivatives(operation: type[Function]) -> dict[str, dict[str, str]] | str:
+    """{where: {"y": formula, "∂y/∂x": formula}} for an operation on single numbers, or why there is none.
 
-    attributes: dict[str, Any] = {
-        name: sympy.Symbol(name, positive=True) for name in operation.forward_rule.attributes
-    }
-    inputs = [sympy.Symbol(name, real=True) for name in operation.inputs]
+    Where the forward compares numbers, its formula holds near the points that it was read at.
+    """
+    if importlib.util.find_spec("sympy") is None:
+        return "its derivative needs SymPy: pip install 'tinygrad-notes[verify]'"
+    from ..verify.cases import CASES
+    from ..verify.proof import calls
+
+    rng = np.random.default_rng(0)
+    row = next((case for case in CASES if operation in case.operations), None)
+    called = [] if row is None else calls(row.run, row.inputs(rng), row.differentiable)
+    attributes = next((call.attributes for call in called if call.operation is operation), None)
+    regions: dict[str, dict[str, str]] = {}
+    if attributes is not None and operation.save_rule is None and not operation.variadic:
+        count = len(operation.inputs)
+        choices = (Fraction(7, 4), Fraction(1, 4)) if count == 1 else (Fraction(7, 4),)
+        for values in itertools.product((*choices, *(-v for v in choices)), repeat=count):
+            # No two inputs agree, so that none of them is at a kink.
+            point = {name: v + Fraction(i, 8)
+                     for i, (name, v) in enumerate(zip(operation.inputs, values, strict=True))}  # fmt: skip
+            where, formulas = _formulas(operation, point, attributes)
+            if formulas is not None:
+                regions.setdefault(str(formulas), {"": where} | formulas)
+                known = regions[str(formulas)]
+                known[""] = where if where in known[""].split("; ") else f"{known['']}; {where}"
+    named = {formulas.pop(""): formulas for formulas in regions.values()}
+    return named or "it works on whole arrays: `tinygrad-notes verify` proves its backward on symbols"
+
+
+def _formulas(
+    operation: type[Function], point: dict[str, Fraction], attributes: dict[str, Any]
+) -> tuple[str, dict[str, str] | None]:
+    """(where they hold, the forward and its derivatives), read on one symbol per input and attribute.
+
+    None instead of formulas where that is not possible.
+    """
+    import sympy
+
+    from ..verify.symbolic import Scalar, lift, trace, value_of, xp
+
+    numbers = {k: Fraction(v) for k, v in attributes.items() if type(v) in (int, float)}
+    symbols = {name: sympy.Symbol(name, real=True) for name in (*point, *numbers)}
+    read = {name: np.array(Scalar(symbols[name], value_of(v)), object) for name, v in (point | numbers).items()}
+    trace.clear()
     try:
-        y = operation.forward(namespace, *inputs, **attributes)
-        return {f"∂y/∂{x}": str(sympy.simplify(sympy.diff(y, x))) for x in inputs}
-    except Exception:
-        return "it works on whole arrays; `tinygrad-notes verify` proves its backward on symbols"
+        inputs = [read.pop(name) for name in point]
+        y = lift(np.asarray(operation.forward(xp, *inputs, **{**attributes, **read}), object).item()).expr
+        exact = {symbols[k]: sympy.Rational(v.numerator, v.denominator) for k, v in (point | numbers).items()}
+        if not y.subs(exact).is_real:
+            return "", None  # outside the domain
+        slopes = {f"∂y/∂{name}": _short(sympy.simplify(sympy.diff(y, symbols[name]))) for name in point}
+    except Exception:  # it needs axes, indices or other things that a single number does not have
+        return "", None
+    near = ", ".join(f"{name} = {v}" for name, v in (point | numbers).items())
+    return f"near {near}" if trace.decisions else "everywhere", {"y": _short(y), **slopes}
+
+
+def _short(expression: Any) -> str:
+    """With constants that a float has rounded to 6 digits."""
+    import sympy
+
+    long = {r: sympy.Float(r, 6) for r in expression.atoms(sympy.Rational) if r.q > 10**6}
+    return str(expression.xreplace(long))

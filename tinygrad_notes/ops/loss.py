@@ -8,6 +8,7 @@ from .. import backend
 from ..autograd import Function, Tensor
 from .activation import softplus
 from .arguments import as_tensor, number, raw_array
+from .arithmetic import where
 from .shape import moveaxis
 
 
@@ -25,7 +26,8 @@ class CrossEntropy(Function):
         return (shifted - xp.log(xp.sum(xp.exp(shifted), axis=1, keepdims=True)),)
 
     def forward(xp, log_p, q):
-        return -xp.sum(q * xp.where(q == 0, 0, log_p), axis=1)  # 0 · ln 0 = 0: a class masked by −∞
+        masked = (log_p == -np.inf) * (q == 0)  # a logit of −∞ that nobody asks for: 0 · ln 0 = 0
+        return -xp.sum(q * xp.where(masked, 0, log_p), axis=1)
 
     def backward_x(xp, gy, log_p, q):
         mass = xp.sum(q, axis=1, keepdims=True)
@@ -133,7 +135,7 @@ def nll_loss(
     """−input at the target class: cross-entropy for logits that are log-probabilities already."""
     input, target = as_tensor(input), as_tensor(target)
     x, q, rest = _targets("nll_loss", input, target, weight, ignore_index, reduction, 0.0)
-    loss = -(x * q).sum(axis=1)
+    loss = -(where(q != 0, x, 0.0) * q).sum(axis=1)  # 0 · −∞ = 0
     return loss.reshape(rest) if reduction == "none" else loss.sum()
 
 
@@ -204,9 +206,9 @@ def _targets(op, input, target, weight, ignore_index, reduction, smoothing):
         return x, q * (1 / max(1, x.shape[0])) if reduction == "mean" else q, rest
     if target.shape != rest:
         raise ValueError(f"{op}: class indices {target.shape} for input {input.shape}; need {rest}")
-    return x, _index_targets(
-        op, target._data.reshape(-1).astype(np.int64), classes, input.dtype, weight, ignore_index, reduction, smoothing
-    ), rest  # fmt: skip
+    labels = target._data.reshape(-1).astype(np.int64)
+    q = _index_targets(op, labels, classes, input.dtype, weight, ignore_index, reduction, smoothing)
+    return x, Tensor._wrap(q), rest
 
 
 def _index_targets(op, labels, classes, dtype, weight, ignore_index, reduction, smoothing):

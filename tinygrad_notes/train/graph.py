@@ -29,10 +29,11 @@ def graph(output: Tensor, names: Mapping[str, Tensor]) -> list[Entry]:
     `keeps` are the names that the backward rules ask for; an array that two nodes keep counts its
     bytes once. Raises ValueError if nothing was recorded.
     """
-    if output._node is None:
+    if output._edge is None:
         raise ValueError("graph: nothing was recorded; let an input require grad")
-    known = {id(tensor._node): name for name, tensor in names.items()}
-    stack, found = [output._node], {id(output._node): output._node}
+    known = {id(tensor._edge[0]): name for name, tensor in names.items() if tensor._edge is not None}
+    last = output._edge[0]
+    stack, found = [last], {id(last): last}
     while stack:
         for edge in stack.pop().edges:
             if edge is not None and id(edge[0]) not in found:

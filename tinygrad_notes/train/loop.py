@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 
 from .. import backend
-from ..autograd import no_grad
+from ..autograd import Tensor, no_grad
 from ..data import DataLoader
 from ..nn import Module
 from ..ops.loss import cross_entropy
-from ..ops.shape import stack
 from ..optim import Optimizer, clip_grad_norm_
 from .interrupt import Interrupted
 from .metrics import accuracy
@@ -55,7 +54,7 @@ class Trainer:
         self.history: list[dict[str, Any]] = []
         self.batch = 0  # batches done in the epoch under way
         self.sums = Sums()
-        self._unread: list[tuple[Any, Any, int, float]] = []  # loss, correct, samples, lr of a batch
+        self._unread: list[tuple[Tensor, Tensor, int, float]] = []  # loss, correct, samples, lr of a batch
 
     # ---- the state -----------------------------------------------------------------------------
 
@@ -166,8 +165,8 @@ class Trainer:
         unread, self._unread = self._unread, []
         if not unread:
             return
-        losses = stack([loss for loss, *_ in unread]).numpy().tolist()
-        hits = stack([correct for _, correct, *_ in unread]).numpy().tolist()
+        losses = _fetch([loss for loss, *_ in unread])
+        hits = _fetch([correct for _, correct, *_ in unread])
         for i, (loss, correct, (*_, samples, lr)) in enumerate(zip(losses, hits, unread, strict=True)):
             if not math.isfinite(loss):
                 place = self._place(self.batch - len(unread) + i + 1)
@@ -201,8 +200,13 @@ def evaluate(model: Module, loader: DataLoader) -> tuple[float, np.ndarray, np.n
                 losses.append(cross_entropy(logits, wanted, reduction="sum"))
                 predicted.append(logits.argmax(axis=1))
                 labels.append(wanted)
-            total = sum(stack(losses).numpy().tolist())
+            total = sum(_fetch(losses))
     finally:
         model.train(mode)
     classes = [np.concatenate([t.numpy() for t in part]) for part in (predicted, labels)]
     return total / len(classes[0]), classes[0], classes[1]
+
+
+def _fetch(scalars: list[Tensor]) -> list[Any]:
+    """Their values, by one copy from the device."""
+    return backend.to_numpy(backend.xp.stack([t.data for t in scalars])).tolist()  # type: ignore[no-any-return]

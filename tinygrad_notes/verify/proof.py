@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Function, Tensor, no_grad
+from ..autograd import Function, Tensor
 from ..autograd.engine import _unbroadcast
 from ..autograd.function import _call
 from .cases import Case
-from .symbolic import evaluate, mp, numbers, symbols, sympy, trace, value_of, xp
+from .symbolic import constants, evaluate, mp, numbers, symbols, sympy, trace, value_of, xp
 
 EXACT = 1e-40  # relative; the computation carries 50 digits
 DOUBLE = 1e-14  # where a rule holds a constant that was rounded to float64, such as 1/√(2π)
@@ -48,10 +48,14 @@ class Proof:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of an operation: arrays, numbers or None by position, attributes, and what it returned."""
+    """One call of an operation: arrays, numbers or None by position, attributes, and what it returned.
+
+    `tracked`: positions of the inputs that a gradient is wanted of.
+    """
 
     operation: type[Function]
     inputs: tuple[Any, ...]
+    tracked: tuple[int, ...]
     attributes: dict[str, Any]
     outputs: tuple[np.ndarray, ...]
 
@@ -68,7 +72,7 @@ def prove(case: Case, points: int = 3, seed: int = 0) -> Proof:
     steps = [
         _Step(call, rng, known)
         for _ in range(points)
-        for call in calls(case.run, [np.array(x, np.float64) for x in case.symbolic(rng)])
+        for call in calls(case.run, case.symbolic(rng), case.differentiable)
     ]
     return _combine(case.name, steps, points)
 
@@ -77,21 +81,26 @@ def prove_operation(
     operation: type[Function], draw: Callable[[np.random.Generator], Sequence[Any]], points: int = 3,
     seed: int = 0, **attributes: Any,
 ) -> Proof:  # fmt: skip
-    """Prove one operation at inputs that `draw` gives."""
+    """Prove one operation in all of its inputs, at float64 arrays that `draw` gives."""
     rng = np.random.default_rng(seed)
     known: dict[Any, Any] = {}
-    steps = [
-        _Step(Call(operation, tuple(draw(rng)), attributes, ()), rng, known) for _ in range(points)
-    ]
+    steps = []
+    for _ in range(points):
+        inputs = tuple(draw(rng))
+        tracked = tuple(i for i, x in enumerate(inputs) if isinstance(x, np.ndarray))
+        steps.append(_Step(Call(operation, inputs, tracked, attributes, ()), rng, known))
     return _combine(operation.name, steps, points)
 
 
-def calls(run: Callable[..., Any], arrays: Sequence[np.ndarray]) -> list[Call]:
-    """The operations that `run` calls on `arrays`, in order."""
+def calls(
+    run: Callable[..., Any], arrays: Sequence[np.ndarray], differentiable: Sequence[bool]
+) -> list[Call]:
+    """The operations that `run` calls on `arrays` and that a gradient flows through, in order."""
     found: list[Call] = []
-    with no_grad(), _listening(found):
-        run(*map(Tensor, arrays))
-    return found
+    with _listening(found):
+        run(*(Tensor(np.array(x, np.float64), requires_grad=d)
+              for x, d in zip(arrays, differentiable, strict=True)))  # fmt: skip
+    return [call for call in found if call.tracked]
 
 
 @contextmanager
@@ -102,7 +111,10 @@ def _listening(found: list[Call]) -> Iterator[None]:
         result = original.__func__(cls, *inputs, **attributes)
         arrays = tuple(x._data if isinstance(x, Tensor) else x for x in inputs)
         outputs = tuple(y._data for y in (result if isinstance(result, tuple) else (result,)))
-        found.append(Call(cls, arrays, attributes, outputs))
+        tracked = tuple(
+            i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad
+        )
+        found.append(Call(cls, arrays, tracked, attributes, outputs))
         return result
 
     Function.apply = classmethod(apply)  # type: ignore[method-assign,assignment]
@@ -118,11 +130,9 @@ class _Step:
     def __init__(self, call: Call, rng: np.random.Generator, known: dict[Any, Any]) -> None:
         self.call = call
         self.name = call.operation.name
-        self.real = [i for i, x in enumerate(call.inputs)
-                     if isinstance(x, np.ndarray) and x.dtype.kind == "f"]  # fmt: skip
         self.residual, self.text = 0.0, ""
         trace.clear()
-        values, y = self._forward(numbers)
+        values, y = self._forward(lambda i, x: numbers(x))
         decisions = tuple(trace.decisions)
         self._compare_values(y)
         c = [_rationals(rng, np.shape(a)) for a in y]
@@ -135,12 +145,18 @@ class _Step:
 
     def _constants(self) -> list[Any]:
         """What of the inputs the expressions depend on: shapes, and the inputs that are not symbols."""
-        return [x.shape if i in self.real else x for i, x in enumerate(self.call.inputs)]
+        call = self.call
+        return [x.shape if i in call.tracked else x for i, x in enumerate(call.inputs)]
 
-    def _forward(self, read: Callable[..., np.ndarray]) -> tuple[list[Any], tuple[Any, ...]]:
+    def _forward(
+        self, read: Callable[[int, np.ndarray], np.ndarray]
+    ) -> tuple[list[Any], tuple[Any, ...]]:
         """The values of the call, ``[*inputs, *intermediates, y]``, and the outputs as a tuple."""
         operation, attributes = self.call.operation, self.call.attributes
-        values = [read(x) if i in self.real else x for i, x in enumerate(self.call.inputs)]
+        values = [
+            read(i, x) if i in self.call.tracked else constants(x) if isinstance(x, np.ndarray) else x
+            for i, x in enumerate(self.call.inputs)
+        ]
         if operation.save_rule is not None:
             values += _call(operation.save_rule, xp, values, attributes)
         y = _call(operation.forward_rule, xp, values, attributes)
@@ -165,8 +181,7 @@ class _Step:
 
     def _derivatives(self) -> list[tuple[int, int, Any, Any]]:
         """(output, element, symbol, ∂(term of that element)/∂symbol), by SymPy."""
-        names = iter(self.real)
-        _, y = self._forward(lambda x: symbols(x, f"x{next(names)}"))
+        _, y = self._forward(lambda i, x: symbols(x, f"x{i}"))
         return [
             (k, j, s, sympy.diff(term, s))
             for k, output in enumerate(y)
@@ -178,7 +193,7 @@ class _Step:
     def _at_point(self, derivatives: Any, c: list[np.ndarray]) -> dict[int, np.ndarray]:
         """∂L/∂x to 50 digits, by input."""
         values, place, gradient = {}, {}, {}
-        for i in self.real:
+        for i in self.call.tracked:
             x = self.call.inputs[i]
             gradient[i] = np.full(x.shape, mp.mpf(0), object)
             for at, s in zip(np.ndindex(x.shape), symbols(x, f"x{i}").flat, strict=True):

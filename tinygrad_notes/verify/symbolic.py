@@ -200,7 +200,7 @@ FUNCTIONS = {
 def _kernel(name: str) -> Any:
     """A plain kernel with NumPy bound as its array library."""
     kernel = getattr(plain, name)
-    return functools.partial(kernel, np)
+    return functools.partial(kernel, np)  # its signature is the kernel's without `np`
 
 
 def _namespace() -> SimpleNamespace:
@@ -223,22 +223,34 @@ def _namespace() -> SimpleNamespace:
 xp = _namespace()
 
 
+class Symbols(np.ndarray):
+    """An object array that stays one when a rule asks for a floating dtype."""
+
+    def astype(self, dtype: Any, **options: Any) -> np.ndarray:
+        return self if np.dtype(dtype).kind == "f" else super().astype(dtype, **options)
+
+
 def symbols(array: np.ndarray, name: str) -> np.ndarray:
     """An array of the symbols name_0, name_1, ... with the values of `array` (floats, exactly)."""
-    flat = [Scalar(sympy.Symbol(f"{name}_{i}", real=True), value_of(v)) for i, v in enumerate(array.flat)]
-    return objects(flat, array.shape)
+    return _fill(array, lambda i, v: Scalar(sympy.Symbol(f"{name}_{i}", real=True), value_of(v)))
 
 
 def numbers(array: np.ndarray) -> np.ndarray:
     """The values of `array` as Scalars without expressions."""
-    return objects([Scalar(None, value_of(v)) for v in array.flat], array.shape)
+    return _fill(array, lambda i, v: Scalar(None, value_of(v)))
 
 
-def objects(flat: list[Any], shape: tuple[int, ...]) -> np.ndarray:
-    """A list of elements as an object array of `shape`."""
-    out = np.empty(len(flat), object)
-    out[:] = flat
-    return out.reshape(shape)
+def constants(array: np.ndarray) -> np.ndarray:
+    """The values of `array`, which no gradient is wanted of, as they are; integers stay integers."""
+    if array.dtype.kind not in "fO":
+        return array
+    return _fill(array, lambda i, v: Scalar(sympy.Rational(*v.as_integer_ratio()), value_of(v)))
+
+
+def _fill(array: np.ndarray, element: Callable[[int, Any], Scalar]) -> np.ndarray:
+    out = np.empty(array.size, object)
+    out[:] = [element(i, v) for i, v in enumerate(array.flat)]
+    return out.reshape(array.shape).view(Symbols)
 
 
 def evaluate(expr: Any, values: dict[Any, Any], memo: dict[Any, Any]) -> Any:

@@ -19,6 +19,9 @@ from .blocking import Array
 from .geometry import Conv, Pair
 
 
+COLUMNS = 320  # of one product: longer rows of the operands would leave the cache before their reuse
+
+
 def can(conv: Conv, dtype: np.dtype[Any]) -> bool:
     """Stride 1 and no dilation."""
     return conv.stride == conv.dilation == (1, 1)
@@ -26,67 +29,79 @@ def can(conv: Conv, dtype: np.dtype[Any]) -> bool:
 
 def forward(x: Array, w: Array, b: Array | None, conv: Conv) -> Array:
     """conv2d: x (N, C, H, W), w (O, C, kh, kw) → y (N, O, OH, OW), the batch innermost in memory."""
-    n, (o, _, kh, kw) = x.shape[0], w.shape
-    rows = _lower(x, kw, conv.padding)
-    oh, ow = rows.shape[0] - kh + 1, rows.shape[3]
+    n, o, kh, (oh, ow) = x.shape[0], w.shape[0], w.shape[2], conv.out
+    rows = _lower(x, w.shape[3], conv.padding)
     matrix = w.transpose(0, 2, 3, 1).reshape(o, -1)
-    y = np.empty((o, oh, ow * n), dtype=x.dtype)
+    y = np.empty((o, oh, ow, n), dtype=x.dtype)
 
     def work(share: int, start: int, stop: int) -> None:
-        part = y[:, start:stop]
-        np.matmul(matrix, _stacks(rows, kh, start, stop), out=part.swapaxes(0, 1))
+        part = _strips(y[:, start:stop].swapaxes(0, 1))
+        np.matmul(matrix, _strips(_stacks(rows, kh, start, stop)), out=part)
         if b is not None:
-            part += b[:, None, None]
+            part += b[:, None]
 
     threads.parallel(work, oh)
-    return y.reshape(o, oh, ow, n).transpose(3, 0, 1, 2)
+    return y.transpose(3, 0, 1, 2)
 
 
 def weight_grad(gy: Array, x: Array, conv: Conv) -> Array:
-    """gw = Σ over output rows of columns (kh·kw·C, OW·N) · gyᵀ."""
+    """gw = Σ over the output rows of columns (kh·kw·C, OW·N) · gyᵀ."""
     o, c, kh, kw = conv.w
     rows = _lower(x, kw, conv.padding)
-    g = batch_last(gy)
-    oh = g.shape[1]
-    g = g.reshape(o, oh, -1).transpose(1, 2, 0)
-    sums = np.empty((oh, kh * kw * c, o), dtype=gy.dtype)
+    g = _strips(batch_last(gy).swapaxes(0, 1)).swapaxes(2, 3)
+    sums = np.empty((*g.shape[:2], kh * kw * c, o), dtype=gy.dtype)
 
     def work(share: int, start: int, stop: int) -> None:
-        np.matmul(_stacks(rows, kh, start, stop), g[start:stop], out=sums[start:stop])
+        columns = _strips(_stacks(rows, kh, start, stop))
+        np.matmul(columns, g[start:stop], out=sums[start:stop])
 
-    threads.parallel(work, oh)
-    gw = sums.sum(0).reshape(kh, kw, c, o).transpose(3, 2, 0, 1)
+    threads.parallel(work, conv.out[0])
+    gw = sums.sum((0, 1)).reshape(kh, kw, c, o).transpose(3, 2, 0, 1)
     return np.ascontiguousarray(gw)
 
 
 def input_grad(gy: Array, w: Array, conv: Conv) -> Array:
-    """Each row of gx from the kh rows of gy it fed: one product, then the kw shifts added up."""
+    """Row r of gx from the rows r + ph − i of gy, 0 ≤ i < kh: one product, then the kw shifts summed."""
     (n, c, h, wd), (o, _, kh, kw), (oh, ow) = conv.x, conv.w, conv.out
     top, left = conv.padding
-    g = np.zeros((h + kh - 1, o, ow, n), dtype=gy.dtype)
-    at = kh - 1 - top  # the row of g that holds row 0 of gy
-    g0 = max(0, at)
-    g[g0 : at + oh] = gy[:, :, g0 - at :].transpose(2, 1, 3, 0)[: len(g) - g0]
+    g = np.ascontiguousarray(batch_last(gy).swapaxes(0, 1))
     matrix = w[:, :, ::-1].transpose(3, 1, 2, 0).reshape(kw * c, kh * o)
     gx = np.zeros((c, h, wd, n), dtype=gy.dtype)
 
     def work(share: int, start: int, stop: int) -> None:
-        columns = np.empty((kw * c, ow * n), dtype=gy.dtype)
+        columns = np.empty((1, kw * c, ow, n), dtype=gy.dtype)
         for row in range(start, stop):
-            np.matmul(matrix, g[row : row + kh].reshape(kh * o, ow * n), out=columns)
-            shifts = columns.reshape(kw, c, ow, n)
-            for j in range(kw):
-                first, last = max(0, j - left), min(wd, j - left + ow)
-                if first < last:
-                    gx[:, row, first:last] += shifts[j, :, first - j + left : last - j + left]
+            shift = row + top - (kh - 1)
+            first, last = max(0, shift), min(oh, shift + kh)
+            if first >= last:
+                continue
+            read = matrix[:, (first - shift) * o : (last - shift) * o]
+            fed = g[first:last].reshape(1, -1, ow, n)
+            np.matmul(read, _strips(fed), out=_strips(columns))
+            _add_shifts(columns.reshape(kw, c, ow, n), gx[:, row], left)
 
     threads.parallel(work, h)
     return gx.transpose(3, 0, 1, 2)
 
 
+def _add_shifts(shifts: Array, row: Array, left: int) -> None:
+    """row[c, q + j − pw, n] += shifts[j, c, q, n] for one row (C, W, N) of gx."""
+    kw, _, ow, _ = shifts.shape
+    for j in range(kw):
+        first, last = max(0, j - left), min(row.shape[1], j - left + ow)
+        if first < last:
+            row[:, first:last] += shifts[j, :, first - j + left : last - j + left]
+
+
 def batch_last(x: Array) -> Array:
     """x (N, C, H, W) as contiguous (C, H, W, N); no copy where it is that already."""
-    return np.ascontiguousarray(x.transpose(1, 2, 3, 0))
+    n, c, h, w = x.shape
+    if x.strides[0] == x.itemsize or not x.flags.c_contiguous:
+        return np.ascontiguousarray(x.transpose(1, 2, 3, 0))
+    # Images are often a power of two apart: their pixels would meet in one set of the cache.
+    apart = np.empty((n, c * h * w + 16), dtype=x.dtype)
+    apart[:, :-16] = x.reshape(n, -1)
+    return np.ascontiguousarray(apart[:, :-16].T).reshape(c, h, w, n)
 
 
 def _lower(x: Array, kw: int, padding: Pair) -> Array:
@@ -110,8 +125,15 @@ def _lower(x: Array, kw: int, padding: Pair) -> Array:
 
 
 def _stacks(rows: Array, kh: int, start: int, stop: int) -> Array:
-    """(stop − start, kh·kw·C, OW·N): for each output row its kh rows, as overlapping views."""
+    """(stop − start, kh·kw·C, OW, N): for each output row its kh rows, as overlapping views."""
     h, kw, c, ow, n = rows.shape
-    flat = rows.reshape(h * kw * c, ow * n)[start * kw * c : (stop - 1 + kh) * kw * c]
+    flat = rows.reshape(h * kw * c, ow, n)[start * kw * c : (stop - 1 + kh) * kw * c]
     stacks = sliding_window_view(flat, kh * kw * c, axis=0)[:: kw * c]
-    return stacks.swapaxes(1, 2)
+    return np.moveaxis(stacks, -1, 1)
+
+
+def _strips(x: Array) -> Array:
+    """x (A, B, OW, N) as (A, strips, B, columns): matrices whose columns fit the cache."""
+    a, b, ow, n = x.shape
+    strips = next(s for s in range(1, ow + 1) if ow % s == 0 and (s == ow or ow // s * n <= COLUMNS))
+    return x.reshape(a, b, strips, ow // strips * n).swapaxes(1, 2)

@@ -11,5 +11,6 @@ MASK = np.array([[0.0, 2.0, 2.0], [2.0, 0.0, 0.0]])  # p = 1/2
 
 CASES = (
     case("dropout", ops.Dropout, lambda x: ops.dropout(x, 0.5, mask=MASK), real((2, 3)),
-         lambda x: each(lambda u, m: 2 * u if m else 0, x, MASK), lambda x: x * T.tensor(MASK, dtype=x.dtype)),
+         lambda x: each(lambda u, m: 2 * u if m else 0, x, MASK),
+         lambda x: x * T.tensor(MASK, dtype=x.dtype)),
 )  # fmt: skip

@@ -1,0 +1,133 @@
+"""Layers that normalize. Running statistics are state, so they live here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Tensor
+from ..ops.normalization import (
+    batch_norm, batch_norm_fixed, group_norm, layer_norm, local_response_norm,
+)  # fmt: skip
+from .module import Buffer, Module, Parameter
+
+
+class _BatchNorm(Module):
+    """Training: the batch's own mean and biased variance. Evaluation: the running ones, as constants.
+
+    After each batch in training, running ← (1 − momentum) · running + momentum · new, with the
+    unbiased variance v m/(m − 1), m = N · positions. `momentum` is the weight of the new value
+    (Keras counts that of the old); None averages all batches alike. Without running statistics
+    (`track_running_stats=False`) evaluation uses the batch as well.
+    """
+
+    dimensions: tuple[int, ...]
+
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
+        track_running_stats: bool = True,
+    ) -> None:  # fmt: skip
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        ones, zeros = np.ones(num_features, np.float32), np.zeros(num_features, np.float32)
+        self.weight = Parameter(ones) if affine else None
+        self.bias = Parameter(zeros) if affine else None
+        self.running_mean = Buffer(zeros) if track_running_stats else None
+        self.running_var = Buffer(ones) if track_running_stats else None
+        self.num_batches_tracked = Buffer(np.array(0, np.int64)) if track_running_stats else None
+
+    def forward(self, x: Any) -> Tensor:
+        name = type(self).__name__
+        if x.ndim not in self.dimensions or x.shape[1] != self.num_features:
+            raise ValueError(
+                f"{name}: input {x.shape} must have {' or '.join(map(str, self.dimensions))} axes "
+                f"(N, C, ...) with C = num_features = {self.num_features}"
+            )
+        gamma = np.ones(self.num_features, x.dtype) if self.weight is None else self.weight
+        beta = np.zeros(self.num_features, x.dtype) if self.bias is None else self.bias
+        if not self.training and self.running_mean is not None:
+            return batch_norm_fixed(x, self.running_mean, self.running_var, gamma, beta, self.eps)
+        y, mean, var = batch_norm(x, gamma, beta, self.eps)
+        if self.training and self.running_mean is not None:
+            self._update(mean._data, var._data, x.size // self.num_features)
+        return y
+
+    def _update(self, mean: Any, var: Any, m: int) -> None:
+        """New arrays, never in place: a graph may still hold the old ones."""
+        count = self.num_batches_tracked._data + 1
+        new = 1 / int(count) if self.momentum is None else self.momentum
+        self.num_batches_tracked._data = count
+        for running, value in ((self.running_mean, mean), (self.running_var, var * (m / (m - 1)))):
+            old = running._data
+            running._data = (1 - new) * old + new * value.reshape(old.shape).astype(old.dtype)
+
+    def extra_repr(self) -> str:
+        return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"
+
+
+class BatchNorm1d(_BatchNorm):
+    """Batch normalization of (N, C) or (N, C, L), per channel; see `_BatchNorm`."""
+
+    dimensions = (2, 3)
+
+
+class BatchNorm2d(_BatchNorm):
+    """Batch normalization of images (N, C, H, W), per channel over N, H and W; see `_BatchNorm`."""
+
+    dimensions = (4,)
+
+
+class LayerNorm(Module):
+    """The last axes, of shape `normalized_shape`, normalized for each sample by itself."""
+
+    def __init__(
+        self, normalized_shape: Any, eps: float = 1e-5, elementwise_affine: bool = True, bias: bool = True
+    ) -> None:
+        shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.normalized_shape, self.eps = shape, eps
+        self.weight = Parameter(np.ones(shape, np.float32)) if elementwise_affine else None
+        self.bias = Parameter(np.zeros(shape, np.float32)) if elementwise_affine and bias else None
+
+    def forward(self, x: Any) -> Tensor:
+        return layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return f"{self.normalized_shape}, eps={self.eps}"
+
+
+class GroupNorm(Module):
+    """Groups of channels of (N, C, *) normalized for each sample by itself."""
+
+    def __init__(
+        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True
+    ) -> None:
+        if num_groups < 1 or num_channels % num_groups:
+            raise ValueError(f"GroupNorm: num_groups {num_groups} must divide num_channels {num_channels}")
+        self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps
+        self.weight = Parameter(np.ones(num_channels, np.float32)) if affine else None
+        self.bias = Parameter(np.zeros(num_channels, np.float32)) if affine else None
+
+    def forward(self, x: Any) -> Tensor:
+        return group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}"
+
+
+class LocalResponseNorm(Module):
+    """Each number divided by what `size` neighbouring channels amount to.  Krizhevsky et al. 2012.
+
+    The defaults are torch's; the paper's layer is (5, alpha=1e-4, beta=0.75, k=2, convention="paper").
+    """
+
+    def __init__(
+        self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0,
+        convention: str = "torch",
+    ) -> None:  # fmt: skip
+        self.size, self.alpha, self.beta, self.k, self.convention = size, alpha, beta, k, convention
+
+    def forward(self, x: Any) -> Tensor:
+        return local_response_norm(x, self.size, self.alpha, self.beta, self.k, self.convention)
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}, {self.convention!r}"

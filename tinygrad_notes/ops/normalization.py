@@ -1,0 +1,253 @@
+"""Normalization: numbers brought to mean 0 and variance 1, or divided by what their neighbours amount to."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import backend
+from ..autograd import Function, Tensor
+from .arguments import as_tensor, number
+
+
+class BatchNorm(Function):
+    """y = γ x̂ + β,  x̂ = (x − μ)/√(v + ε),  μ = (1/m) Σ x,  v = (1/m) Σ (x − μ)², per channel.
+
+    x (N, C, *); γ, β (C,); m = N · positions. Ioffe & Szegedy 2015. Returns (y, μ, v): the running
+    statistics are made from μ and v, which are (1, C, 1, ...). v is the biased variance.
+    """
+
+    saves = ("mean", "var")
+
+    def save(xp, x):
+        axes = _all_but_channels(x)
+        mean = xp.mean(x, axis=axes, keepdims=True)
+        centered = x - mean
+        return mean, xp.mean(centered * centered, axis=axes, keepdims=True)
+
+    def forward(xp, x, mean, var, gamma, beta, *, eps):
+        y = x - mean
+        y *= xp.reshape(gamma, mean.shape) / xp.sqrt(var + eps)
+        y += xp.reshape(beta, mean.shape)
+        return y, mean, var
+
+    def backward(xp, g, x, mean, var, gamma, *, eps):
+        gy, g_mean, g_var = g  # the last two are 0 unless somebody differentiates μ or v themselves
+        axes, m = _all_but_channels(x), x.size // mean.size
+        inv_std = 1 / xp.sqrt(var + eps)
+        centered = x - mean
+        g_beta = xp.sum(gy, axis=axes, keepdims=True)
+        g_gamma = xp.sum(gy * centered, axis=axes, keepdims=True) * inv_std  # Σ gy x̂
+
+        # gx = (γ/σ) (gy − mean(gy) − x̂ mean(gy x̂)), as gy·scale + (x − μ)·slope + shift
+        scale = xp.reshape(gamma, mean.shape) * inv_std
+        slope = (2 * g_var - scale * inv_std * g_gamma) / m  # ∂v/∂x = 2 (x − μ)/m
+        shift = (g_mean - scale * g_beta) / m
+        gx = gy * scale + centered * slope + shift
+        return gx, xp.reshape(g_gamma, gamma.shape), xp.reshape(g_beta, gamma.shape)
+
+
+class BatchNormFixed(Function):
+    """y = γ (x − μ)/√(v + ε) + β with given μ, v (1, C, 1, ...): evaluation. No term of the batch."""
+
+    def forward(xp, x, gamma, beta, *, mean, var, eps):
+        y = x - mean
+        y *= xp.reshape(gamma, mean.shape) / xp.sqrt(var + eps)
+        y += xp.reshape(beta, mean.shape)
+        return y
+
+    def backward_x(xp, gy, gamma, *, mean, var, eps):
+        return gy * (xp.reshape(gamma, mean.shape) / xp.sqrt(var + eps))
+
+    def backward_gamma(xp, gy, x, *, mean, var, eps):
+        total = xp.sum(gy * (x - mean), axis=_all_but_channels(x), keepdims=True)
+        return xp.reshape(total / xp.sqrt(var + eps), mean.size)
+
+    def backward_beta(xp, gy):
+        return xp.sum(gy, axis=_all_but_channels(gy))
+
+
+class LayerNorm(Function):
+    """y = γ x̂ + β,  x̂ = (x − μ)/√(v + ε) with μ and v over `axes` of each sample.  Ba et al. 2016.
+
+    γ and β vary along `axes` and stretch to x. Group and instance normalization are this rule on
+    other axes.
+    """
+
+    broadcasts = True
+    saves = ("mean", "inv_std")
+
+    def save(xp, x, *, axes, eps):
+        mean = xp.mean(x, axis=axes, keepdims=True)
+        centered = x - mean
+        return mean, 1 / xp.sqrt(xp.mean(centered * centered, axis=axes, keepdims=True) + eps)
+
+    def forward(xp, x, mean, inv_std, gamma, beta):
+        y = x - mean
+        y *= inv_std
+        y *= gamma
+        y += beta
+        return y
+
+    def backward_x(xp, gy, x, mean, inv_std, gamma, *, axes):
+        x_hat = (x - mean) * inv_std
+        g = gy * gamma  # ∂L/∂x̂
+        along = xp.mean(g * x_hat, axis=axes, keepdims=True)
+        return (g - xp.mean(g, axis=axes, keepdims=True) - x_hat * along) * inv_std
+
+    def backward_gamma(xp, gy, x, mean, inv_std):
+        return gy * ((x - mean) * inv_std)
+
+    def backward_beta(xp, gy):
+        return gy
+
+
+class LocalResponseNorm(Function):
+    """yᵢ = xᵢ sᵢ^(−β),  s = k + α B x²;  B sums over the window of each channel, a band of ones.
+
+    ∂L/∂xⱼ = gⱼ sⱼ^(−β) − 2αβ xⱼ Σᵢ Bᵢⱼ gᵢ xᵢ sᵢ^(−β−1): the sum runs over the windows that hold j.
+    Krizhevsky et al. 2012. x (N, C, *); `band` (C, C) is B.
+    """
+
+    saves = ("s",)
+
+    def save(xp, x, *, band, alpha, k):
+        return (_across_channels(xp, x * x, band) * alpha + k,)
+
+    def forward(xp, x, s, *, beta):
+        return x / _power(xp, s, beta)
+
+    def backward(xp, gy, x, s, *, band, alpha, beta):
+        g = gy / _power(xp, s, beta)
+        return g - x * (_across_channels(xp, g * x / s, band.T) * (2 * alpha * beta))
+
+
+def _all_but_channels(x: Any) -> tuple[int, ...]:
+    """(0, 2, 3, ...)."""
+    return (0, *range(2, x.ndim))
+
+
+def _across_channels(xp, x, band):
+    """Σⱼ band[i, j] x[n, j, ...] as one matrix product, with the channels last."""
+    rows = xp.moveaxis(x, 1, -1)
+    product = xp.matmul(xp.reshape(rows, (math.prod(rows.shape[:-1]), rows.shape[-1])), band.T)
+    return xp.moveaxis(xp.reshape(product, rows.shape), -1, 1)
+
+
+def _power(xp, s, beta: float):
+    """sᵝ; for the usual 3/4 by square roots, which are ten times faster than a power."""
+    if beta == 0.75:
+        root = xp.sqrt(s)
+        return root * xp.sqrt(root)
+    return s**beta
+
+
+def _check_channels(op: str, x: Tensor, **per_channel: Tensor) -> None:
+    if x.ndim < 2 or x.dtype.kind != "f":
+        raise ValueError(f"{op}: needs real numbers (N, C, ...), got {x.shape} {x.dtype}")
+    _check_parameters(op, x, (x.shape[1],), **per_channel)
+
+
+def _check_parameters(op: str, x: Tensor, shape: tuple[int, ...], **parameters: Any) -> None:
+    for name, p in parameters.items():
+        if isinstance(p, Tensor) and (p.shape != shape or p.dtype != x.dtype):
+            raise ValueError(
+                f"{op}: {name} is {p.shape} {p.dtype}; for input {x.shape} {x.dtype} it must be {shape} "
+                f"of the same dtype"
+            )
+
+
+def batch_norm(x: Any, gamma: Any, beta: Any, eps: float = 1e-5) -> tuple[Tensor, Tensor, Tensor]:
+    """x (N, C, *) normalized by its own mean and biased variance: (y, mean, variance), see `BatchNorm`.
+
+    Raises ValueError where a channel has a single number: its variance is 0, its x̂ always 0.
+    """
+    x, gamma, beta = as_tensor(x), as_tensor(gamma), as_tensor(beta)
+    _check_channels("batch_norm", x, gamma=gamma, beta=beta)
+    if x.size <= x.shape[1]:
+        raise ValueError(
+            f"batch_norm: {x.shape} has {x.size // max(x.shape[1], 1)} numbers per channel; training needs "
+            "at least 2: use a larger batch, or eval()"
+        )
+    return BatchNorm.apply(x, gamma, beta, eps=number("batch_norm", "eps", eps))
+
+
+def batch_norm_fixed(x: Any, mean: Any, var: Any, gamma: Any, beta: Any, eps: float = 1e-5) -> Tensor:
+    """x (N, C, *) normalized by a given mean and variance (C,), which get no gradient."""
+    x, gamma, beta = as_tensor(x), as_tensor(gamma), as_tensor(beta)
+    mean, var = as_tensor(mean), as_tensor(var)
+    _check_channels("batch_norm", x, gamma=gamma, beta=beta, mean=mean, variance=var)
+    shape = (1, -1) + (1,) * (x.ndim - 2)
+    return BatchNormFixed.apply(
+        x, gamma, beta, mean=mean._data.reshape(shape), var=var._data.reshape(shape),
+        eps=number("batch_norm", "eps", eps),
+    )  # fmt: skip
+
+
+def layer_norm(
+    input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5
+) -> Tensor:
+    """The last axes, of shape `normalized_shape`, normalized; weight and bias have that shape."""
+    x = as_tensor(input)
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if not shape or x.shape[-len(shape) :] != shape:
+        raise ValueError(f"layer_norm: input {x.shape} does not end in normalized_shape {shape}")
+    weight = 1.0 if weight is None else as_tensor(weight)
+    bias = 0.0 if bias is None else as_tensor(bias)
+    _check_parameters("layer_norm", x, shape, weight=weight, bias=bias)
+    axes = tuple(range(x.ndim - len(shape), x.ndim))
+    return LayerNorm.apply(x, weight, bias, axes=axes, eps=number("layer_norm", "eps", eps))
+
+
+def group_norm(
+    input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
+) -> Tensor:
+    """Each of `num_groups` groups of channels of x (N, C, *) normalized.  Wu & He 2018.
+
+    weight and bias are (C,). With num_groups = C this is instance normalization.
+    """
+    x = as_tensor(input)
+    parameters = {n: as_tensor(p) for n, p in (("weight", weight), ("bias", bias)) if p is not None}
+    _check_channels("group_norm", x, **parameters)
+    n, c, *rest = x.shape
+    if num_groups < 1 or c % num_groups:
+        raise ValueError(f"group_norm: num_groups = {num_groups} must divide the {c} channels")
+    groups = (num_groups, c // num_groups, *(1 for _ in rest))
+    weight, bias = (
+        parameters[name].reshape(groups) if name in parameters else 1.0 - (name == "bias")
+        for name in ("weight", "bias")
+    )
+    split = x.reshape((n, num_groups, c // num_groups, *rest))
+    axes = tuple(range(2, split.ndim))
+    y = LayerNorm.apply(split, weight, bias, axes=axes, eps=number("group_norm", "eps", eps))
+    return y.reshape(x.shape)
+
+
+def local_response_norm(
+    input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0,
+    convention: str = "torch",
+) -> Tensor:  # fmt: skip
+    """x (N, C, *) divided by (k + α Σ x²)ᵝ, the sum over `size` channels i − size//2 ... around i.
+
+    `convention`: "torch" (and Caffe) divide α by `size`; "paper" takes it as it is. AlexNet, with
+    k = 2, size = 5, α = 10⁻⁴, β = 0.75 in the paper's form, is α = 5·10⁻⁴ in torch's.
+    """
+    x = as_tensor(input)
+    _check_channels("local_response_norm", x)
+    if convention not in ("paper", "torch"):
+        raise ValueError(f"local_response_norm: convention is 'paper' or 'torch', got {convention!r}")
+    if not isinstance(size, int) or size < 1:
+        raise ValueError(f"local_response_norm: size must be a positive integer, got {size!r}")
+    alpha, beta, k = (
+        number("local_response_norm", name, value)
+        for name, value in (("alpha", alpha), ("beta", beta), ("k", k))
+    )
+    at = np.arange(x.shape[1])
+    offset = at[None, :] - at[:, None]  # j − i
+    band = (offset >= -(size // 2)) & (offset <= (size - 1) // 2)
+    return LocalResponseNorm.apply(
+        x, band=backend.asarray(band, x.dtype), alpha=alpha / size if convention == "torch" else alpha,
+        beta=beta, k=k,
+    )  # fmt: skip
