@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tinygrad_notes.verify.cases import CASES
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 PAGES = [page for page in PAGES if "_build" not in page.parts]
@@ -111,6 +113,13 @@ def test_the_readme_lists_every_file():
     text = (ROOT / "README.md").read_text()
     assert "- `tensor.py`: " in text
     assert text == script.with_map(text), "the map is old: run python .ci/map.py"
+
+
+def test_every_rule_is_shown():
+    """docs/operations.md has each file of operations that states a rule."""
+    shown = re.findall(r"\{rules\} ([\w.]+)", (ROOT / "docs" / "operations.md").read_text())
+    stating = {c.__module__ for case in CASES for c in case.operations}
+    assert set(shown) == stating and len(shown) == len(stating)
 
 
 def test_links_lead_somewhere():

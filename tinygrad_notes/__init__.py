@@ -20,7 +20,7 @@ from .ops.activation import (
     erf, gelu, leaky_relu, log1p, log_softmax, relu, sigmoid, softmax, softplus, tanh,
 )  # fmt: skip
 from .ops.arithmetic import (
-    abs, add, astype, clip, cos, divide, equal, exp, greater, greater_equal, less, less_equal, log,
+    abs, add, astype, clip, cos, divide, equal, exp, greater, greater_equal, isfinite, less, less_equal, log,
     maximum, minimum, multiply, negative, not_equal, power, sign, sin, sqrt, subtract, where,
 )  # fmt: skip
 from .ops.creation import arange, full, ones, ones_like, tensor, zeros, zeros_like

@@ -113,3 +113,26 @@ def test_methods_agree_with_numpy():
     np.testing.assert_array_equal(x.transpose(1, 0, 2).numpy(), a.transpose(1, 0, 2))
     np.testing.assert_array_equal(x.flatten().numpy(), a.flatten())
     np.testing.assert_array_equal(x[0, ..., None, 1:3].numpy(), a[0, ..., None, 1:3])
+
+
+def test_integers_do_not_raise_the_precision():
+    x, n = tg.Tensor(np.ones(3, np.float32)), tg.Tensor([1, 2, 3])
+    for y in (x * n, n * 0.5, tg.exp(n), n.mean(), x.sum() / n.sum(), n / 2, x + np.arange(3)):
+        assert y.dtype == np.float32
+    half = tg.Tensor(np.ones(3, np.float16))
+    assert (half * n).dtype == np.float16
+    assert (tg.Tensor(np.ones(3)) * n).dtype == np.float64
+    assert x.astype("float64").dtype == np.float64
+
+
+def test_an_array_operand_may_be_changed_afterwards():
+    x, a = tg.Tensor([1.0], requires_grad=True), backend.asarray(np.array([2.0], np.float32))
+    y = x * a
+    a[:] = 5
+    y.backward()
+    assert x.grad.item() == 2.0
+
+
+def test_item_assignment_is_refused_with_advice():
+    with pytest.raises(TypeError, match="does not change in place.*tg.where"):
+        tg.Tensor([1.0])[0] = 2.0

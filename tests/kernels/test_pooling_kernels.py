@@ -110,16 +110,16 @@ def test_what_would_give_a_wrong_number_raises(library):
         return pooling.max_pool2d(x, *rest) if library else plain.max_pool2d(np, x, *rest)
 
     x = np.zeros((1, 1, 3, 3))
-    with pytest.raises(ValueError, match="max_pool2d: padding .* more than half of kernel"):
+    with pytest.raises(ValueError, match=r"max_pool2d: padding .* more than half of kernel"):
         pool(x, (3, 3), (1, 1), (2, 0), ONE, False)
-    with pytest.raises(ValueError, match="max_pool2d: kernel .* larger than the padded input"):
+    with pytest.raises(ValueError, match=r"max_pool2d: kernel .* larger than the padded input"):
         pool(x, (4, 4), (1, 1), ZERO, ONE, False)
     with pytest.raises(ValueError, match="max_pool2d: stride must be"):
         pool(x, (2, 2), (0, 1), ZERO, ONE, False)
     y, index = pool(x, (2, 2), (2, 2), ZERO, ONE, False)
-    with pytest.raises(ValueError, match="max_pool2d_scatter: .* do not belong"):
+    with pytest.raises(ValueError, match=r"max_pool2d_scatter: .* do not belong"):
         pooling.max_pool2d_scatter(y, index, (1, 1, 9, 9), (2, 2), (2, 2), ZERO, ONE)
-    with pytest.raises(ValueError, match="max_pool2d_gather: .* do not belong"):
+    with pytest.raises(ValueError, match=r"max_pool2d_gather: .* do not belong"):
         pooling.max_pool2d_gather(np.zeros((1, 1, 9, 9)), index, (2, 2), (2, 2), ZERO, ONE)
     with pytest.raises(ValueError, match="avg_pool2d_adjoint: gy must have shape"):
         pooling.avg_pool2d_adjoint(y, (1, 1, 9, 9), (2, 2), (2, 2), ZERO, False, True)

@@ -44,6 +44,13 @@ def test_activations_are_exact_at_extremes(run, value, slope, dtype):
         np.testing.assert_allclose(g, [slope(u) for u in FAR], rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize(("dtype", "x"), [(np.float32, -80.0), (np.float32, -15.0), (np.float64, -700.0)])
+def test_sigmoid_keeps_all_digits_of_small_values(dtype, x):
+    y, g = value_and_gradient(tg.sigmoid, x, dtype)
+    np.testing.assert_allclose((y, g), math.exp(x) / (1 + math.exp(x)), rtol=1e-5)
+    np.testing.assert_allclose(tg.log(tg.Tensor(y)).item(), x, rtol=1e-6)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_softmax_family_at_extremes(dtype):
     x = np.array([[1e4, -1e4, 0.0], [-1e4, -1e4, -1e4]])

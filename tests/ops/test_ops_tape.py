@@ -22,7 +22,7 @@ def test_only_operations_are_on_the_tape():
     assert names == public
     for name in names:
         returns = inspect.signature(getattr(tape, name)).return_annotation
-        assert returns in ("Tensor", "tuple[Tensor, ...]"), f"{name} does not give Tensors"
+        assert returns == "Tensor" or returns.startswith("tuple[Tensor"), f"{name} gives {returns}"
 
 
 @pytest.mark.parametrize("function", functions(), ids=lambda f: f.name)

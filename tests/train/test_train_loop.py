@@ -58,7 +58,9 @@ def bits(trainer):
     """All of the state as comparable text, without the seconds."""
     state = trainer.state_dict()
     state["resume"]["sums"].pop("seconds")
-    state["resume"]["history"] = [{k: v for k, v in line.items() if k != "seconds"} for line in trainer.history]
+    state["resume"]["history"] = [
+        {k: v for k, v in line.items() if k != "seconds"} for line in trainer.history
+    ]
 
     def text(value):
         if isinstance(value, dict):
@@ -216,7 +218,7 @@ def test_checkpoint_of_another_network_is_refused(tmp_path):
     Run.start(Config("mlp", **TINY), tmp_path / "r")
     text = (tmp_path / "r" / "config.json").read_text()
     (tmp_path / "r" / "config.json").write_text(text.replace('"mlp"', '"lenet5"'))
-    with pytest.raises(RunError, match="the checkpoint does not fit config.json"):
+    with pytest.raises(RunError, match=r"the checkpoint does not fit config\.json"):
         Run.resume(tmp_path / "r")
 
 

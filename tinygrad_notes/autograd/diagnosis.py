@@ -83,7 +83,9 @@ def of_gradients(problem: Problem, found: list[np.ndarray], tolerance: float) ->
                        "at this point (a kink close by, or float32 inside)"]  # fmt: skip
 
 
-def by_elements(problem: Problem, which: int, g: np.ndarray, cotangents=None) -> np.ndarray:
+def by_elements(
+    problem: Problem, which: int, g: np.ndarray, cotangents: list[np.ndarray] | None = None
+) -> np.ndarray:
     """The gradient of one input by differences, element by element; NaN beyond the first `LIMIT`."""
     numeric = np.full(g.shape, np.nan)
     good = 1e-10 * float(np.max(np.abs(g), initial=0.0))
@@ -92,16 +94,18 @@ def by_elements(problem: Problem, which: int, g: np.ndarray, cotangents=None) ->
     return numeric
 
 
-def _causes(problem: Problem, which: int, g, numeric, at, wrong) -> list[str]:
+def _causes(
+    problem: Problem, which: int, g: np.ndarray, numeric: np.ndarray, at: tuple[int, ...], wrong: np.ndarray
+) -> list[str]:
     scale = float(np.nanmax(np.abs(numeric))) or 1.0
     kind = is_kink(problem.along(which, _unit(g.shape, at)), problem.cotangents, scale)
     if kind is not None:
-        return [f"{kind}: the derivatives from the left and from the right differ here, so there is no gradient "
-                "to compare with; move the input away"]  # fmt: skip
+        return [f"{kind}: the derivatives from the left and from the right differ here, so there is no "
+                "gradient to compare with; move the input away"]  # fmt: skip
     if np.isnan(numeric).any():
         return [f"only the first {LIMIT} elements were differenced"]
     for cause in (
-        _single(problem, which, g, numeric, at), _factor(g, numeric),
+        _float32(problem, which, g, numeric, at), _factor(g, numeric),
         _rearranged(g, numeric), _one_slice(problem, which, g), _missing_term(g, numeric, wrong),
     ):  # fmt: skip
         if cause is not None:
@@ -109,7 +113,9 @@ def _causes(problem: Problem, which: int, g, numeric, at, wrong) -> list[str]:
     return []
 
 
-def _single(problem: Problem, which: int, g, numeric, at) -> str | None:
+def _float32(
+    problem: Problem, which: int, g: np.ndarray, numeric: np.ndarray, at: tuple[int, ...]
+) -> str | None:
     """Rounding to float32: the numbers are such, or they are off by a few of its roundings."""
     error = np.max(np.abs(g - numeric)) / np.max(np.abs(numeric), initial=1e-300)
     rounded = np.all(g == g.astype(np.float32)) and not np.all(g == np.round(g * 1024) / 1024)
@@ -121,7 +127,7 @@ def _single(problem: Problem, which: int, g, numeric, at) -> str | None:
     return None
 
 
-def _factor(g, numeric) -> str | None:
+def _factor(g: np.ndarray, numeric: np.ndarray) -> str | None:
     """g = k · numeric with one k for all elements."""
     if not g.any():
         return "the gradient is zero: no path from the output leads here"
@@ -138,7 +144,7 @@ def _factor(g, numeric) -> str | None:
     return f"factor {k:.9g} on every element"
 
 
-def _rearranged(g, numeric) -> str | None:
+def _rearranged(g: np.ndarray, numeric: np.ndarray) -> str | None:
     """The right numbers in the wrong places."""
     for axes in itertools.permutations(range(g.ndim)) if g.ndim <= 4 else ():
         if list(axes) == sorted(axes):
@@ -153,7 +159,7 @@ def _rearranged(g, numeric) -> str | None:
     return None
 
 
-def _one_slice(problem: Problem, which: int, g) -> str | None:
+def _one_slice(problem: Problem, which: int, g: np.ndarray) -> str | None:
     """The gradient of one slice of the output only: somebody assigned or indexed instead of summing."""
     for k, c in enumerate(problem.cotangents):
         for axis, length in enumerate(c.shape):
@@ -163,12 +169,12 @@ def _one_slice(problem: Problem, which: int, g) -> str | None:
                 only[k][cut] = c[cut]
                 numeric = by_elements(problem, which, g, only)
                 if numeric.any() and _close(g, numeric):
-                    return (f"missing broadcast sum: only the slice {place} along axis {axis} of output {k} is "
-                            "counted; sum over that axis")  # fmt: skip
+                    return (f"missing broadcast sum: only the slice {place} along axis {axis} of output {k} "
+                            "is counted; sum over that axis")  # fmt: skip
     return None
 
 
-def _missing_term(g, numeric, wrong) -> str | None:
+def _missing_term(g: np.ndarray, numeric: np.ndarray, wrong: np.ndarray) -> str | None:
     """g − numeric is the same along an axis: a term made by a sum over that axis is missing."""
     d = g - numeric
     if wrong.sum() == 1 and g.size > 1:
@@ -179,7 +185,7 @@ def _missing_term(g, numeric, wrong) -> str | None:
     return None
 
 
-def _close(a, b) -> bool:
+def _close(a: np.ndarray, b: np.ndarray) -> bool:
     size = max(float(np.max(np.abs(a), initial=0.0)), float(np.max(np.abs(b), initial=0.0)))
     return bool(np.all(np.abs(a - b) <= CLOSE * size))
 

@@ -162,7 +162,7 @@ class Function:
             raise TypeError(f"{cls.name} takes {', '.join(cls.inputs)}; got {len(inputs)} inputs")
 
         try:
-            if cls.direct:
+            if cls.direct and len(attributes) == len(cls.forward_rule.attributes):
                 y = cls.forward(xp, *values, **attributes)
             else:
                 if cls.save_rule is not None:
@@ -176,6 +176,8 @@ class Function:
             y = tuple(a if type(a) is ndarray else xp.asarray(a) for a in y)
         elif type(y) is not ndarray:  # NumPy gives scalars for 0-d results
             y = xp.asarray(y)
+        if not several and y.dtype is _FLOAT64 and "dtype" not in attributes:
+            y = _settled(y, values)
 
         checking = anomaly()
         if checking:
@@ -213,6 +215,7 @@ class Function:
 
 
 _new_node = object.__new__
+_FLOAT64 = np.dtype(np.float64)
 
 
 def _taker(plan: tuple[int, ...]) -> Callable[[list[Any]], Sequence[Any]]:
@@ -255,6 +258,17 @@ def _keywords(rule: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
 
 
+def _settled(y: Any, values: list[Any]) -> Any:
+    """`y`, which came out as float64, in the precision of the real inputs (float32 if there are none).
+
+    NumPy makes float64 of float32 and an integer array; an integer here never asks for precision.
+    """
+    kinds = [v.dtype for v in values if hasattr(v, "dtype") and v.dtype.kind == "f"]
+    if _FLOAT64 in kinds:
+        return y
+    return y.astype(max(kinds, key=lambda dtype: dtype.itemsize, default=np.dtype(np.float32)))
+
+
 def _wrong_device(cls: type[Function], position: int, array: Any) -> backend.BackendError:
     return backend.BackendError(
         f"{cls.name}: argument {_input_name(cls, position)} is a {type(array).__module__} array but the "
@@ -264,8 +278,10 @@ def _wrong_device(cls: type[Function], position: int, array: Any) -> backend.Bac
 
 def _constant(cls: type[Function], position: int, value: Any) -> Any:
     """An input that is not a Tensor. Scalars stay weak: they never change the dtype of an array."""
-    if value is None or backend.is_array(value):
+    if value is None:
         return value
+    if backend.is_array(value):
+        return value.copy()  # the caller may write into it before the backward
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, str | bytes | complex):

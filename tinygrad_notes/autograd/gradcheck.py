@@ -154,9 +154,7 @@ def gradcheck(
 
 def gradgradcheck(function: Callable[..., Any], inputs: Any, **options: Any) -> Report:
     """`gradcheck` of the gradient of `function`, so its derivatives of order 2 and (order=2) 3."""
-    problem = Problem(
-        function, checked_inputs(inputs), [], np.random.default_rng(options.get("seed", 0))
-    )
+    problem = Problem(function, checked_inputs(inputs), [], np.random.default_rng(options.get("seed", 0)))
     return gradcheck(_gradient_function(problem), _with_cotangents(problem), **options)
 
 
@@ -191,9 +189,7 @@ def real_outputs(outputs: Any) -> list[Tensor]:
     """The floating-point outputs; integers and booleans have no gradient."""
     several = outputs if isinstance(outputs, list | tuple) else (outputs,)
     if not all(isinstance(y, Tensor) for y in several):
-        raise TypeError(
-            f"gradcheck: the function must return Tensors, not {type(outputs).__name__}"
-        )
+        raise TypeError(f"gradcheck: the function must return Tensors, not {type(outputs).__name__}")
     real = [y for y in several if y.dtype.kind == "f"]
     if not real:
         raise ValueError("gradcheck: the function has no floating-point output to differentiate")
@@ -204,9 +200,7 @@ def pull_back(
     outputs: list[Tensor], leaves: list[Tensor], cotangents: list[Any], create_graph: bool
 ) -> list[Tensor]:
     """Gradients of Σ c·y; zeros for a leaf that nothing depends on."""
-    pairs = [
-        (y, c) for y, c in zip(outputs, cotangents, strict=True) if y.requires_grad
-    ]
+    pairs = [(y, c) for y, c in zip(outputs, cotangents, strict=True) if y.requires_grad]
     found: Sequence[Tensor | None] = (None,) * len(leaves)
     if pairs:
         ys, cs = zip(*pairs, strict=True)
@@ -221,8 +215,8 @@ def _check(
     """The largest relative error over inputs and directions, and what explains it if it is too large."""
     try:
         found = problem.gradients(create_graph=False)
-    except Exception as error:
-        return float("inf"), diagnosis.of_exception(error)
+    except Exception as raised:
+        return float("inf"), diagnosis.of_exception(raised)
     worst = 0.0
     for k, (g, x) in enumerate(zip(found, problem.points, strict=True)):
         if g.shape != x.shape or g.dtype != np.float64:
@@ -247,9 +241,9 @@ def _raw_against_tape(problem: Problem) -> tuple[float, list[str]]:
     raw = problem.gradients(create_graph=False)
     try:
         tape = problem.gradients(create_graph=True)
-    except Exception as error:
+    except Exception as raised:
         return float("inf"), ["the backward fails on Tensors (create_graph=True)",
-                              *diagnosis.of_exception(error)]  # fmt: skip
+                              *diagnosis.of_exception(raised)]  # fmt: skip
     worst, reasons = 0.0, []
     for k, (a, b) in enumerate(zip(raw, tape, strict=True)):
         if not a.size:

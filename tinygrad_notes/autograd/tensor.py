@@ -125,6 +125,12 @@ class Tensor:
         def __getitem__(self, index: Any) -> Tensor: ...
         def __add__(self, other: Any) -> Tensor: ...
 
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError(
+            "a Tensor does not change in place, its history would be wrong; use tg.where or tg.concat to "
+            "make a new one, or write into .data outside of what is recorded"
+        )
+
     def __len__(self) -> int:
         if self.ndim == 0:
             raise TypeError("len() of a 0-d Tensor")

@@ -17,11 +17,9 @@ from numpy import (
     concatenate,
     cos,
     divide,
-    einsum,
     empty,
     empty_like,
     equal,
-    exp,
     expand_dims,
     expm1,
     flip,
@@ -32,14 +30,11 @@ from numpy import (
     isnan,
     less,
     less_equal,
-    log,
     log1p,
     matmul,
     max,
-    maximum,
     mean,
     min,
-    minimum,
     moveaxis,
     multiply,
     ndarray,
@@ -52,13 +47,10 @@ from numpy import (
     reshape,
     sign,
     sin,
-    sqrt,
     squeeze,
     stack,
     subtract,
-    sum,
     swapaxes,
-    tanh,
     transpose,
     where,
     zeros,
@@ -80,7 +72,9 @@ from .kernels.pooling import (
     max_pool2d_gather,
     max_pool2d_scatter,
 )
+from .kernels.reduction import einsum, sum
 from .kernels.scatter import scatter_add
+from .kernels.ufuncs import exp, log, maximum, minimum, sqrt, tanh
 from .kernels.update import adam_update, sgd_update
 
 __all__ = [

@@ -3,70 +3,37 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import sys
 
-import numpy as np
+from rich.console import Console
 
-from ..autograd import Tensor
-from ..autograd.gradcheck import Report, gradcheck
-from ..verify.cases import CASES, Case
+from ..verify import report
 from . import DONE, FAILED
-from .operations import plain, suggestion
-from .output import print_json, print_table
+from .output import print_json
 
 
 def gradcheck_command(arguments: argparse.Namespace) -> int:
-    reports = [(case, check(case)) for case in chosen_cases(arguments.operations)]
-    failed = [(case, report) for case, report in reports if not report]
+    rows = report.gradcheck_rows(arguments.operations)
     if arguments.json:
-        print_json({
-            "passed": not failed,
-            "cases": [
-                {"name": case.name, "passed": report.passed, "error1": _json(report.error1),
-                 "error2": _json(report.error2), "text": report.text}
-                for case, report in reports
-            ],
-        })  # fmt: skip
-        return FAILED if failed else DONE
-    print_table(
-        ["operation", "first order", "second order", ""],
-        [[case.name, f"{r.error1:.0e}", f"{r.error2:.0e}", "ok" if r else "WRONG"] for case, r in reports],
-    )
-    for case, report in failed:
-        print(f"\n{case.name}: {report.text}")
-    print(f"\n{len(reports) - len(failed)} of {len(reports)} agree with finite differences")
-    return FAILED if failed else DONE
+        print_json({"passed": report.passed(rows), "operations": rows})
+    else:
+        report.show(rows, "relative error of gradients, by differences", _console())
+    return DONE if report.passed(rows) else FAILED
 
 
-def check(case: Case) -> Report:
-    """One row of the table at one random point, to second order."""
-    arrays = case.inputs(np.random.default_rng(0))
-    inputs = [Tensor(a, requires_grad=d) for a, d in zip(arrays, case.differentiable, strict=True)]
-    try:
-        return gradcheck(case.run, inputs, raise_exception=False)
-    except Exception as error:  # one broken operation must not hide the others
-        return Report(False, np.nan, np.nan, np.nan, f"raised {type(error).__name__}: {error}")
+def verify_command(arguments: argparse.Namespace) -> int:
+    """Without names also the catalogue of wrong backwards, all of which must be caught."""
+    rows = report.verify_rows(arguments.operations)
+    wrong = [] if arguments.operations else report.wrong_rows()
+    if arguments.json:
+        print_json({"passed": report.passed(rows + wrong), "operations": rows, "wrong": wrong})
+        return DONE if report.passed(rows + wrong) else FAILED
+    report.show(rows, "relative error of gradients", _console())
+    if wrong:
+        report.show(wrong, "deliberately wrong backwards", _console())
+    return DONE if report.passed(rows + wrong) else FAILED
 
 
-def chosen_cases(names: Sequence[str]) -> list[Case]:
-    """The rows of the operations called `names` (rows, functions or classes), all without a name.
-
-    Raises ValueError for a name that no row has.
-    """
-    chosen = []
-    for name in names:
-        rows = [case for case in CASES if plain(name) in _names(case)]
-        if not rows:
-            known = [case.name for case in CASES if ":" not in case.name]
-            raise ValueError(f"unknown operation {name!r}; {suggestion(name, known)}")
-        chosen += [case for case in rows if case not in chosen]
-    return chosen if names else [case for case in CASES if any(case.differentiable)]
-
-
-def _names(case: Case) -> set[str]:
-    classes = {operation.__name__ for operation in case.operations}
-    return {plain(name) for name in (case.name, case.name.partition(":")[0], *classes)}
-
-
-def _json(error: float) -> float | None:
-    return None if np.isnan(error) else error
+def _console() -> Console:
+    """As wide as the terminal; in a pipe wide enough for every table."""
+    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else 110)

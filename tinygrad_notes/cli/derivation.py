@@ -84,18 +84,23 @@ def _formulas(
 
     numbers = {k: Fraction(v) for k, v in attributes.items() if type(v) in (int, float)}
     symbols = {name: sympy.Symbol(name, real=True) for name in (*point, *numbers)}
-    read = {name: np.array(Scalar(symbols[name], value_of(v)), object) for name, v in (point | numbers).items()}
+    read = {name: np.array(Scalar(symbols[name], value_of(v)), object) for name, v in numbers.items()}
+    # Two elements: the first is what is read, and must not depend on the second.
+    inputs = [np.array([Scalar(symbols[name], value_of(v)), Scalar(sympy.Symbol("other"), value_of(v))])
+              for name, v in point.items()]  # fmt: skip
     trace.clear()
     try:
-        inputs = [read.pop(name) for name in point]
-        y = lift(np.asarray(operation.forward(xp, *inputs, **{**attributes, **read}), object).item()).expr
+        both = operation.forward(xp, *inputs, **{**attributes, **read})
+        y = lift(both[0]).expr
+        if both.shape != (2,) or sympy.Symbol("other") in y.free_symbols:
+            return "", None
         exact = {symbols[k]: sympy.Rational(v.numerator, v.denominator) for k, v in (point | numbers).items()}
         if not y.subs(exact).is_real:
             return "", None  # outside the domain
         slopes = {f"∂y/∂{name}": _short(sympy.simplify(sympy.diff(y, symbols[name]))) for name in point}
     except Exception:  # it needs axes, indices or other things that a single number does not have
         return "", None
-    near = ", ".join(f"{name} = {v}" for name, v in (point | numbers).items())
+    near = ", ".join(f"{name} = {float(v):g}" for name, v in (point | numbers).items())
     return f"near {near}" if trace.decisions else "everywhere", {"y": _short(y), **slopes}
 
 

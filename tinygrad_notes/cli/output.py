@@ -16,11 +16,12 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], left: int
     """The first `left` columns are words, the others numbers. Rich on a terminal, else plain text."""
     cells = [[str(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
+        from rich import box
         from rich.console import Console
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(header_style="bold")
+        table = Table(header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
         for i, column in enumerate(columns):
             table.add_column(Text(column), justify="left" if i < left else "right", no_wrap=i < left)
         for row in cells:

@@ -17,7 +17,13 @@ from ..train.metrics import confusion_matrix, report
 from ..train.progress import Silent, show
 from ..train.recipes import RECIPES
 from ..train.run import (
-    Config, Run, RunError, build_model, evaluation_loader, load_parts, load_trained,
+    Config,
+    Run,
+    RunError,
+    build_model,
+    evaluation_loader,
+    load_parts,
+    load_trained,
 )  # fmt: skip
 from . import DONE, INTERRUPTED
 from .output import print_json, print_table
@@ -38,9 +44,7 @@ def train_command(arguments: argparse.Namespace) -> int:
                 history = run.fit(progress=progress, should_stop=should_stop)
     except Interrupted as stopped:
         progress.close()
-        progress.message(
-            f"interrupted at {stopped}; go on with: tinygrad-notes train --resume {run.folder}"
-        )
+        progress.message(f"interrupted at {stopped}; go on with: tinygrad-notes train --resume {run.folder}")
         return INTERRUPTED
     finally:
         progress.close()

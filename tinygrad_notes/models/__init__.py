@@ -1,6 +1,16 @@
 """The networks of the notes, one file each."""
 
+from .alexnet import AlexNet
+from .googlenet import GoogLeNet
 from .lenet import LeNet5
+from .lenet1998 import LeNet1998
 from .mlp import MLP
+from .resnet import CifarResNet, ResNet, ResNet18, ResNet34
+from .simplecnn import SimpleCNN
+from .variants import variants
+from .vgg import VGG, VGG11, VGG13, VGG16, VGG19
 
-__all__ = ["MLP", "LeNet5"]
+__all__ = [
+    "MLP", "VGG", "VGG11", "VGG13", "VGG16", "VGG19", "AlexNet", "CifarResNet", "GoogLeNet", "LeNet5",
+    "LeNet1998", "ResNet", "ResNet18", "ResNet34", "SimpleCNN", "variants",
+]  # fmt: skip

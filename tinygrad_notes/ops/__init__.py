@@ -11,12 +11,16 @@ from . import (
     dropout,
     linear,
     loss,
+    normalization,
     pooling,
     reduction,
     shape,
 )
 
-FILES = (creation, arithmetic, reduction, shape, linear, activation, loss, convolution, pooling, dropout)
+FILES = (
+    creation, arithmetic, reduction, shape, linear, activation, loss, convolution, pooling, normalization,
+    dropout,
+)  # fmt: skip
 
 _fill_tape(
     {

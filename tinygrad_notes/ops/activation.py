@@ -9,10 +9,10 @@ from .arguments import as_tensor, number, one_axis
 
 
 class Sigmoid(Function):
-    """σ(x) = 1 / (1 + e⁻ˣ) = ½ tanh(x/2) + ½,  σ′ = σ (1 − σ)."""
+    """σ(x) = 1 / (1 + e⁻ˣ),  σ′ = σ (1 − σ)."""
 
-    def forward(xp, x):
-        return 0.5 * xp.tanh(0.5 * x) + 0.5  # the same function, and never overflows
+    def forward(xp, x):  # never overflows; ½ tanh(x/2) + ½ does not either, but gives 0 for σ(−40) = 4e-18
+        return xp.exp(xp.minimum(x, 0)) / (1 + xp.exp(-xp.abs(x)))
 
     def backward(xp, gy, y):
         return gy * y * (1 - y)

@@ -10,8 +10,6 @@ import numpy as np
 from .. import backend
 from ..autograd import Function, Tensor
 from .arguments import as_tensor, normalize_axis, number, one_axis
-from .creation import ones_like as ones_like
-from .creation import zeros_like as zeros_like
 
 
 class Reshape(Function):

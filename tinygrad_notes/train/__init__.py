@@ -1,7 +1,7 @@
 """Training: the loop, its checkpoints, metrics and plots, and the folder that holds a run.
 
 Reading order: loop (the training itself), checkpoint (files that are whole or not there), interrupt,
-metrics, plots, progress, recipes (defaults of each network), run (the folder), summary (sizes).
+metrics, plots, progress, recipes (defaults of each network), run (the folder), summary (sizes), graph.
 """
 
 from .checkpoint import CheckpointError, load, save

@@ -83,7 +83,7 @@ def load(path: str | os.PathLike[str]) -> Any:
 
 def _pack(value: Any, place: tuple[str, ...], arrays: dict[str, np.ndarray]) -> Any:
     """`value` as JSON can hold it; its arrays go into `arrays`."""
-    if value is None or isinstance(value, str | bool | int | float) and not isinstance(value, np.generic):
+    if value is None or (isinstance(value, str | bool | int | float) and not isinstance(value, np.generic)):
         return value
     if isinstance(value, dict):
         packed = [(key, _pack(v, (*place, str(key)), arrays)) for key, v in value.items()]

@@ -41,9 +41,7 @@ def learning_curves(history: Sequence[dict[str, Any]], path: str | os.PathLike[s
     figure.savefig(path, dpi=144)
 
 
-def confusion_plot(
-    confusion: np.ndarray, classes: Sequence[str], path: str | os.PathLike[str]
-) -> None:
+def confusion_plot(confusion: np.ndarray, classes: Sequence[str], path: str | os.PathLike[str]) -> None:
     """Which class is taken for which: shade is the share of the row, numbers are counts.
 
     Raises ImportError without Matplotlib.
@@ -56,8 +54,8 @@ def confusion_plot(
     # The square root shows the few mistakes of a good model beside its many hits.
     image = axes.imshow(np.sqrt(share), cmap="Blues", vmin=0, vmax=1)
     slanted = max(map(len, classes)) > 3
-    axes.set_xticks(range(count), classes, rotation=45 if slanted else 0,
-                    ha="right" if slanted else "center", rotation_mode="anchor" if slanted else None)  # fmt: skip
+    look = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
+    axes.set_xticks(range(count), classes, **look)
     axes.set_yticks(range(count), classes)
     axes.tick_params(length=0)
     axes.set_xlabel("predicted class")

@@ -31,6 +31,14 @@ def _lenet5(shape: tuple[int, ...], classes: int) -> Module:
 
 
 RECIPES = {
-    "lenet5": Recipe(_lenet5, (32, 32), dict(epochs=15, batch_size=64, optimizer="adam", lr=2e-3, shift=2)),
-    "mlp": Recipe(_mlp, None, dict(epochs=10, batch_size=128, optimizer="adam", lr=1e-3, shift=1)),
+    "lenet5": Recipe(
+        _lenet5,
+        (32, 32),
+        {"epochs": 30, "batch_size": 64, "optimizer": "adam", "lr": 3e-3, "shift": 2},
+    ),
+    "mlp": Recipe(
+        _mlp,
+        None,
+        {"epochs": 10, "batch_size": 128, "optimizer": "adam", "lr": 1e-3, "shift": 1},
+    ),
 }

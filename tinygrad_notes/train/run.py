@@ -1,6 +1,6 @@
 """A run: the folder that holds one training, from its configuration to its plots.
 
-    config.json  metrics.jsonl  checkpoint.safetensors  learning_curves.png  confusion_matrix.png
+config.json  metrics.jsonl  checkpoint.safetensors  learning_curves.png  confusion_matrix.png
 """
 
 from __future__ import annotations
@@ -17,7 +17,15 @@ import numpy as np
 
 from .. import backend, optim
 from ..data import (
-    ArrayDataset, CenterCrop, Compose, DataLoader, Normalize, Pad, RandomShift, load, normalization,
+    ArrayDataset,
+    CenterCrop,
+    Compose,
+    DataLoader,
+    Normalize,
+    Pad,
+    RandomShift,
+    load,
+    normalization,
 )  # fmt: skip
 from ..nn import Module
 from . import checkpoint
@@ -130,6 +138,9 @@ class Run:
             run.trainer.load_state_dict(state)
         except (KeyError, ValueError, TypeError) as error:
             raise RunError(f"{folder}: the checkpoint does not fit config.json ({error})") from error
+        done = len(run.trainer.history)
+        if done > config.epochs:
+            raise RunError(f"{folder} already has {done} epochs, more than {config.epochs}")
         run.write_metrics()
         if epochs is not None:
             _write(folder / "config.json", json.dumps(asdict(config), indent=2) + "\n")

@@ -53,9 +53,7 @@ def summary(model: Module, input_shape: Sequence[int]) -> list[Layer]:
     return list(layers.values())
 
 
-def _watched(
-    name: str, module: Module, layers: dict[int, Layer], counted: set[int]
-) -> Callable[..., Any]:
+def _watched(name: str, module: Module, layers: dict[int, Layer], counted: set[int]) -> Callable[..., Any]:
     forward = module.forward
 
     def run(*inputs: Any, **options: Any) -> Any:

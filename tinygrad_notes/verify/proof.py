@@ -21,6 +21,7 @@ import numpy as np
 from ..autograd import Function, Tensor
 from ..autograd.engine import _unbroadcast
 from ..autograd.function import _call
+from ..backend import use_backend
 from .cases import Case
 from .symbolic import constants, evaluate, mp, numbers, symbols, sympy, trace, value_of, xp
 
@@ -63,7 +64,7 @@ class Call:
 def prove(case: Case, points: int = 3, seed: int = 0) -> Proof:
     """Prove every operation that a row of the table calls, where it calls it.
 
-    Raises ValueError for a row that has no symbolic inputs.
+    Raises ValueError for a row that has no symbolic inputs, or that calls nothing differentiable.
     """
     if case.symbolic is None:
         raise ValueError(f"prove: {case.name!r} has no inputs for a proof")
@@ -97,7 +98,7 @@ def calls(
 ) -> list[Call]:
     """The operations that `run` calls on `arrays` and that a gradient flows through, in order."""
     found: list[Call] = []
-    with _listening(found):
+    with use_backend("numpy"), _listening(found):
         run(*(Tensor(np.array(x, np.float64), requires_grad=d)
               for x, d in zip(arrays, differentiable, strict=True)))  # fmt: skip
     return [call for call in found if call.tracked]
@@ -111,9 +112,7 @@ def _listening(found: list[Call]) -> Iterator[None]:
         result = original.__func__(cls, *inputs, **attributes)
         arrays = tuple(x._data if isinstance(x, Tensor) else x for x in inputs)
         outputs = tuple(y._data for y in (result if isinstance(result, tuple) else (result,)))
-        tracked = tuple(
-            i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad
-        )
+        tracked = tuple(i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad)
         found.append(Call(cls, arrays, tracked, attributes, outputs))
         return result
 
@@ -148,9 +147,7 @@ class _Step:
         call = self.call
         return [x.shape if i in call.tracked else x for i, x in enumerate(call.inputs)]
 
-    def _forward(
-        self, read: Callable[[int, np.ndarray], np.ndarray]
-    ) -> tuple[list[Any], tuple[Any, ...]]:
+    def _forward(self, read: Callable[[int, np.ndarray], np.ndarray]) -> tuple[list[Any], tuple[Any, ...]]:
         """The values of the call, ``[*inputs, *intermediates, y]``, and the outputs as a tuple."""
         operation, attributes = self.call.operation, self.call.attributes
         values = [
@@ -169,9 +166,7 @@ class _Step:
         gy: Any = tuple(map(numbers, c)) if type(values[-1]) is tuple else numbers(c[0])
         found: dict[int, Any] = {}
         for rule in operation.backward_rules:
-            result = rule.run(
-                xp, gy, *rule.take(values), **{k: attributes[k] for k in rule.attributes}
-            )
+            result = rule.run(xp, gy, *rule.take(values), **{k: attributes[k] for k in rule.attributes})
             if rule.target >= 0:
                 found[rule.target] = result
             else:
@@ -243,6 +238,8 @@ def _rationals(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _combine(name: str, steps: list[_Step], points: int) -> Proof:
+    if not steps:
+        raise ValueError(f"prove: {name!r} calls no operation that a gradient flows through")
     worst = max(steps, key=lambda s: s.residual)
     rounded = any(s.rounded for s in steps)
     operations = tuple(dict.fromkeys(s.name for s in steps))

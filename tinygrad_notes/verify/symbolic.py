@@ -24,9 +24,7 @@ try:
     import mpmath
     import sympy
 except ImportError as error:
-    raise ImportError(
-        "proofs need SymPy, which is an extra: pip install 'tinygrad-notes[verify]'"
-    ) from error
+    raise ImportError("proofs need SymPy, which is an extra: pip install 'tinygrad-notes[verify]'") from error
 
 DIGITS = 50
 SHORT = 1 << 24  # a float whose denominator is larger has most likely been rounded
@@ -169,9 +167,13 @@ def _function(name: str, symbol: Callable[[Any], Any], number: Callable[[Any], A
 
     @functools.wraps(ours)
     def apply(x: Any) -> Any:
-        return over(x) if getattr(x, "dtype", None) == object else ours(x)
+        return over(x) if _is_symbolic(x) else ours(x)
 
     return apply
+
+
+def _is_symbolic(x: Any) -> bool:
+    return getattr(x, "dtype", None) == np.dtype(object)
 
 
 def _test(name: str) -> Any:
@@ -179,7 +181,7 @@ def _test(name: str) -> Any:
 
     @functools.wraps(ours)
     def apply(x: Any) -> Any:
-        return np.asarray(test(x), bool) if getattr(x, "dtype", None) == object else ours(x)
+        return np.asarray(test(x), bool) if _is_symbolic(x) else ours(x)
 
     return apply
 

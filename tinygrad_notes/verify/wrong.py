@@ -1,7 +1,7 @@
 """Deliberately wrong backwards: the mistakes that are easily made, each of which every check must catch.
 
-An entry takes a shipped operation and replaces some of its rules by wrong ones; the forward stays. The test is
-that `gradcheck` and the proof on symbols both pass the shipped operation and both refuse the wrong one.
+An entry takes a shipped operation and replaces some of its rules by wrong ones; the forward stays. The test:
+`gradcheck` and the proof on symbols both pass the shipped operation, and both refuse the wrong one.
 """
 
 from __future__ import annotations
@@ -44,16 +44,12 @@ def check(operation: type[Function], entry: Wrong, seed: int = 0) -> Report:
         k: backend.asarray(v) if isinstance(v, np.ndarray) else v for k, v in entry.attributes.items()
     }
     inputs = entry.draw(np.random.default_rng(seed))
-    return gradcheck(
-        lambda *xs: operation.apply(*xs, **attributes), inputs, raise_exception=False, seed=seed
-    )
+    return gradcheck(lambda *xs: operation.apply(*xs, **attributes), inputs, raise_exception=False, seed=seed)
 
 
 def spoil(right: type[Function], **rules: Any) -> type[Function]:
     """`right` with some rules, or the attribute `broadcasts`, replaced."""
-    kept = {
-        k: v.__func__ for k, v in vars(right).items() if isinstance(v, staticmethod)
-    }
+    kept = {k: v.__func__ for k, v in vars(right).items() if isinstance(v, staticmethod)}
     kept |= {"saves": right.saves, "broadcasts": right.broadcasts, "__module__": __name__}
     return type(f"Wrong{right.__name__}", (Function,), {**kept, **rules})
 
@@ -171,10 +167,11 @@ def _reductions() -> list[Wrong]:
     axis = {"axis": 0, "keepdims": False}
     return [
         _entry("sum: divided by the count", r.Sum, x,
-               {"backward": lambda xp, gy, x_shape, *, axis, keepdims: xp.broadcast_to(gy / 3, x_shape)}, **axis),
-        _entry("sum: not broadcast back", r.Sum, x, {"backward": lambda xp, gy: xp.expand_dims(gy, 0)}, **axis),
+               {"backward": lambda xp, gy, x_shape: xp.broadcast_to(gy / 3, x_shape)}, **axis),
+        _entry("sum: not broadcast back", r.Sum, x,
+               {"backward": lambda xp, gy: xp.expand_dims(gy, 0)}, **axis),
         _entry("mean: without 1/n", r.Mean, x,
-               {"backward": lambda xp, gy, x_shape, *, axis: xp.broadcast_to(gy, x_shape)}, **axis),
+               {"backward": lambda xp, gy, x_shape: xp.broadcast_to(gy, x_shape)}, **axis),
         _entry("var: without the mean", r.Var, x,
                {"backward": lambda xp, gy, x, *, axis: gy * x * 2 / 3}, ddof=0, **axis),
         _entry("max: every element, not the largest", r.Extremum, x,
@@ -227,7 +224,8 @@ def _losses() -> list[Wrong]:
                {"backward_a": lambda xp, gy, a, b, *, scale: gy * scale * (a - b)}, scale=0.25),
         _entry("squared error: one sign for both", loss.SquaredError, pair,
                {"backward_b": lambda xp, gy, a, b, *, scale: gy * 2 * scale * (a - b)}, scale=0.25),
-        _entry("huber: not limited", loss.Huber, normal(A), {"backward": lambda xp, gy, d: gy * d}, delta=0.5),
+        _entry("huber: not limited", loss.Huber, normal(A),
+               {"backward": lambda xp, gy, d: gy * d}, delta=0.5),
     ]  # fmt: skip
 
 
@@ -251,7 +249,8 @@ def _images() -> list[Wrong]:
         return xp.max_pool2d_scatter(gy, index * 0, x_shape, kernel, stride, padding, dilation)
 
     return [
-        _entry("conv2d: the kernel flipped in the input's gradient", c, draw, {"backward_x": flipped}, **CONV),
+        _entry("conv2d: the kernel flipped in the input's gradient", c, draw,
+               {"backward_x": flipped}, **CONV),
         _entry("conv2d: col2im that assigns instead of adds", c, draw, {"backward_x": _overwritten}, **CONV),
         _entry("conv2d: the mean over the batch, not the sum", c, draw, {"backward_w": averaged}, **CONV),
         _entry("conv2d: bias without the sum over the batch", c, draw,

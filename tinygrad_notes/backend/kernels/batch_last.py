@@ -18,7 +18,6 @@ from . import threads
 from .blocking import Array
 from .geometry import Conv, Pair
 
-
 COLUMNS = 320  # of one product: longer rows of the operands would leave the cache before their reuse
 
 

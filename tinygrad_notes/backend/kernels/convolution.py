@@ -123,12 +123,15 @@ def choose(op: str, conv: Conv, arrays: tuple[Array, ...], algorithm: str | None
 
 def _quickest(conv: Conv, dtype: np.dtype[Any]) -> ModuleType:
     """The choice by measurement on two cores (docs/performance.md)."""
-    (n, c, _, _), o = conv.x, conv.w[0]
+    n, _, h, w = conv.x
+    c, o = conv.w[1], conv.w[0] // conv.groups
     if pointwise.can(conv, dtype):
         return pointwise
-    if n >= 32 and c // conv.groups <= 16 and batch_last.can(conv, dtype):
+    # The next convolution must want the batch innermost too: with many channels it would not.
+    few = c <= 16 and (o <= 32 or conv.out == (1, 1))
+    if n >= 32 and few and h * w <= 64 * 64 and batch_last.can(conv, dtype):
         return batch_last
-    if min(c, o) // conv.groups >= 32 and winograd.can(conv, dtype):
+    if min(c, o) >= 32 and winograd.can(conv, dtype):
         return winograd
     return lowering
 

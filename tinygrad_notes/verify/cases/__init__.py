@@ -10,13 +10,14 @@ from . import (
     dropout,
     linear,
     loss,
+    normalization,
     pooling,
     reduction,
     shape,
 )
 from .case import Case
 
-FILES = (arithmetic, reduction, shape, linear, activation, loss, convolution, pooling, dropout)
+FILES = (arithmetic, reduction, shape, linear, activation, loss, convolution, pooling, normalization, dropout)
 
 CASES: tuple[Case, ...] = tuple(row for file in FILES for row in file.CASES)
 

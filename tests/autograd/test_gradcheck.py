@@ -1,0 +1,293 @@
+"""The gradient check itself: it passes what is right, refuses what is wrong, and says what is wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tinygrad_notes as tg
+from tinygrad_notes import backend
+from tinygrad_notes.autograd import Function
+from tinygrad_notes.autograd.differences import central, is_kink
+from tinygrad_notes.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
+from tinygrad_notes.ops import activation, arithmetic, linear, reduction
+from tinygrad_notes.verify.wrong import spoil
+
+
+@pytest.fixture
+def x() -> np.ndarray:
+    return np.random.default_rng(3).standard_normal((3, 4))
+
+
+class ScaledTanh(Function):
+    """tanh with every element of its gradient multiplied by `factor`."""
+
+    def forward(xp, x, *, factor):
+        return xp.tanh(x)
+
+    def backward(xp, gy, y, *, factor):
+        return factor * gy * (1 - y * y)
+
+
+class Constant(Function):
+    """eˣ; if `wrong`, its backward takes y as a constant, so the second order is wrong and only that."""
+
+    def forward(xp, x, *, wrong):
+        return xp.exp(x)
+
+    def backward(xp, gy, y, *, wrong):
+        return gy * (y.detach() if wrong and isinstance(y, tg.Tensor) else y)
+
+
+def failure(function, *inputs, **options):
+    report = gradcheck(function, inputs, raise_exception=False, **options)
+    assert not report
+    return report.text
+
+
+def spoiled(right, **rules):
+    return spoil(right, **rules).apply
+
+
+# ---- the check is strict, and never wrong ------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", ["every element", "one element"])
+def test_a_tenth_of_a_percent_is_refused_a_thousand_times_of_a_thousand(where):
+    refused = 0
+    for seed in range(1000):
+        rng = np.random.default_rng(seed)
+        factor = np.ones(3)
+        factor[... if where == "every element" else rng.integers(3)] = 1.001
+        attributes = {"factor": backend.asarray(factor)}
+        report = gradcheck(
+            lambda t, attributes=attributes: ScaledTanh.apply(t, **attributes),
+            rng.uniform(-2, 2, 3), order=1, directions=1, seed=seed, raise_exception=False,
+        )  # fmt: skip
+        refused += "of 3 elements are wrong" in report.text
+    assert refused == 1000
+
+
+def test_a_right_backward_passes_a_thousand_times_of_a_thousand():
+    for seed in range(1000):
+        inputs = np.random.default_rng(seed).uniform(-2, 2, (2, 3))
+        assert gradcheck(tg.tanh, inputs, directions=1, seed=seed)
+
+
+def test_errors_are_far_below_the_tolerance(x):
+    report = gradcheck(lambda a, b: tg.softmax(a @ b.T).sum(axis=0), (x, x[:2] + 0.5))
+    assert report.error1 < 1e-10
+    assert report.error2 < 1e-9
+    assert report.tape_error < 1e-14
+    assert report.text.startswith("gradcheck passed")
+
+
+def test_the_seed_fixes_the_directions(x):
+    first, again, other = (gradcheck(tg.exp, x, seed=s) for s in (1, 1, 2))
+    assert first.error1 == again.error1 != other.error1
+
+
+# ---- every shape of function -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (0, 3), (1,), (2, 0, 2)])
+def test_zero_dimensional_and_empty_inputs(shape):
+    assert gradcheck(lambda t: tg.sin(t) * t, np.full(shape, 0.7))
+
+
+def test_several_inputs_and_several_outputs(x):
+    assert gradcheck(lambda a, b: (a * b, tg.exp(a), b.sum(axis=0)), (x, x + 1))
+
+
+def test_an_unused_input_has_gradient_zero(x):
+    assert gradcheck(lambda a, b: a * a, (x, x))
+
+
+def test_integer_outputs_are_passed_over(x):
+    assert gradcheck(lambda t: (t * t, tg.argmax(t)), x)
+
+
+def test_a_constant_output_has_gradient_zero(x):
+    assert gradcheck(lambda t: tg.sign(t), x)
+
+
+def test_inputs_without_gradient_are_passed_on(x):
+    constant = tg.Tensor(x + 2)
+    index = np.array([0, 0, 2])
+    seen = []
+
+    def function(t, c, i, text):
+        seen.append((c is constant, i is index, text))
+        return (t / c)[i]
+
+    assert gradcheck(function, (tg.Tensor(x, requires_grad=True), constant, index, "text"))
+    assert set(seen) == {(True, True, "text")}
+
+
+def test_large_and_small_scales(x):
+    assert gradcheck(lambda t: 1e-10 * t.exp(), x)
+    assert gradcheck(lambda t: 1e10 * t.exp(), x)
+    assert gradcheck(lambda t: t * t + 1e6, x)
+
+
+def test_steps_that_leave_the_domain_are_passed_over():
+    assert gradcheck(lambda t: tg.log(t) + tg.sqrt(t), np.array([0.01, 0.02]))
+
+
+def test_a_kink_nearby_does_not_disturb():
+    assert gradcheck(tg.relu, np.array([1e-4, -1e-4, 1.0]))
+
+
+def test_gradgradcheck_reaches_the_third_order(x):
+    report = gradgradcheck(lambda t: t**3 * tg.tanh(t), x, order=2)
+    assert report.error2 < 1e-7
+
+
+# ---- what cannot be checked --------------------------------------------------------------------
+
+
+def test_float32_inputs_are_refused_with_the_reason(x):
+    with pytest.raises(TypeError, match="input 0 is float32; differences need float64"):
+        gradcheck(tg.exp, x.astype(np.float32))
+
+
+def test_nothing_to_check_is_an_error():
+    with pytest.raises(ValueError, match="no input to check"):
+        gradcheck(tg.exp, np.arange(3))
+
+
+def test_order_and_return_values_are_checked(x):
+    with pytest.raises(ValueError, match="order must be 1 or 2"):
+        gradcheck(tg.exp, x, order=3)
+    with pytest.raises(TypeError, match="must return Tensors, not ndarray"):
+        gradcheck(lambda t: t.numpy(), x)
+    with pytest.raises(ValueError, match="no floating-point output"):
+        gradcheck(lambda t: tg.argmax(t), x)
+
+
+def test_it_raises_unless_told_otherwise(x):
+    wrong = spoiled(activation.Tanh, backward=lambda xp, gy, y: gy)
+    with pytest.raises(GradcheckError, match="is worst: backward"):
+        gradcheck(wrong, x)
+    report = gradcheck(wrong, x, raise_exception=False)
+    assert not report
+    assert report.error1 > 1e-3
+    assert np.isnan(report.error2)  # not reached
+
+
+# ---- diagnoses ---------------------------------------------------------------------------------
+
+
+def test_names_the_worst_element():
+    factor = np.ones((2, 3))
+    factor[1, 2] = 1.5
+    factor = backend.asarray(factor)
+    text = failure(lambda t: ScaledTanh.apply(t, factor=factor), np.full((2, 3), 0.3))
+    assert "input 0[1, 2] is worst" in text
+    assert "(1 of 6 elements are wrong)" in text
+    assert "a single element is wrong" in text
+
+
+def test_says_which_inputs_are_right(x):
+    wrong = spoiled(arithmetic.Multiply, backward_b=lambda xp, gy, a: -gy * a)
+    text = failure(wrong, x, x + 1)
+    assert "input 1: sign: the gradient has the wrong sign" in text
+    assert "right: input 0" in text
+
+
+@pytest.mark.parametrize(
+    ("factor", "text"), [(3, "factor 3:"), (1 / 12, "lacks a factor 12"), (1.25, "factor 1.25 ")]
+)
+def test_a_factor(x, factor, text):
+    assert text in failure(lambda t: ScaledTanh.apply(t, factor=factor), x)
+
+
+def test_a_gradient_that_is_zero(x):
+    assert "the gradient is zero" in failure(lambda t: t.detach().exp(), x)
+
+
+def test_a_transposed_gradient():
+    square = np.random.default_rng(0).standard_normal((3, 3))
+    wrong = spoiled(activation.Tanh, backward=lambda xp, gy, y: xp.transpose(gy * (1 - y * y), (1, 0)))
+    assert "transposed: the gradient is right with its axes in the order (1, 0)" in failure(wrong, square)
+
+
+def test_a_flipped_gradient(x):
+    wrong = spoiled(arithmetic.Negative, backward=lambda xp, gy: xp.flip(-gy, axis=(1,)))
+    assert "flipped: the gradient is right with axes (1,) reversed" in failure(wrong, x)
+
+
+def test_a_broadcast_that_is_not_summed(x):
+    not_declared = spoiled(arithmetic.Add, broadcasts=False)
+    assert "missing broadcast sum: (3, 4) is (4,) broadcast" in failure(not_declared, x, x[0])
+    first_row = spoiled(linear.Linear, backward_b=lambda xp, gy: gy[0])
+    text = failure(first_row, x, x[:2], np.ones(2))
+    assert "missing broadcast sum: only the slice 0 along axis 0" in text
+
+
+def test_a_missing_term(x):
+    wrong = spoiled(reduction.Var, backward=lambda xp, gy, x: gy * x * (2 / 3))
+    text = failure(lambda t: wrong(t, axis=0, keepdims=False, ddof=0), x)
+    assert "missing term: the difference is constant along axis 0" in text
+
+
+def test_a_gradient_of_another_shape(x):
+    wrong = spoiled(reduction.Sum, backward=lambda xp, gy: gy)
+    assert "the backward raised" in failure(lambda t: wrong(t, axis=0, keepdims=True), x)
+
+
+def test_float32_inside(x):
+    forward = failure(lambda t: t.astype(np.float32).tanh().astype(np.float64), x)
+    assert "float32 precision: the forward does not feel a change" in forward
+    rounds = spoiled(activation.Tanh, backward=lambda xp, gy, y: (gy * (1 - y * y)).astype(np.float32))
+    assert "float32 precision: every element of the gradient is a float32 number" in failure(rounds, x)
+    assert "float32 precision: output 0 is float32" in failure(lambda t: t.astype(np.float32), x)
+
+
+def test_randomness_inside(x):
+    rng = np.random.default_rng(0)
+    text = failure(lambda t: t * tg.Tensor(rng.random((3, 4))), x)
+    assert "non-deterministic: output 0 differs between two calls" in text
+
+
+def test_a_kink_is_called_a_kink():
+    assert "input 0: kink: the derivatives from the left" in failure(tg.relu, np.array([0.0, 1.0]))
+
+
+def test_a_jump_is_called_a_jump():
+    assert "input 0: jump:" in failure(lambda t: tg.sign(t) * tg.exp(t), np.array([0.0, 1.0]))
+
+
+def test_a_value_that_is_not_finite():
+    assert "NaN or infinite at this point" in failure(tg.log, np.array([-1.0]))
+
+
+def test_a_constant_in_the_backward_is_found_at_order_2(x):
+    assert gradcheck(lambda t: Constant.apply(t, wrong=False), x)
+    text = failure(lambda t: Constant.apply(t, wrong=True), x)
+    assert "order 1 is right: the backward uses as a constant" in text
+    assert gradcheck(lambda t: Constant.apply(t, wrong=True), x, order=1)
+
+
+def test_raw_and_tape_backward_must_agree(x):
+    wrong = spoiled(
+        activation.Tanh,
+        backward=lambda xp, gy, y: gy * (1 - y * y) * (2 if isinstance(y, tg.Tensor) else 1),
+    )
+    assert "the same backward on Tensors (create_graph=True)" in failure(wrong, x)
+
+
+# ---- differences -------------------------------------------------------------------------------
+
+
+def test_differences_reach_nearly_full_precision():
+    found = central(lambda t: [np.exp(np.array([1.0 + t]))], [np.ones(1)], good=0.0)
+    assert abs(found.value - np.e) < 1e-11
+    assert found.spread < 1e-10
+
+
+def test_kink_jump_and_smooth_are_told_apart():
+    one = [np.ones(1)]
+    assert is_kink(lambda t: [np.abs(np.array([t]))], one, 1.0) == "kink"
+    assert is_kink(lambda t: [np.sign(np.array([t]))], one, 1.0) == "jump"
+    assert is_kink(lambda t: [np.exp(np.array([t]))], one, 1.0) is None

@@ -1,0 +1,193 @@
+"""The proof on symbols: what it proves, what it refuses, and that it needs nothing when not used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sympy")
+import sympy
+
+import tinygrad_notes as tg
+from tinygrad_notes.autograd import Function
+from tinygrad_notes.ops import activation, arithmetic, reduction
+from tinygrad_notes.verify import proof, symbolic
+from tinygrad_notes.verify.cases import CASES
+from tinygrad_notes.verify.proof import prove, prove_operation
+from tinygrad_notes.verify.wrong import normal, spoil
+
+
+def row(name):
+    return next(case for case in CASES if case.name == name)
+
+
+# ---- scalars -----------------------------------------------------------------------------------
+
+
+def test_floats_are_the_fractions_that_they_hold():
+    symbolic.trace.clear()
+    assert symbolic.lift(0.5).expr == sympy.Rational(1, 2)
+    assert symbolic.lift(True).expr == 1
+    assert not symbolic.trace.rounded
+    assert symbolic.lift(0.1).expr == sympy.Rational(*(0.1).as_integer_ratio())
+    assert symbolic.trace.rounded
+
+
+def test_arithmetic_follows_expression_and_value():
+    (x,) = symbolic.symbols(np.array([0.75]), "x")
+    y = (2 - 3 * x) / (x**2 + 1) - (-x) + 1 / x
+    s = sympy.Symbol("x_0", real=True)
+    assert sympy.simplify(y.expr - ((2 - 3 * s) / (s**2 + 1) + s + 1 / s)) == 0
+    exact = (2 - 3 * Fraction(3, 4)) / (Fraction(9, 16) + 1) + Fraction(3, 4) + Fraction(4, 3)
+    assert abs(y.value - symbolic.value_of(exact)) < 1e-45
+
+
+@pytest.mark.parametrize("name", symbolic.FUNCTIONS)
+def test_functions_have_the_value_of_their_expression_and_of_numpy(name):
+    points = np.array([0.25, 0.5, 1.5])
+    ours = getattr(symbolic.xp, name)(symbolic.symbols(points, "x"))
+    expected = getattr(tg.backend.cpu, name)(points)
+    for i, (y, e) in enumerate(zip(ours, expected, strict=True)):
+        value = {sympy.Symbol(f"x_{i}", real=True): symbolic.value_of(points[i])}
+        assert abs(symbolic.evaluate(y.expr, value, {}) - y.value) < 1e-45
+        assert float(y.value) == pytest.approx(e, rel=1e-14)
+
+
+def test_branches_go_by_the_value_and_are_noted():
+    x = symbolic.symbols(np.array([-2.0, 3.0]), "x")
+    symbolic.trace.clear()
+    y = symbolic.xp.maximum(x, 0)
+    assert [str(symbolic.lift(v).expr) for v in y] == ["0", "x_1"]
+    assert len(symbolic.trace.decisions) == 2
+    assert [str(v.expr) for v in symbolic.xp.abs(x)] == ["-x_0", "x_1"]
+    assert symbolic.xp.isfinite(x).tolist() == [True, True]
+    assert int(symbolic.xp.argmax(x)) == 1
+
+
+@pytest.mark.parametrize("expression", ["sqrt(2)*pi + E", "erf(x)/exp(x)", "tanh(x)**3 + log(x + 1)"])
+def test_evaluation_has_fifty_digits(expression):
+    x = sympy.Symbol("x", real=True)
+    e = sympy.sympify(expression, locals={"x": x})
+    ours = symbolic.evaluate(e, {x: symbolic.mp.mpf(3) / 7}, {})
+    assert abs(ours - symbolic.mp.mpf(str(e.subs(x, sympy.Rational(3, 7)).evalf(60)))) < 1e-48
+
+
+# ---- proofs ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "softmax", "linear", "conv2d: bias", "max_pool2d: overlapping",
+                                  "divide: a cube by a row", "cross_entropy: mean"])  # fmt: skip
+def test_shipped_rules_are_proved_to_fifty_digits(name):
+    result = prove(row(name))
+    assert result, result.text
+    assert result.residual < 1e-40
+    assert result.points == 3
+
+
+def test_rounded_constants_are_told_and_bounded():
+    result = prove(row("gelu"))
+    assert result
+    assert result.rounded
+    assert 0 < result.residual < 1e-15
+    assert "rounded to float64" in result.text
+
+
+def test_both_regions_of_a_branch_are_proved():
+    draw = normal((2, 2), least=0.5)
+    for sign in (1, -1):
+        assert prove_operation(
+            activation.LeakyReLU, lambda rng, s=sign: tuple(s * x for x in draw(rng)), slope=0.25
+        )
+    wrong = spoil(activation.LeakyReLU, backward=lambda xp, gy, x, *, slope: gy * (x > 0))
+    assert prove_operation(wrong, normal((2, 2), least=0.5), slope=0.25)  # right where x > 0
+    assert not prove_operation(wrong, lambda rng: (-abs(draw(rng)[0]),), slope=0.25)
+
+
+def test_every_call_of_a_composite_is_proved():
+    result = prove(row("geometric mean, a composite"))
+    assert result
+    assert set(result.operations) == {"Log", "Mean", "Exp"}
+
+
+def test_an_error_of_one_part_in_ten_billion_is_refused():
+    wrong = spoil(activation.Tanh, backward=lambda xp, gy, y: (1 + 1e-10) * gy * (1 - y * y))
+    result = prove_operation(wrong, normal((2,)))
+    assert not result
+    assert 1e-11 < result.residual < 1e-9
+
+
+def test_a_gradient_that_no_rule_gives_is_refused():
+    class Half(Function):
+        def forward(xp, a, b):
+            return a * b
+
+        def backward_a(xp, gy, b):
+            return gy * b
+
+    result = prove_operation(Half, normal((2,), (2,)))
+    assert result.residual == 1
+    assert "b[" in result.text
+
+
+def test_a_gradient_of_another_shape_is_refused():
+    wrong = spoil(reduction.Sum, backward=lambda xp, gy: gy)
+    result = prove_operation(wrong, normal((2, 3)), axis=0, keepdims=False)
+    assert result.residual == np.inf
+    assert "gradient of shape (3,) for x (2, 3)" in result.text
+
+
+def test_the_worst_element_is_named():
+    factor = np.array([1.0, 2.0])
+    wrong = spoil(arithmetic.Exp, backward=lambda xp, gy, y: gy * y * factor)
+    assert "x[1]: backward" in prove_operation(wrong, normal((2,))).text
+
+
+def test_constants_are_not_differentiated():
+    result = prove(row("cross_entropy: ignore_index, mean"))  # the forward branches at q = 0
+    assert result, result.text
+
+
+def test_a_symbolic_kernel_that_differs_from_numpy_is_noticed(monkeypatch):
+    monkeypatch.setattr(proof.xp, "tanh", lambda x: symbolic.xp.exp(x))
+    assert "another value on symbols than on NumPy" in prove(row("tanh")).text
+
+
+def test_a_row_without_symbols_is_an_error():
+    import dataclasses
+
+    with pytest.raises(ValueError, match="no inputs for a proof"):
+        prove(dataclasses.replace(row("tanh"), symbolic=None))
+
+
+def test_a_row_that_calls_nothing_is_an_error():
+    import dataclasses
+
+    with pytest.raises(ValueError, match="calls no operation that a gradient flows through"):
+        prove(dataclasses.replace(row("tanh"), run=lambda x: x))
+
+
+def test_listening_leaves_no_trace():
+    before = Function.__dict__["apply"]
+    with pytest.raises(ZeroDivisionError):
+        proof.calls(lambda t: 1 // 0, [np.ones(2)], [True])
+    assert Function.__dict__["apply"] is before
+
+
+# ---- SymPy is optional -------------------------------------------------------------------------
+
+
+def test_the_package_does_not_import_sympy():
+    code = "import sys, tinygrad_notes, tinygrad_notes.verify.wrong; assert 'sympy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_without_sympy_the_message_says_what_to_install():
+    code = ("import sys; sys.modules['sympy'] = None\n"
+            "try: import tinygrad_notes.verify.proof\n"
+            "except ImportError as e: print(e)")  # fmt: skip
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "pip install 'tinygrad-notes[verify]'" in run.stdout
