@@ -17,7 +17,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"what to measure, of {', '.join(names)}; default all")
     parser.add_argument("--seconds", type=float, default=10, help="time for each comparison (default 10)")
-    parser.add_argument("--record", action="store_true", help="append the figures to benchmarks/history.jsonl")
+    parser.add_argument(
+        "--record", action="store_true", help="append the figures to benchmarks/history.jsonl"
+    )
     parser.add_argument("--memory-of", metavar="SIDE", choices=("ours", "torch"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     unknown = set(options.names) - set(names)
@@ -72,9 +74,7 @@ def measure(name: str, seconds: float, limit: float) -> dict[str, Any]:
     medians = harness.summary(times)
     network = steps.NETWORKS[name]
     gflop = 3 * 2 * network.macs * network.shape[0] / 1e9  # backward costs two forwards
-    memory = {
-        side: harness.in_fresh_process(name, "--memory-of", side)["mib"] for side in ("ours", "torch")
-    }
+    memory = {side: harness.in_fresh_process(name, "--memory-of", side)["mib"] for side in ("ours", "torch")}
     kept = steps.graph_bytes(name)
     return {
         "unit": "ms", "ours": round(medians["ours"], 2), "torch": round(medians["torch"], 2),

@@ -26,7 +26,12 @@ def lenet5(classes: int = 10) -> Any:
             nn.Conv2d(1, 6, 5), nn.Tanh(), nn.AvgPool2d(2), nn.Conv2d(6, 16, 5), nn.Tanh(), nn.AvgPool2d(2)
         ),
         classifier=nn.Sequential(
-            nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, classes)
+            nn.Flatten(),
+            nn.Linear(400, 120),
+            nn.ReLU(),
+            nn.Linear(120, 84),
+            nn.ReLU(),
+            nn.Linear(84, classes),
         ),
     )
 
@@ -46,3 +51,234 @@ def copy_weights(ours: Any, theirs: Any) -> None:
 
     state = {name: torch.from_numpy(np.array(value)) for name, value in ours.state_dict().items()}
     theirs.load_state_dict(state, strict=True)
+
+
+def _net(forward: Any, **parts: Any) -> Any:
+    """A torch module of named parts whose forward is `forward(net, x)`."""
+    import torch
+
+    class Net(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            for name, part in parts.items():
+                setattr(self, name, part)
+
+        def forward(self, x: Any) -> Any:
+            return forward(self, x)
+
+    return Net()
+
+
+def simplecnn(shape: tuple[int, int, int] = (1, 28, 28), classes: int = 10) -> Any:
+    """`tg.models.SimpleCNN` in torch."""
+    from torch import nn
+
+    features = nn.Sequential(
+        nn.Conv2d(shape[0], 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+    )  # fmt: skip
+    last = nn.Linear(32 * (shape[1] // 4) * (shape[2] // 4), classes)
+    return _Nested(features=features, classifier=nn.Sequential(nn.Flatten(), last))
+
+
+def lenet1998() -> Any:
+    """`tg.models.LeNet1998` in torch: the connection table as a loop over the maps of C3."""
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+
+    from tinygrad_notes.models.lenet1998 import C3_TABLE
+
+    def squash(a: Any) -> Any:
+        return 1.7159 * torch.tanh(2 / 3 * a)
+
+    def weights(*shape: int) -> Any:
+        return nn.Parameter(torch.empty(shape))
+
+    def subsample(part: Any, x: Any) -> Any:
+        total = x[:, :, ::2, ::2] + x[:, :, 1::2, ::2] + x[:, :, ::2, 1::2] + x[:, :, 1::2, 1::2]
+        return squash(total * part.weight[:, None, None] + part.bias[:, None, None])
+
+    def partial(part: Any, x: Any) -> Any:
+        maps, start = [], 0
+        for o, seen in enumerate(C3_TABLE):
+            kernels = part.weight[start : start + len(seen)]
+            maps.append(F.conv2d(x[:, list(seen)], kernels[None], part.bias[o : o + 1]))
+            start += len(seen)
+        return torch.cat(maps, 1)
+
+    def forward(net: Any, x: Any) -> Any:
+        x = net.s4(squash(net.c3(net.s2(squash(net.c1(x))))))
+        x = squash(net.f6(squash(net.c5(x)).flatten(1)))
+        return -((x[:, None] - net.bitmaps) ** 2).sum(2)
+
+    net = _net(
+        forward, c1=nn.Conv2d(1, 6, 5), s2=_net(subsample, weight=weights(6), bias=weights(6)),
+        c3=_net(partial, weight=weights(60, 5, 5), bias=weights(16)),
+        s4=_net(subsample, weight=weights(16), bias=weights(16)), c5=nn.Conv2d(16, 120, 5), f6=nn.Linear(120, 84),
+    )  # fmt: skip
+    net.register_buffer("bitmaps", torch.empty(10, 84))
+    return net
+
+
+def alexnet(classes: int, variant: str, hidden: int = 4096, dropout: float = 0.5) -> Any:
+    """`tg.models.AlexNet` in torch; torch divides the α of response normalization by the window."""
+    from torch import nn
+
+    torchvision = variant == "torchvision"
+    a, b, c, d, e = (64, 192, 384, 256, 256) if torchvision else (96, 256, 384, 384, 256)
+    g = 2 if variant == "paper" else 1
+
+    def norm() -> list[Any]:
+        return [] if torchvision else [nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2)]
+
+    return _Nested(
+        features=nn.Sequential(
+            nn.Conv2d(3, a, 11, 4, 2 if torchvision else 0), nn.ReLU(), *norm(), nn.MaxPool2d(3, 2),
+            nn.Conv2d(a, b, 5, 1, 2, groups=g), nn.ReLU(), *norm(), nn.MaxPool2d(3, 2),
+            nn.Conv2d(b, c, 3, 1, 1), nn.ReLU(), nn.Conv2d(c, d, 3, 1, 1, groups=g), nn.ReLU(),
+            nn.Conv2d(d, e, 3, 1, 1, groups=g), nn.ReLU(), nn.MaxPool2d(3, 2),
+        ),
+        avgpool=nn.AdaptiveAvgPool2d((6, 6)),
+        flatten=nn.Flatten(),
+        classifier=nn.Sequential(
+            nn.Dropout(dropout), nn.Linear(e * 36, hidden), nn.ReLU(), nn.Dropout(dropout),
+            nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, classes),
+        ),
+    )  # fmt: skip
+
+
+def vgg(depth: int, classes: int, batch_norm: bool = False, hidden: int = 4096, dropout: float = 0.5) -> Any:
+    """`tg.models.VGG` in torch, of the torchvision variant."""
+    from torch import nn
+
+    counts = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}[depth]
+    layers, before = [], 3
+    for width, count in zip((64, 128, 256, 512, 512), counts, strict=True):
+        for _ in range(count):
+            layers.append(nn.Conv2d(before, width, 3, padding=1))
+            layers += [nn.BatchNorm2d(width)] * batch_norm + [nn.ReLU()]
+            before = width
+        layers.append(nn.MaxPool2d(2, 2))
+    return _Nested(
+        features=nn.Sequential(*layers),
+        avgpool=nn.AdaptiveAvgPool2d((7, 7)),
+        flatten=nn.Flatten(),
+        classifier=nn.Sequential(
+            nn.Linear(512 * 49, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, hidden), nn.ReLU(),
+            nn.Dropout(dropout), nn.Linear(hidden, classes),
+        ),
+    )  # fmt: skip
+
+
+def _block(before: int, width: int, stride: int, option: str) -> Any:
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+
+    def forward(net: Any, x: Any) -> Any:
+        y = net.bn2(net.conv2(torch.relu(net.bn1(net.conv1(x)))))
+        if hasattr(net, "downsample"):
+            x = net.downsample(x)
+        elif stride != 1 or before != width:
+            x = F.pad(x[:, :, ::stride, ::stride], (0, 0, 0, 0, 0, width - before))
+        return torch.relu(y + x)
+
+    parts: dict[str, Any] = dict(
+        conv1=nn.Conv2d(before, width, 3, stride, 1, bias=False), bn1=nn.BatchNorm2d(width),
+        conv2=nn.Conv2d(width, width, 3, 1, 1, bias=False), bn2=nn.BatchNorm2d(width),
+    )  # fmt: skip
+    if option == "B" and (stride != 1 or before != width):
+        shortcut = nn.Conv2d(before, width, 1, stride, bias=False)
+        parts["downsample"] = nn.Sequential(shortcut, nn.BatchNorm2d(width))
+    return _net(forward, **parts)
+
+
+def resnet(
+    counts: tuple[int, ...], widths: tuple[int, ...], classes: int, option: str, imagenet: bool
+) -> Any:
+    """`tg.models.ResNet` (`imagenet`) and `tg.models.CifarResNet` in torch."""
+    import torch
+    from torch import nn
+
+    def forward(net: Any, x: Any) -> Any:
+        x = torch.relu(net.bn1(net.conv1(x)))
+        x = nn.functional.max_pool2d(x, 3, 2, 1) if imagenet else x
+        for stage in range(1, len(counts) + 1):
+            x = getattr(net, f"layer{stage}")(x)
+        return net.fc(x.mean((2, 3)))
+
+    before, stages = widths[0], {}
+    for stage, (count, width) in enumerate(zip(counts, widths, strict=True), 1):
+        blocks = []
+        for i in range(count):
+            blocks.append(_block(before, width, 2 if i == 0 and stage > 1 else 1, option))
+            before = width
+        stages[f"layer{stage}"] = nn.Sequential(*blocks)
+    conv1 = (
+        nn.Conv2d(3, widths[0], 7, 2, 3, bias=False)
+        if imagenet
+        else nn.Conv2d(3, widths[0], 3, 1, 1, bias=False)
+    )
+    return _net(forward, conv1=conv1, bn1=nn.BatchNorm2d(widths[0]), **stages, fc=nn.Linear(before, classes))
+
+
+def googlenet(classes: int, variant: str, aux: bool = True) -> Any:
+    """`tg.models.GoogLeNet` in torch; dropout off."""
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+
+    normalized = variant.startswith("torchvision")
+    ceil = variant != "notes"
+
+    def conv(before: int, width: int, k: int, stride: int = 1, padding: int = 0) -> Any:
+        parts: dict[str, Any] = dict(conv=nn.Conv2d(before, width, k, stride, padding, bias=not normalized))
+        if normalized:
+            parts["bn"] = nn.BatchNorm2d(width, eps=0.001)
+        return _net(lambda n, x: torch.relu(n.bn(n.conv(x)) if normalized else n.conv(x)), **parts)
+
+    def inception(before: int, a: int, r3: int, b: int, r5: int, c: int, d: int) -> Any:
+        five = conv(r5, c, 3, padding=1) if variant == "torchvision" else conv(r5, c, 5, padding=2)
+        return _net(
+            lambda n, x: torch.cat([n.branch1(x), n.branch2(x), n.branch3(x), n.branch4(x)], 1),
+            branch1=conv(before, a, 1),
+            branch2=nn.Sequential(conv(before, r3, 1), conv(r3, b, 3, padding=1)),
+            branch3=nn.Sequential(conv(before, r5, 1), five),
+            branch4=nn.Sequential(nn.MaxPool2d(3, 1, 1, ceil_mode=True), conv(before, d, 1)),
+        )
+
+    def auxiliary(before: int) -> Any:
+        def run(n: Any, x: Any) -> Any:
+            x = F.adaptive_avg_pool2d(x, (4, 4)) if normalized else F.avg_pool2d(x, 5, 3)
+            return n.fc2(torch.relu(n.fc1(n.conv(x).flatten(1))))
+
+        return _net(run, conv=conv(before, 128, 1), fc1=nn.Linear(2048, 1024), fc2=nn.Linear(1024, classes))
+
+    def pool(x: Any, k: int = 3) -> Any:
+        return F.max_pool2d(x, k, 2, 0 if ceil else 1, ceil_mode=ceil)
+
+    def norm(x: Any) -> Any:
+        return F.local_response_norm(x, 5) if variant == "paper" else x
+
+    def forward(n: Any, x: Any) -> Any:
+        x = pool(norm(n.conv3(n.conv2(norm(pool(n.conv1(x)))))))
+        x = n.inception4a(pool(n.inception3b(n.inception3a(x))))
+        side = [n.aux1(x)] if n.training and aux else []
+        x = n.inception4d(n.inception4c(n.inception4b(x)))
+        side += [n.aux2(x)] if n.training and aux else []
+        x = n.inception5b(n.inception5a(pool(n.inception4e(x), 2 if normalized else 3)))
+        x = n.fc(x.mean((2, 3)))
+        return (x, *side) if side else x
+
+    tables = {
+        "3a": (192, 64, 96, 128, 16, 32, 32), "3b": (256, 128, 128, 192, 32, 96, 64),
+        "4a": (480, 192, 96, 208, 16, 48, 64), "4b": (512, 160, 112, 224, 24, 64, 64),
+        "4c": (512, 128, 128, 256, 24, 64, 64), "4d": (512, 112, 144, 288, 32, 64, 64),
+        "4e": (528, 256, 160, 320, 32, 128, 128), "5a": (832, 256, 160, 320, 32, 128, 128),
+        "5b": (832, 384, 192, 384, 48, 128, 128),
+    }  # fmt: skip
+    parts = {f"inception{name}": inception(*row) for name, row in tables.items()}
+    parts |= dict(aux1=auxiliary(512), aux2=auxiliary(528)) if aux else {}
+    return _net(forward, conv1=conv(3, 64, 7, 2, 3), conv2=conv(64, 64, 1), conv3=conv(64, 192, 3, padding=1),
+                fc=nn.Linear(1024, classes), **parts)  # fmt: skip

@@ -15,22 +15,81 @@ from .autograd import (
     is_grad_enabled,
     no_grad,
 )
+from .autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .backend import BackendError, manual_seed, set_backend, to_numpy, use_backend
 from .ops.activation import (
-    erf, gelu, leaky_relu, log1p, log_softmax, relu, sigmoid, softmax, softplus, tanh,
+    erf,
+    gelu,
+    leaky_relu,
+    log1p,
+    log_softmax,
+    relu,
+    sigmoid,
+    softmax,
+    softplus,
+    tanh,
 )  # fmt: skip
 from .ops.arithmetic import (
-    abs, add, astype, clip, cos, divide, equal, exp, greater, greater_equal, isfinite, less, less_equal, log,
-    maximum, minimum, multiply, negative, not_equal, power, sign, sin, sqrt, subtract, where,
+    abs,
+    add,
+    astype,
+    clip,
+    cos,
+    divide,
+    equal,
+    exp,
+    greater,
+    greater_equal,
+    isfinite,
+    less,
+    less_equal,
+    log,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    not_equal,
+    power,
+    sign,
+    sin,
+    sqrt,
+    subtract,
+    where,
 )  # fmt: skip
 from .ops.creation import arange, full, ones, ones_like, tensor, zeros, zeros_like
 from .ops.linear import einsum, matmul
 from .ops.reduction import (
-    all, any, argmax, argmin, broadcast_to, logsumexp, max, mean, min, std, sum, var,
+    all,
+    any,
+    argmax,
+    argmin,
+    broadcast_to,
+    logsumexp,
+    max,
+    mean,
+    min,
+    std,
+    sum,
+    var,
 )  # fmt: skip
 from .ops.shape import (
-    concat, concatenate, expand_dims, flatten, flip, getitem, moveaxis, pad, repeat, reshape,
-    scatter_add, split, squeeze, stack, swapaxes, transpose,
+    concat,
+    concatenate,
+    expand_dims,
+    flatten,
+    flip,
+    getitem,
+    moveaxis,
+    pad,
+    repeat,
+    reshape,
+    scatter_add,
+    split,
+    squeeze,
+    stack,
+    swapaxes,
+    transpose,
 )  # fmt: skip
+from .train.checkpoint import load, save
 
 __version__ = "0.1.0"

@@ -116,10 +116,14 @@ def test_arrays_of_another_device_are_refused(monkeypatch):
     with backend.use_backend("cupy"):
         device = tg.Tensor(np.ones(2))
         if host is not None:
-            with pytest.raises(backend.BackendError, match="Add: argument 'b' is a numpy array but the backend is cupy"):
+            with pytest.raises(
+                backend.BackendError, match="Add: argument 'b' is a numpy array but the backend is cupy"
+            ):
                 device + host
     with backend.use_backend("numpy"):
-        with pytest.raises(backend.BackendError, match="Exp: argument 'x' is a cupy.* but the backend is numpy"):
+        with pytest.raises(
+            backend.BackendError, match="Exp: argument 'x' is a cupy.* but the backend is numpy"
+        ):
             tg.exp(device)
         with pytest.raises(backend.BackendError, match="move it with to_numpy"):
             tg.Tensor(device.data)

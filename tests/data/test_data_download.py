@@ -83,8 +83,7 @@ def server(running, monkeypatch, tmp_path):
     running.asked = []
     running.url = f"http://127.0.0.1:{running.server_port}"
     files = tuple(
-        download.RemoteFile(name, len(body), hashlib.sha256(body).hexdigest())
-        for name, body in FILES.items()
+        download.RemoteFile(name, len(body), hashlib.sha256(body).hexdigest()) for name, body in FILES.items()
     )
     source = download.Source(files, (f"{running.url}/good",))
     monkeypatch.setitem(download.SOURCES, "mnist", source)

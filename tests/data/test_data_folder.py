@@ -72,9 +72,7 @@ def damaged(root):
     """Odd files next to sound ones; returns their paths."""
     ant = root / "ant"
     jpeg = ant / "whole.jpg"
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(
-        jpeg
-    )
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(jpeg)
     whole = jpeg.read_bytes()
     jpeg.unlink()
     (ant / "cut.jpg").write_bytes(whole[: len(whole) // 2])

@@ -80,9 +80,7 @@ def test_any_other_header_byte_is_refused(place, data, target):
 @pytest.mark.parametrize("code", sorted(CODES.values())[1:])
 @pytest.mark.parametrize("file", ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"])
 def test_other_types_than_bytes_are_refused(place, file, code):
-    array = (IMAGES if "images" in file else LABELS).astype(
-        next(c for c in CODES if CODES[c] == code)
-    )
+    array = (IMAGES if "images" in file else LABELS).astype(next(c for c in CODES if CODES[c] == code))
     assert read_or_refuse(place, file, idx_bytes(array)) is None
 
 

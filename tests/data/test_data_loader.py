@@ -168,9 +168,7 @@ def test_global_generator_is_drawn_once_an_epoch_in_the_calling_thread(data, mon
     begun=st.integers(0, 2),
 )
 def test_resume_yields_exactly_the_rest(taken, saver, reader, seed, begun):
-    data = ArrayDataset(
-        np.random.default_rng(1).integers(0, 256, (SIZE, 1, 5, 5), np.uint8), np.arange(SIZE)
-    )
+    data = ArrayDataset(np.random.default_rng(1).integers(0, 256, (SIZE, 1, 5, 5), np.uint8), np.arange(SIZE))
 
     def loader(prefetch):
         transform = RandomShift(1)

@@ -167,9 +167,7 @@ def test_where_keeps_infinity_out_of_the_side_not_taken():
 
 def test_max_pool_gives_the_gradient_to_the_first_of_equal_values():
     x = np.ones((1, 1, 3, 3))
-    _, g = value_and_gradient(
-        lambda v: max_pool2d(v, (2, 2), (1, 1), (0, 0), (1, 1), False), x
-    )
+    _, g = value_and_gradient(lambda v: max_pool2d(v, (2, 2), (1, 1), (0, 0), (1, 1), False), x)
     np.testing.assert_array_equal(g[0, 0], [[1, 1, 0], [1, 1, 0], [0, 0, 0]])
 
 

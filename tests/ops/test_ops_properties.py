@@ -68,9 +68,7 @@ def test_sums_over_any_axes(shape, data, keepdims):
 @few
 @given(full_shapes, st.data())
 def test_basic_and_integer_indices(shape, data):
-    index = data.draw(
-        hnp.basic_indices(shape, allow_newaxis=True) | hnp.integer_array_indices(shape)
-    )
+    index = data.draw(hnp.basic_indices(shape, allow_newaxis=True) | hnp.integer_array_indices(shape))
     x = numbers(shape)
     np.testing.assert_array_equal(tg.Tensor(x)[index].numpy(), x[index])
     assert_adjoint(lambda t: t[index], x)

@@ -94,9 +94,7 @@ class _Pass:
         self.pending: dict[Any, Any] = {}
         self.owned: set[Any] = set()
 
-    def run(
-        self, outputs: Sequence[Tensor], gradients: Sequence[Any], retain_graph: bool | None
-    ) -> None:
+    def run(self, outputs: Sequence[Tensor], gradients: Sequence[Any], retain_graph: bool | None) -> None:
         """Start with `gradients` at `outputs` and visit every node below, the last made first."""
         if len(gradients) != len(outputs):
             raise ValueError(f"backward: {len(outputs)} outputs but {len(gradients)} gradients")
@@ -138,9 +136,7 @@ class _Pass:
         if guard.records:
             _check_unchanged(node)
         if node.several:
-            gy = tuple(
-                self.zeros(meta) if g is None else g for g, meta in zip(gy, node.meta, strict=True)
-            )
+            gy = tuple(self.zeros(meta) if g is None else g for g, meta in zip(gy, node.meta, strict=True))
         edges, useful = node.edges, self.useful
         intermediates = _replay(node) if self.create_graph else None
         rules = node.operation.backward_rules
@@ -262,9 +258,7 @@ def _leading_to(wanted: dict[Any, Any], order: list[Any]) -> set[Any]:
 def _unbroadcast(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
     """Sum over the axes that broadcasting stretched: the adjoint of broadcast_to."""
     lead = g.ndim - len(shape)
-    axes = tuple(
-        i for i in range(g.ndim) if i < lead or (shape[i - lead] == 1 and g.shape[i] != 1)
-    )
+    axes = tuple(i for i in range(g.ndim) if i < lead or (shape[i - lead] == 1 and g.shape[i] != 1))
     return xp.reshape(xp.sum(g, axis=axes), shape)
 
 

@@ -92,7 +92,7 @@ class Function:
     variadic: ClassVar[bool]  # forward(xp, *xs, ...): then backward may only name attributes
     forward_rule: ClassVar[Rule]
     save_rule: ClassVar[Rule | None]
-    direct: ClassVar[bool]  # forward takes the inputs as they come
+    direct: ClassVar[bool]  # forward takes the inputs and all attributes as they come
     backward_rules: ClassVar[tuple[Rule, ...]]
     keeps: ClassVar[tuple[tuple[int, Callable[[list[Any]], Sequence[Any]]], ...]]
     replays: ClassVar[tuple[int, ...]]  # the intermediates that backward rules name
@@ -131,7 +131,9 @@ class Function:
                 rules.append(resolve(own, 2, i))
         cls.backward_rules = tuple(rules)
         cls.keeps = tuple((rule.target, rule.take) for rule in rules)
-        cls.direct = not save and cls.forward_rule.plan == tuple(range(len(cls.inputs)))
+        named = {attribute for rule in rules for attribute in rule.attributes}
+        in_order = cls.forward_rule.plan == tuple(range(len(cls.inputs)))
+        cls.direct = not save and in_order and named <= set(cls.forward_rule.attributes)
         middle = range(len(cls.inputs), len(cls.inputs) + len(cls.saves))
         cls.replays = tuple({i for rule in rules for i in rule.plan if i in middle})
 
@@ -162,7 +164,7 @@ class Function:
             raise TypeError(f"{cls.name} takes {', '.join(cls.inputs)}; got {len(inputs)} inputs")
 
         try:
-            if cls.direct and len(attributes) == len(cls.forward_rule.attributes):
+            if cls.direct:
                 y = cls.forward(xp, *values, **attributes)
             else:
                 if cls.save_rule is not None:
@@ -192,8 +194,7 @@ class Function:
         node.attributes = attributes
         node.several = several
         node.kept = [
-            take(values) if target < 0 or edges[target] is not None else None
-            for target, take in cls.keeps
+            take(values) if target < 0 or edges[target] is not None else None for target, take in cls.keeps
         ]
         node.save_inputs = node.stamps = node.created = None
         if cls.replays and any(values[i].dtype.kind == "f" for i in cls.replays):
@@ -206,9 +207,7 @@ class Function:
             node.created = "".join(traceback.format_stack()[:-1])
         if several:
             node.meta = tuple((a.shape, a.dtype) for a in y)
-            return tuple(
-                Tensor._wrap(a, (node, i) if a.dtype.kind == "f" else None) for i, a in enumerate(y)
-            )
+            return tuple(Tensor._wrap(a, (node, i) if a.dtype.kind == "f" else None) for i, a in enumerate(y))
         dtype = y.dtype
         node.meta = (y.shape, dtype)
         return Tensor._wrap(y, (node, 0) if dtype.kind == "f" else None)
@@ -221,9 +220,7 @@ _FLOAT64 = np.dtype(np.float64)
 def _taker(plan: tuple[int, ...]) -> Callable[[list[Any]], Sequence[Any]]:
     """A function that picks the values of a plan; itemgetter where no shape is asked for."""
     if any(i < 0 for i in plan):
-        return lambda values: [
-            values[i] if i >= 0 else getattr(values[~i], "shape", ()) for i in plan
-        ]
+        return lambda values: [values[i] if i >= 0 else getattr(values[~i], "shape", ()) for i in plan]
     if len(plan) < 2:
         return itemgetter(slice(plan[0], plan[0] + 1) if plan else slice(0))
     return itemgetter(*plan)

@@ -228,9 +228,7 @@ class Tensor:
             if value is None:
                 return
             raise RuntimeError("grad: only a Tensor made with requires_grad=True collects a gradient")
-        if value is not None and (
-            not isinstance(value, Tensor) or (value.shape, value.dtype) != leaf.meta
-        ):
+        if value is not None and (not isinstance(value, Tensor) or (value.shape, value.dtype) != leaf.meta):
             raise ValueError(
                 f"grad: must be a Tensor of shape {self.shape} and dtype {self.dtype}, got "
                 f"{getattr(value, 'shape', value)!r} {getattr(value, 'dtype', '')}"

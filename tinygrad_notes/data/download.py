@@ -152,9 +152,7 @@ def _fetch_file(
     )
 
 
-def _download(
-    url: str, part: Path, file: RemoteFile, progress: Progress | None, timeout: float
-) -> None:
+def _download(url: str, part: Path, file: RemoteFile, progress: Progress | None, timeout: float) -> None:
     """`url` into the new file `part`; DataError unless size and digest are as expected."""
     digest, size = hashlib.sha256(), 0
     request = urllib.request.Request(url, headers={"User-Agent": "tinygrad_notes"})

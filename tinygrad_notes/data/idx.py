@@ -62,9 +62,7 @@ def _read(file: IO[bytes] | gzip.GzipFile) -> np.ndarray:
     if len(values) != expected:
         state = "cut short" if len(values) < expected else "too long"
         got = len(values) if len(values) < expected else "more"
-        raise DataError(
-            f"{state}: shape {shape} needs {expected} bytes after the header, got {got}"
-        )
+        raise DataError(f"{state}: shape {shape} needs {expected} bytes after the header, got {got}")
     try:
         array = np.frombuffer(values, dtype).reshape(shape)
     except ValueError as error:  # more dimensions than NumPy has
@@ -88,13 +86,9 @@ def load_idx(folder: str | os.PathLike[str], split: str) -> ArrayDataset:
     images, labels = read_idx(image_file), read_idx(label_file)
     for path, array, ndim in ((image_file, images, 3), (label_file, labels, 1)):
         if array.ndim != ndim or array.dtype != np.uint8:
-            raise DataError(
-                f"{path}: holds {array.dtype} {array.shape}; needed are uint8, {ndim} dimensions"
-            )
+            raise DataError(f"{path}: holds {array.dtype} {array.shape}; needed are uint8, {ndim} dimensions")
     if len(images) != len(labels):
-        raise DataError(
-            f"{image_file}: {len(images)} images, but {len(labels)} in {label_file.name}"
-        )
+        raise DataError(f"{image_file}: {len(images)} images, but {len(labels)} in {label_file.name}")
     return ArrayDataset(images[:, None], labels)
 
 

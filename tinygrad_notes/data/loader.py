@@ -94,9 +94,7 @@ class DataLoader:
         if iteration is self._current:
             self._key, self._next = None, 0
 
-    def _batches(
-        self, key: int, start: int
-    ) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
+    def _batches(self, key: int, start: int) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
         """Batches `start`, start + 1, ... of the epoch; uses no state but the arguments."""
         order = shuffled(len(self.dataset), key) if self.shuffle else np.arange(len(self.dataset))
         for index in range(start, len(self)):

@@ -77,9 +77,7 @@ def prefetch(items: Iterator[T], depth: int) -> Generator[T, None, None]:
     reference to it, so leaving a `for` loop is enough.
     """
     buffer: _Buffer[T] = _Buffer(depth)
-    thread = threading.Thread(
-        target=buffer.fill, args=(items,), name="tinygrad_notes-prefetch", daemon=True
-    )
+    thread = threading.Thread(target=buffer.fill, args=(items,), name="tinygrad_notes-prefetch", daemon=True)
     thread.start()
     try:
         yield from buffer.drain()

@@ -53,17 +53,13 @@ def load(
                 return _load_folder(fetch(name, progress=progress), CLASSES.get(name))
             if isinstance(error, DataError):
                 raise  # there, but damaged: the message says which file
-            raise DataError(
-                f"{name} is not in {folder}: allow the download, or {by_hand(name)}"
-            ) from None
+            raise DataError(f"{name} is not in {folder}: allow the download, or {by_hand(name)}") from None
     if Path(name).is_dir():
         return _load_folder(Path(name))
     raise ValueError(f"load: {name!r} is neither a folder nor one of {', '.join(NAMES)}")
 
 
-def _load_folder(
-    folder: Path, classes: tuple[str, ...] | None = None
-) -> tuple[ArrayDataset, ArrayDataset]:
+def _load_folder(folder: Path, classes: tuple[str, ...] | None = None) -> tuple[ArrayDataset, ArrayDataset]:
     if (folder / "batches.meta.txt").is_file():
         return load_cifar10(folder)
     parts = load_idx(folder, "train"), load_idx(folder, "test")

@@ -46,9 +46,7 @@ class Compose(Transform):
         self.transforms = tuple(transforms)
         for transform in self.transforms:
             if not isinstance(transform, Transform):
-                raise TypeError(
-                    f"Compose: {transform!r} is not a Transform; derive its class from it"
-                )
+                raise TypeError(f"Compose: {transform!r} is not a Transform; derive its class from it")
         self.random = any(transform.random for transform in self.transforms)
 
     def __call__(self, images: np.ndarray, rng: Rng = None) -> np.ndarray:
@@ -74,9 +72,7 @@ class Normalize(Transform):
         self.mean = np.atleast_1d(np.asarray(mean, np.float64))
         self.std = np.atleast_1d(np.asarray(std, np.float64))
         if self.mean.ndim != 1 or self.mean.shape != self.std.shape:
-            raise ValueError(
-                f"Normalize: mean {self.mean.shape} and std {self.std.shape} must be (C,) alike"
-            )
+            raise ValueError(f"Normalize: mean {self.mean.shape} and std {self.std.shape} must be (C,) alike")
         if not (np.isfinite(self.mean).all() and np.isfinite(self.std).all() and all(self.std > 0)):
             raise ValueError(f"Normalize: mean {mean} must be finite and std {std} positive")
 
@@ -208,9 +204,7 @@ def _generator(name: str, rng: Rng) -> np.random.Generator:
 def _pair(name: str, argument: str, value: Any, least: int) -> tuple[int, int]:
     pair = (value, value) if hasattr(value, "__index__") else tuple(value)
     if len(pair) != 2 or not all(hasattr(v, "__index__") and v >= least for v in pair):
-        raise ValueError(
-            f"{name}: {argument} must be a whole number or two, at least {least}, not {value!r}"
-        )
+        raise ValueError(f"{name}: {argument} must be a whole number or two, at least {least}, not {value!r}")
     return operator.index(pair[0]), operator.index(pair[1])
 
 

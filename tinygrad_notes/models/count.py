@@ -13,6 +13,7 @@ from .. import backend
 from ..autograd import Tensor, no_grad
 from ..nn import Conv2d, Linear, Module
 from ..nn.functional import pair
+from .lenet1998 import PartialConv2d
 
 
 class _Zeros:
@@ -43,16 +44,16 @@ def parameter_count(model: Module) -> int:
 def multiply_adds(model: Module, input_shape: Sequence[int]) -> int:
     """Those of all convolutions and linear layers for one sample of `input_shape`, without biases.
 
-    Every output element is a sum over one row of the weight, (out, what is summed ...). Counted in
-    evaluation mode: without auxiliary classifiers. Those layers give zeros of the right shape.
+    Every number of a weight is used once at each place of the output. Counted in evaluation mode:
+    without auxiliary classifiers. The counted layers give zeros of the right shape.
     """
     total = 0
 
-    def counted(module: Any, shape_of: Callable[..., tuple[int, ...]]) -> Callable[[Any], Tensor]:
+    def counted(module: Any, shape_of: Callable[..., tuple[tuple[int, ...], int]]) -> Callable[[Any], Tensor]:
         def run(x: Any) -> Tensor:
             nonlocal total
-            shape = shape_of(module, x.shape)
-            total += math.prod(shape) * math.prod(module.weight.shape[1:])
+            shape, places = shape_of(module, x.shape)
+            total += module.weight.size * places
             return Tensor._wrap(backend.xp.zeros(shape, np.float32))
 
         return run
@@ -72,20 +73,28 @@ def multiply_adds(model: Module, input_shape: Sequence[int]) -> int:
     return total
 
 
-def _after_convolution(conv: Any, x: tuple[int, ...]) -> tuple[int, ...]:
-    kernel = conv.weight.shape[2:]
+def _after_convolution(conv: Any, x: tuple[int, ...]) -> tuple[tuple[int, ...], int]:
     if conv.padding == "same":
-        return (x[0], conv.weight.shape[0], *x[2:])
-    padding = (0, 0) if conv.padding == "valid" else pair("multiply_adds", "padding", conv.padding)
-    sizes = (
-        (n + 2 * p - d * (k - 1) - 1) // s + 1
-        for n, p, d, k, s in zip(x[2:], padding, conv.dilation, kernel, conv.stride, strict=True)
-    )
-    return (x[0], conv.weight.shape[0], *sizes)
+        size = x[2:]
+    else:
+        padding = (0, 0) if conv.padding == "valid" else pair("multiply_adds", "padding", conv.padding)
+        size = tuple(
+            (n + 2 * p - d * (k - 1) - 1) // s + 1
+            for n, p, d, k, s in zip(
+                x[2:], padding, conv.dilation, conv.kernel_size, conv.stride, strict=True
+            )
+        )
+    return (x[0], conv.out_channels, *size), x[0] * math.prod(size)
 
 
-def _after_linear(linear: Any, x: tuple[int, ...]) -> tuple[int, ...]:
-    return (*x[:-1], linear.weight.shape[0])
+def _after_partial(conv: Any, x: tuple[int, ...]) -> tuple[tuple[int, ...], int]:
+    size = tuple(n - k + 1 for n, k in zip(x[2:], conv.weight.shape[1:], strict=True))
+    return (x[0], conv.bias.size, *size), x[0] * math.prod(size)
 
 
-SHAPES = {Conv2d: _after_convolution, Linear: _after_linear}
+def _after_linear(linear: Any, x: tuple[int, ...]) -> tuple[tuple[int, ...], int]:
+    return (*x[:-1], linear.out_features), math.prod(x[:-1])
+
+
+# For each kind of layer: the shape of its output, and at how many places all its weights are used
+SHAPES = {Conv2d: _after_convolution, PartialConv2d: _after_partial, Linear: _after_linear}

@@ -107,15 +107,11 @@ def avg_pool2d(
     op = "avg_pool2d"
     kernel = pair(op, "kernel_size", kernel_size)
     stride = kernel if stride is None else pair(op, "stride", stride)
-    return pooling.avg_pool2d(
-        x, kernel, stride, pair(op, "padding", padding), ceil_mode, count_include_pad
-    )
+    return pooling.avg_pool2d(x, kernel, stride, pair(op, "padding", padding), ceil_mode, count_include_pad)
 
 
 def _check_images(op: str, x: Tensor) -> None:
     if x.ndim != 4:
-        raise ValueError(
-            f"{op}: images must be (N, C, H, W), got {x.shape}; add a batch axis with x[None]"
-        )
+        raise ValueError(f"{op}: images must be (N, C, H, W), got {x.shape}; add a batch axis with x[None]")
     if x.dtype.kind != "f":
         raise TypeError(f"{op}: images must be real numbers, got {x.dtype}; use .astype('float32')")

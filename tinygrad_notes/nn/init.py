@@ -29,9 +29,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     if nonlinearity == "leaky_relu":
         return math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2))
     if nonlinearity not in gains:
-        raise ValueError(
-            f"calculate_gain: unknown {nonlinearity!r}; choose from {[*gains, 'leaky_relu']}"
-        )
+        raise ValueError(f"calculate_gain: unknown {nonlinearity!r}; choose from {[*gains, 'leaky_relu']}")
     return gains[nonlinearity]
 
 

@@ -27,8 +27,6 @@ _fill_tape(
         name: function
         for file in FILES
         for name, function in vars(file).items()
-        if _inspect.isfunction(function)
-        and function.__module__ == file.__name__
-        and not name.startswith("_")
+        if _inspect.isfunction(function) and function.__module__ == file.__name__ and not name.startswith("_")
     }
 )

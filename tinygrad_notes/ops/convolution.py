@@ -62,9 +62,7 @@ class Conv2dWeightGrad(Function):
 
 def conv2d(x, w, b, stride, padding, dilation, groups) -> Tensor:
     """Convolution; see the module's text. stride, padding and dilation are (vertical, horizontal)."""
-    return Conv2d.apply(
-        x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups
-    )
+    return Conv2d.apply(x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups)
 
 
 def conv2d_input_grad(gy, w, x_shape, stride, padding, dilation, groups) -> Tensor:

@@ -122,16 +122,12 @@ def cross_entropy(
         label_smoothing: ε in [0, 1]: (1 − ε) target + ε/C.  Szegedy et al. 2016.
     """
     input, target = as_tensor(input), as_tensor(target)
-    x, q, rest = _targets(
-        "cross_entropy", input, target, weight, ignore_index, reduction, label_smoothing
-    )
+    x, q, rest = _targets("cross_entropy", input, target, weight, ignore_index, reduction, label_smoothing)
     loss = CrossEntropy.apply(x, q)
     return loss.reshape(rest) if reduction == "none" else loss.sum()
 
 
-def nll_loss(
-    input, target, weight=None, ignore_index: int = -100, reduction: str = "mean"
-) -> Tensor:
+def nll_loss(input, target, weight=None, ignore_index: int = -100, reduction: str = "mean") -> Tensor:
     """−input at the target class: cross-entropy for logits that are log-probabilities already."""
     input, target = as_tensor(input), as_tensor(target)
     x, q, rest = _targets("nll_loss", input, target, weight, ignore_index, reduction, 0.0)

@@ -51,18 +51,14 @@ class AvgPool2d(Function):
         return xp.avg_pool2d(x, kernel, stride, padding, ceil_mode, count_include_pad)
 
     def backward(xp, gy, x_shape, *, kernel, stride, padding, ceil_mode, count_include_pad):
-        return xp.avg_pool2d_adjoint(
-            gy, x_shape, kernel, stride, padding, ceil_mode, count_include_pad
-        )
+        return xp.avg_pool2d_adjoint(gy, x_shape, kernel, stride, padding, ceil_mode, count_include_pad)
 
 
 class AvgPool2dAdjoint(Function):
     """Each g spread evenly over its window; the adjoint of the mean."""
 
     def forward(xp, g, *, x_shape, kernel, stride, padding, ceil_mode, count_include_pad):
-        return xp.avg_pool2d_adjoint(
-            g, x_shape, kernel, stride, padding, ceil_mode, count_include_pad
-        )
+        return xp.avg_pool2d_adjoint(g, x_shape, kernel, stride, padding, ceil_mode, count_include_pad)
 
     def backward(xp, gy, *, kernel, stride, padding, ceil_mode, count_include_pad):
         return xp.avg_pool2d(gy, kernel, stride, padding, ceil_mode, count_include_pad)

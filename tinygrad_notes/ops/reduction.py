@@ -58,7 +58,7 @@ class Var(Function):
 
     def backward(xp, gy, centered, *, axis, ddof):
         count = _count(centered.shape, axis)
-        return xp.reshape(gy, _kept_shape(centered.shape, axis)) * (2 / (count - ddof)) * centered
+        return xp.reshape(2 * gy / (count - ddof), _kept_shape(centered.shape, axis)) * centered
 
 
 class Std(Function):

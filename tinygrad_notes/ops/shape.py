@@ -192,9 +192,9 @@ def getitem(x, index) -> Tensor:
     return GetItem.apply(x, index=_raw_index(index))
 
 
-def scatter_add(x, index, shape) -> Tensor:
-    """Zeros of `shape` with x added at [index]; repeated places add up."""
-    return ScatterAdd.apply(x, index=_raw_index(index), shape=tuple(shape))
+def scatter_add(g, index, shape) -> Tensor:
+    """Zeros of `shape` with g added at [index]; repeated places add up."""
+    return ScatterAdd.apply(g, index=_raw_index(index), shape=tuple(shape))
 
 
 def _raw_index(index):

@@ -82,9 +82,7 @@ class LinearWarmup(LRScheduler):
     `after` is a function of the steps past the warm-up, e.g. ``lambda s: 0.5 ** (s // 10)``.
     """
 
-    def __init__(
-        self, optimizer: Optimizer, steps: int, after: Callable[[int], float] | None = None
-    ) -> None:
+    def __init__(self, optimizer: Optimizer, steps: int, after: Callable[[int], float] | None = None) -> None:
         if steps < 1:
             raise ValueError(f"LinearWarmup: steps must be at least 1, got {steps}")
         self.steps, self.after = steps, after

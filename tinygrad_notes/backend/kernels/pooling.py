@@ -40,7 +40,11 @@ def max_pool2d(
     y, index = like(x, out, x.dtype), like(x, out, plain.index_dtype(kernel))
     steps = offsets(x.shape, out, kernel, stride, padding, dilation)
     first = plain.first_inside(np, out, kernel, stride, padding, dilation)
-    whole = steps[0].target == (..., slice(0, out[0]), slice(0, out[1]))  # one offset spares the fill
+    whole = bool(steps) and steps[0].target == (
+        ...,
+        slice(0, out[0]),
+        slice(0, out[1]),
+    )  # one offset spares the fill
 
     def work(part: Any) -> None:
         image, best, place = x[part], y[part], index[part]
@@ -115,7 +119,7 @@ def avg_pool2d(
     steps = offsets(x.shape, out, kernel, stride, padding, ONE)
     divisor = _divisor(x, x.shape, out, kernel, stride, padding, count_include_pad)
     y = like(x, out, x.dtype)
-    whole = steps[0].target == (..., slice(0, out[0]), slice(0, out[1]))
+    whole = bool(steps) and steps[0].target == (..., slice(0, out[0]), slice(0, out[1]))
 
     def work(part: Any) -> None:
         image, total = x[part], y[part]

@@ -67,8 +67,7 @@ class Domain:
     def _cut(self, numbers: np.ndarray) -> Arrays:
         ends = itertools.accumulate(math.prod(s) for s in self.shapes)
         return tuple(
-            numbers[end - math.prod(s) : end].reshape(s)
-            for s, end in zip(self.shapes, ends, strict=True)
+            numbers[end - math.prod(s) : end].reshape(s) for s, end in zip(self.shapes, ends, strict=True)
         )
 
 

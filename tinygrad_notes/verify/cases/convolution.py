@@ -71,7 +71,6 @@ def _rows(name: str, x: Any, w: Any, stride: Any, padding: Any, dilation: Any, g
     def twin(a: Any, k: Any, b: Any = None) -> Any:
         return F.conv2d(a, k, b, *geometry)
 
-
     yield case(f"conv2d: {name}", ops.Conv2d, lambda a, k: ops.conv2d(a, k, None, *geometry),
                real(x, w), forward, twin)  # fmt: skip
     yield case(f"conv2d_input_grad: {name}", ops.Conv2dInputGrad,

@@ -33,9 +33,7 @@ def _einsum(letters: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     y = np.zeros([sizes[c] for c in out])
     for values in itertools.product(*(range(n) for n in sizes.values())):
         at = dict(zip(sizes, values, strict=True))
-        y[tuple(at[c] for c in out)] += (
-            a[tuple(at[c] for c in left)] * b[tuple(at[c] for c in right)]
-        )
+        y[tuple(at[c] for c in out)] += a[tuple(at[c] for c in left)] * b[tuple(at[c] for c in right)]
     return y
 
 

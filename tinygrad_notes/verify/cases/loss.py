@@ -118,9 +118,7 @@ def _bce(x: float, t: float, p: float = 1.0) -> float:
 
 
 def _huber(delta: float) -> Any:
-    return lambda a, b: (
-        0.5 * (a - b) ** 2 if abs(a - b) <= delta else delta * (abs(a - b) - 0.5 * delta)
-    )
+    return lambda a, b: 0.5 * (a - b) ** 2 if abs(a - b) <= delta else delta * (abs(a - b) - 0.5 * delta)
 
 
 def _nll(name: str, target: np.ndarray, **keywords: Any) -> Case:

@@ -112,8 +112,13 @@ def _avg_rows(name: str, x: Any, kernel: Any, stride: Any, padding: Any, ceil: b
                F.later("avg_pool2d", kernel_size=kernel, stride=stride, padding=padding,
                        ceil_mode=ceil, count_include_pad=count) if _torch_can(kernel, padding)
                else None)  # fmt: skip
-    yield case(f"avg_pool2d_adjoint: {name}, count_include_pad {count}", ops.AvgPool2dAdjoint,
-               lambda g: ops.avg_pool2d_adjoint(g, x, *geometry, ceil, count), real(y), spread)
+    yield case(
+        f"avg_pool2d_adjoint: {name}, count_include_pad {count}",
+        ops.AvgPool2dAdjoint,
+        lambda g: ops.avg_pool2d_adjoint(g, x, *geometry, ceil, count),
+        real(y),
+        spread,
+    )
 
 
 def _torch_can(kernel: Any, padding: Any) -> bool:
