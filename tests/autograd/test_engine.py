@@ -213,7 +213,7 @@ def test_a_second_backward_needs_retain_graph():
     y.backward(retain_graph=True)
     y.backward()
     np.testing.assert_allclose(values(x.grad), 4 * values(x))
-    with pytest.raises(RuntimeError, match="freed at Sum .*retain_graph=True"):
+    with pytest.raises(RuntimeError, match=r"freed at Sum .*retain_graph=True"):
         y.backward()
 
 
@@ -333,9 +333,9 @@ def test_threads_may_run_their_own_graphs_side_by_side():
 def test_anomaly_in_the_forward_names_the_operation():
     x = tg.Tensor([1.0, -1.0], requires_grad=True)
     with np.errstate(all="ignore"), tg.detect_anomaly():
-        with pytest.raises(tg.AnomalyError, match="forward of Log is NaN or infinite; its inputs are finite"):
+        with pytest.raises(tg.AnomalyError, match=r"forward of Log is NaN or infinite; its inputs are finite"):
             tg.log(x)
-        with pytest.raises(tg.AnomalyError, match="forward of Multiply .* its input a already was"):
+        with pytest.raises(tg.AnomalyError, match=r"forward of Multiply .* its input a already was"):
             tg.Tensor([np.inf]) * x[:1]
 
 
@@ -362,7 +362,7 @@ def test_backward_needs_one_number_or_a_gradient():
 def test_backward_of_a_tensor_without_a_graph():
     with pytest.raises(RuntimeError, match="does not require grad"):
         tg.Tensor([1.0]).backward()
-    with pytest.raises(RuntimeError, match="input 0 .* does not require grad"):
+    with pytest.raises(RuntimeError, match=r"input 0 .* does not require grad"):
         tg.grad(leaf(1).sum(), tg.Tensor([1.0]))
 
 

@@ -134,5 +134,5 @@ def test_an_array_operand_may_be_changed_afterwards():
 
 
 def test_item_assignment_is_refused_with_advice():
-    with pytest.raises(TypeError, match="does not change in place.*tg.where"):
+    with pytest.raises(TypeError, match=r"does not change in place.*tg.where"):
         tg.Tensor([1.0])[0] = 2.0

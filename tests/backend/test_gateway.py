@@ -92,7 +92,7 @@ def test_round_trip_and_copies():
 
 
 def test_what_is_no_number_is_refused():
-    with pytest.raises(TypeError, match="dtype .* is not supported"):
+    with pytest.raises(TypeError, match=r"dtype .* is not supported"):
         backend.asarray(["text"])
 
 
@@ -117,12 +117,12 @@ def test_arrays_of_another_device_are_refused(monkeypatch):
         device = tg.Tensor(np.ones(2))
         if host is not None:
             with pytest.raises(
-                backend.BackendError, match="Add: argument 'b' is a numpy array but the backend is cupy"
+                backend.BackendError, match="Add: argument 'b' is a numpy array"
             ):
                 device + host
     with backend.use_backend("numpy"):
         with pytest.raises(
-            backend.BackendError, match="Exp: argument 'x' is a cupy.* but the backend is numpy"
+            backend.BackendError, match=r"Exp: argument 'x' is a cupy.* backend is numpy"
         ):
             tg.exp(device)
         with pytest.raises(backend.BackendError, match="move it with to_numpy"):

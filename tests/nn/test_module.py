@@ -96,7 +96,7 @@ def test_astype_and_freezing():
 def test_sequential_indexing_slicing_and_wrong_parts():
     body = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1))
     assert len(body) == 3 and isinstance(body[1], nn.ReLU) and len(body[:2]) == 2
-    assert list(nn.Sequential({"a": nn.ReLU()}).named_children())[0][0] == "a"
+    assert [name for name, _ in nn.Sequential({"a": nn.ReLU()}).named_children()] == ["a"]
     with pytest.raises(TypeError, match="parts must be Modules"):
         nn.Sequential(nn.ReLU(), np.tanh)
     with pytest.raises(TypeError, match=r"Module defines no forward"):

@@ -160,13 +160,13 @@ class Function:
                 raise _wrong_device(cls, len(values), array)
             values.append(array)
             edges.append(edge)
-        if len(values) != len(cls.inputs) and not cls.variadic:
-            raise TypeError(f"{cls.name} takes {', '.join(cls.inputs)}; got {len(inputs)} inputs")
 
         try:
             if cls.direct:
                 y = cls.forward(xp, *values, **attributes)
             else:
+                if len(values) != len(cls.inputs) and not cls.variadic:
+                    raise TypeError(f"{cls.name} takes {', '.join(cls.inputs)}")
                 if cls.save_rule is not None:
                     values += _call(cls.save_rule, xp, values, attributes)
                 y = _call(cls.forward_rule, xp, values, attributes)
@@ -176,10 +176,13 @@ class Function:
         several = type(y) is tuple
         if several:
             y = tuple(a if type(a) is ndarray else xp.asarray(a) for a in y)
-        elif type(y) is not ndarray:  # NumPy gives scalars for 0-d results
-            y = xp.asarray(y)
-        if not several and y.dtype is _FLOAT64 and "dtype" not in attributes:
-            y = _settled(y, values)
+        else:
+            if type(y) is not ndarray:  # NumPy gives scalars for 0-d results
+                y = xp.asarray(y)
+            dtype = y.dtype
+            if dtype is _FLOAT64 and "dtype" not in attributes:
+                y = _settled(y, values)
+                dtype = y.dtype
 
         checking = anomaly()
         if checking:
@@ -208,7 +211,6 @@ class Function:
         if several:
             node.meta = tuple((a.shape, a.dtype) for a in y)
             return tuple(Tensor._wrap(a, (node, i) if a.dtype.kind == "f" else None) for i, a in enumerate(y))
-        dtype = y.dtype
         node.meta = (y.shape, dtype)
         return Tensor._wrap(y, (node, 0) if dtype.kind == "f" else None)
 

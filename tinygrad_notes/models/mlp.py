@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from .. import nn
@@ -19,7 +20,7 @@ class MLP(nn.Module):
         if len(sizes) < 2:
             raise ValueError(f"MLP: sizes needs an input and an output length, got {tuple(sizes)}")
         layers: list[nn.Module] = [nn.Flatten()]
-        for before, after in zip(sizes[:-2], sizes[1:-1], strict=True):
+        for before, after in pairwise(sizes[:-1]):
             layers += [nn.Linear(before, after), nn.ReLU()]
         self.layers = nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
 

@@ -35,10 +35,7 @@ def sgd_block(
                 np.add(velocity, g, out=velocity)
             else:
                 np.add(velocity, g * (1 - dampening), out=velocity)
-        if nesterov:
-            g = np.add(np.multiply(velocity, momentum), g, out=scratch)
-        else:
-            g = velocity
+        g = np.add(np.multiply(velocity, momentum), g, out=scratch) if nesterov else velocity
     np.subtract(p, np.multiply(g, lr, out=scratch), out=p)
 
 
