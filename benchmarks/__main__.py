@@ -36,13 +36,16 @@ def main() -> None:
     limit = harness.matmul_limit()
     console = Console()
     console.print(f"matrix product 2048³, float32: {limit:.0f} GFLOP/s (the limit)")
-    table = Table("measurement", "ours", "PyTorch", "ratio", "% of limit", "peak MiB ours / PyTorch")
+    table = Table(
+        "measurement", "ours", "PyTorch", "ratio", "inference", "% of limit", "peak MiB ours / PyTorch"
+    )
     rows = []
     for name in options.names or names:
         row = {"name": name, "limit_gflops": round(limit, 1), **measure(name, options.seconds, limit)}
         rows.append(row)
         table.add_row(
             name, f"{row['ours']} {row['unit']}", f"{row.get('torch', '-')}", f"{row.get('ratio', '-')}",
+            f"{row.get('inference_ratio', '-')}",
             f"{row.get('percent_of_limit', '-')}",
             f"{row['mib_ours']} / {row['mib_torch']}" if "mib_ours" in row else "-",
         )  # fmt: skip
@@ -74,11 +77,15 @@ def measure(name: str, seconds: float, limit: float) -> dict[str, Any]:
     medians = harness.summary(times)
     network = steps.NETWORKS[name]
     gflop = 3 * 2 * network.macs * network.shape[0] / 1e9  # backward costs two forwards
+    forwards = harness.alternate(steps.inference(name), seconds / 3)
     memory = {side: harness.in_fresh_process(name, "--memory-of", side)["mib"] for side in ("ours", "torch")}
     kept = steps.graph_bytes(name)
     return {
         "unit": "ms", "ours": round(medians["ours"], 2), "torch": round(medians["torch"], 2),
         "ratio": round(harness.ratio(times, "ours", "torch"), 2),
+        "inference_ours": round(harness.summary(forwards)["ours"], 2),
+        "inference_torch": round(harness.summary(forwards)["torch"], 2),
+        "inference_ratio": round(harness.ratio(forwards, "ours", "torch"), 2),
         "percent_of_limit": round(100 * gflop / (medians["ours"] / 1e3) / limit),
         "mib_ours": round(memory["ours"]), "mib_torch": round(memory["torch"]),
         "graph_bytes_ours": kept["ours"], "graph_bytes_torch": kept["torch"],

@@ -1,8 +1,7 @@
-"""One training step (forward, backward, update) of each network, ours and PyTorch's."""
+"""One training step (forward, backward, update) and one inference of each network, ours and PyTorch's."""
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 import tinygrad_notes as tg
 from tests import twins
+from tinygrad_notes.models.count import multiply_adds, undrawn
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,44 @@ class Network:
     classes: int
     optimizer: str
     lr: float
-    macs: int  # multiply-adds of one image's forward, without bias
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds of one image's forward, without bias."""
+        with undrawn():
+            return multiply_adds(self.ours(), self.shape[1:])
 
 
+# Dropout is off on both sides, so that the losses can be compared; GoogLeNet without auxiliary classifiers.
 NETWORKS = {
-    "mlp": Network(tg.models.MLP, twins.mlp, (100, 1, 28, 28), 10, "Adam", 1e-3, 1_794_000),
-    "lenet5": Network(tg.models.LeNet5, twins.lenet5, (128, 1, 32, 32), 10, "Adam", 1e-3, 416_520),
-}
+    "mlp": Network(tg.models.MLP, twins.mlp, (100, 1, 28, 28), 10, "Adam", 1e-3),
+    "lenet5": Network(tg.models.LeNet5, twins.lenet5, (128, 1, 32, 32), 10, "Adam", 1e-3),
+    "alexnet": Network(
+        lambda: tg.models.AlexNet(1000, "notes", dropout=0.0),
+        lambda: twins.alexnet(1000, "notes", dropout=0.0),
+        (16, 3, 227, 227), 1000, "SGD", 1e-3,
+    ),
+    "vgg16": Network(
+        lambda: tg.models.VGG(16, 1000, dropout=0.0), lambda: twins.vgg(16, 1000, dropout=0.0),
+        (2, 3, 224, 224), 1000, "SGD", 1e-3,
+    ),
+    "googlenet": Network(
+        lambda: _without_dropout(tg.models.GoogLeNet(1000, "notes", aux_logits=False)),
+        lambda: twins.googlenet(1000, "notes", aux=False),
+        (8, 3, 224, 224), 1000, "SGD", 1e-3,
+    ),
+    "resnet18": Network(
+        tg.models.ResNet18, lambda: twins.resnet((2, 2, 2, 2), (64, 128, 256, 512), 1000, "B", True),
+        (8, 3, 224, 224), 1000, "SGD", 1e-3,
+    ),
+}  # fmt: skip
+
+
+def _without_dropout(model: Any) -> Any:
+    for module in model.modules():
+        if isinstance(module, tg.nn.Dropout):
+            module.p = 0.0
+    return model
 
 
 def batch(network: Network) -> tuple[np.ndarray, np.ndarray]:
@@ -71,18 +102,48 @@ def torch_step(network: Network, model: Any) -> Callable[[], float]:
     return step
 
 
+def _both(network: Network) -> tuple[Any, Any]:
+    """Our model and PyTorch's, of the same weights."""
+    tg.manual_seed(0)
+    ours, theirs = network.ours(), network.torch()
+    twins.copy_weights(ours, theirs)
+    return ours, theirs
+
+
 def pair(name: str) -> dict[str, Callable[[], float]]:
     """Both steps from the same weights; raises if their first losses differ by more than 1e-3."""
     network = NETWORKS[name]
-    tg.manual_seed(0)
-    ours = network.ours()
-    theirs = network.torch()
-    twins.copy_weights(ours, theirs)
+    ours, theirs = _both(network)
     steps = {"ours": our_step(network, ours), "torch": torch_step(network, theirs)}
     losses = [[steps[side]() for _ in range(3)] for side in ("ours", "torch")]
     if not np.allclose(*losses, rtol=1e-3, atol=1e-3):
         raise RuntimeError(f"{name}: losses differ, {losses[0]} ours, {losses[1]} PyTorch's; nothing timed")
     return steps
+
+
+def inference(name: str) -> dict[str, Callable[[], Any]]:
+    """Both forwards in evaluation mode, without a graph; raises if the logits differ by more than 1e-3."""
+    import torch
+
+    network = NETWORKS[name]
+    ours, theirs = _both(network)
+    ours.eval(), theirs.eval()
+    images, _ = batch(network)
+    x, their_x = tg.Tensor(images), torch.from_numpy(images)
+
+    def our_forward() -> np.ndarray:
+        with tg.no_grad():
+            return np.asarray(ours(x).numpy())
+
+    def torch_forward() -> np.ndarray:
+        with torch.no_grad():
+            return np.asarray(theirs(their_x).numpy())
+
+    expected = torch_forward()
+    worst = np.abs(our_forward() - expected).max() / np.abs(expected).max()
+    if not worst < 1e-3:
+        raise RuntimeError(f"{name}: logits differ by {worst:.1e} of the largest; nothing timed")
+    return {"ours": our_forward, "torch": torch_forward}
 
 
 def alone(name: str, side: str) -> Callable[[], float]:
@@ -92,18 +153,16 @@ def alone(name: str, side: str) -> Callable[[], float]:
 
 
 def graph_bytes(name: str) -> dict[str, int]:
-    """Bytes of activations that the graph of one forward holds: ours and PyTorch's saved tensors.
+    """Bytes that the graph of one forward holds for its backward: ours and PyTorch's saved tensors.
 
-    Every block of memory counts once; parameters and the input batch do not count.
+    Every block of memory counts once, parameters and the batch included.
     """
     import torch
 
     network = NETWORKS[name]
     images, labels = batch(network)
-    model = network.ours()
     x, y = tg.Tensor(images), tg.Tensor(labels)
-    loss = tg.nn.functional.cross_entropy(model(x), y)
-    outside = {id(_owner(t._data)) for t in (*model.parameters(), x, y)}
+    loss = tg.nn.functional.cross_entropy(network.ours()(x), y)
     held: dict[int, int] = {}
     stack, seen = [loss._edge[0]], set()  # type: ignore[index]
     while stack:
@@ -112,28 +171,22 @@ def graph_bytes(name: str) -> dict[str, int]:
             continue
         seen.add(id(node))
         stack += [edge[0] for edge in node.edges if edge is not None]
-        arrays = [v for group in (*node.kept, node.save_inputs) if group for v in group]
-        for array in (*arrays, *node.attributes.values()):
+        kept = [v for group in (*node.kept, node.save_inputs) if group for v in group]
+        bound = [v for a in node.attributes.values() for v in (*getattr(a, "args", ()), a)]
+        for array in (*kept, *bound):
             if isinstance(array, np.ndarray):
-                owner = _owner(array)
-                held[id(owner)] = owner.nbytes
-    ours = sum(size for key, size in held.items() if key not in outside)
-
-    theirs = network.torch()
-    inputs = [torch.from_numpy(images), torch.from_numpy(labels)]
-    skip = {t.untyped_storage().data_ptr() for t in (*theirs.parameters(), *inputs)}
+                held[id(_owner(array))] = _owner(array).nbytes
     saved: dict[int, int] = {}
 
     def note(tensor: Any) -> Any:
         storage = tensor.untyped_storage()
-        if storage.data_ptr() not in skip:
-            saved[storage.data_ptr()] = storage.nbytes()
+        saved[storage.data_ptr()] = storage.nbytes()
         return tensor
 
+    inputs = [torch.from_numpy(images), torch.from_numpy(labels)]
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        loss = torch.nn.functional.cross_entropy(theirs(inputs[0]), inputs[1])
-    gc.collect()
-    return {"ours": ours, "torch": sum(saved.values())}
+        loss = torch.nn.functional.cross_entropy(network.torch()(inputs[0]), inputs[1])
+    return {"ours": sum(held.values()), "torch": sum(saved.values())}
 
 
 def _owner(array: Any) -> Any:

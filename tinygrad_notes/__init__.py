@@ -4,7 +4,7 @@ Reading order: autograd (Tensor, Function, the engine), ops (every rule beside i
 optim (parameters and their updates), data, models (the networks of the notes), train, verify.
 """
 
-from . import data, models, nn, optim
+from . import data, models, nn, optim, train
 from .autograd import (
     AnomalyError,
     Function,
@@ -90,6 +90,6 @@ from .ops.shape import (
     swapaxes,
     transpose,
 )  # fmt: skip
-from .train.checkpoint import load, save
+from .train import load, save
 
 __version__ = "0.1.0"

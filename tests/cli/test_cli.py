@@ -188,7 +188,7 @@ def test_derive(capsys):
     assert {(r["∂y/∂a"], r["∂y/∂b"]) for r in regions.values()} == {("1", "0"), ("0", "1")}
     assert main(["derive", "cross_entropy", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert result["operation"] == "CrossEntropy"
+    assert result["operation"] == "CrossEntropyOfClasses"
     assert "whole arrays" in result["derivatives"]
 
 

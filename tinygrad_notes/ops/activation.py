@@ -106,11 +106,16 @@ class LogSoftmax(Function):
     """y = x − ln Σ eˣ over `axis`;  ∂L/∂x = gy − eʸ Σ gy."""
 
     def forward(xp, x, *, axis):
-        shifted = x - xp.max(x, axis=axis, keepdims=True)
-        return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
+        return _log_softmax(xp, x, axis)
 
     def backward(xp, gy, y, *, axis):
         return gy - xp.exp(y) * xp.sum(gy, axis=axis, keepdims=True)
+
+
+def _log_softmax(xp, x, axis):
+    """x − m − ln Σ eˣ⁻ᵐ with m = max x: the largest term of the sum is 1."""
+    shifted = x - xp.max(x, axis=axis, keepdims=True)
+    return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
 
 
 class Log1p(Function):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from .. import backend
 from ..autograd import Function, Tensor
-from .activation import softplus
+from .activation import _log_softmax, softplus
 from .arguments import as_tensor, number, raw_array
 from .arithmetic import where
 from .shape import moveaxis
@@ -15,19 +17,16 @@ from .shape import moveaxis
 class CrossEntropy(Function):
     """ℓₙ = −Σ_c q_nc ln p_nc with p = softmax(x).   x, q (N, C); ℓ (N,).
 
-    ∂ℓ/∂x = p Σ_c q − q (p − q for a distribution q).  One-hot targets, class weights, label
-    smoothing, ignored rows and the mean's 1/N are all ways to fill q.
+    ∂ℓ/∂x = p Σ_c q − q (p − q for a distribution q),  ∂ℓ/∂q = −ln p.
     """
 
     saves = ("log_p",)
 
     def save(xp, x):
-        shifted = x - xp.max(x, axis=1, keepdims=True)
-        return (shifted - xp.log(xp.sum(xp.exp(shifted), axis=1, keepdims=True)),)
+        return (_log_softmax(xp, x, 1),)
 
     def forward(xp, log_p, q):
-        masked = (log_p == -np.inf) * (q == 0)  # a logit of −∞ that nobody asks for: 0 · ln 0 = 0
-        return -xp.sum(q * xp.where(masked, 0, log_p), axis=1)
+        return _expected(xp, log_p, q)
 
     def backward_x(xp, gy, log_p, q):
         mass = xp.sum(q, axis=1, keepdims=True)
@@ -35,6 +34,27 @@ class CrossEntropy(Function):
 
     def backward_q(xp, gy, log_p):
         return -xp.expand_dims(gy, 1) * log_p
+
+
+class CrossEntropyOfClasses(Function):
+    """The same for class indices: q = `targets()` is made twice, so that no (N, C) array of it is kept.
+
+    One-hot rows, class weights, label smoothing, ignored rows and the mean's 1/N are all ways to fill q.
+    """
+
+    def forward(xp, x, *, targets):
+        return _expected(xp, _log_softmax(xp, x, 1), targets())
+
+    def backward(xp, gy, x, *, targets):
+        q = targets()
+        p = xp.exp(_log_softmax(xp, x, 1))
+        return xp.expand_dims(gy, 1) * (p * xp.sum(q, axis=1, keepdims=True) - q)
+
+
+def _expected(xp, log_p, q):
+    """−Σ_c q ln p, where a logit of −∞ that nobody asks for adds nothing: 0 · ln 0 = 0."""
+    unasked = (log_p == -np.inf) * (q == 0)
+    return -xp.sum(q * xp.where(unasked, 0, log_p), axis=1)
 
 
 class BinaryCrossEntropy(Function):
@@ -123,7 +143,7 @@ def cross_entropy(
     """
     input, target = as_tensor(input), as_tensor(target)
     x, q, rest = _targets("cross_entropy", input, target, weight, ignore_index, reduction, label_smoothing)
-    loss = CrossEntropy.apply(x, q)
+    loss = CrossEntropy.apply(x, q) if isinstance(q, Tensor) else CrossEntropyOfClasses.apply(x, targets=q)
     return loss.reshape(rest) if reduction == "none" else loss.sum()
 
 
@@ -131,7 +151,8 @@ def nll_loss(input, target, weight=None, ignore_index: int = -100, reduction: st
     """−input at the target class: cross-entropy for logits that are log-probabilities already."""
     input, target = as_tensor(input), as_tensor(target)
     x, q, rest = _targets("nll_loss", input, target, weight, ignore_index, reduction, 0.0)
-    loss = -(where(q != 0, x, 0.0) * q).sum(axis=1)  # 0 · −∞ = 0
+    q = q()
+    loss = -(where(Tensor._wrap(q != 0), x, 0.0) * Tensor._wrap(q)).sum(axis=1)  # 0 · −∞ = 0
     return loss.reshape(rest) if reduction == "none" else loss.sum()
 
 
@@ -174,7 +195,10 @@ def _check_reduction(op: str, reduction: str) -> None:
 
 
 def _targets(op, input, target, weight, ignore_index, reduction, smoothing):
-    """Logits as rows (rows, C), the targets q (rows, C) with every factor in it, the shape of rows."""
+    """Logits as rows (rows, C), the targets, the shape of rows.
+
+    Targets are q (rows, C) with every factor in it: a Tensor, or for class indices a function that makes it.
+    """
     _check_reduction(op, reduction)
     smoothing = number(op, "label_smoothing", smoothing)
     if not 0 <= smoothing <= 1:
@@ -203,8 +227,10 @@ def _targets(op, input, target, weight, ignore_index, reduction, smoothing):
     if target.shape != rest:
         raise ValueError(f"{op}: class indices {target.shape} for input {input.shape}; need {rest}")
     labels = target._data.reshape(-1).astype(np.int64)
-    q = _index_targets(op, labels, classes, input.dtype, weight, ignore_index, reduction, smoothing)
-    return x, Tensor._wrap(q), rest
+    make = partial(
+        _index_targets, op, labels, classes, input.dtype, weight, ignore_index, reduction, smoothing
+    )
+    return x, make, rest
 
 
 def _index_targets(op, labels, classes, dtype, weight, ignore_index, reduction, smoothing):

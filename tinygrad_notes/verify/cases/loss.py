@@ -64,7 +64,7 @@ def _cross_entropy(name: str, shape: tuple[int, ...], target: np.ndarray, **keyw
     weight = keywords.get("weight")
     for_torch = keywords if weight is None else keywords | {"weight": T}
     return case(
-        f"cross_entropy: {name}", ops.CrossEntropy,
+        f"cross_entropy: {name}", ops.CrossEntropyOfClasses,
         lambda x: ops.cross_entropy(x, target, **keywords), real(shape),
         lambda x: _class_index_loss(x, target, **plain),
         lambda x: F.cross_entropy(x, T.tensor(target), **(

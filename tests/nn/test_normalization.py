@@ -1,0 +1,148 @@
+"""Normalizing layers: what they keep between batches, modes, conventions, errors."""
+
+import numpy as np
+import pytest
+
+import tinygrad_notes as tg
+from tinygrad_notes import nn
+from tinygrad_notes.ops.normalization import local_response_norm
+
+
+@pytest.fixture
+def images(rng=None):
+    return np.random.default_rng(0).normal(3.0, 2.0, (4, 3, 5, 2)).astype(np.float32)
+
+
+def test_training_normalizes_each_channel_with_the_biased_variance(images):
+    y = nn.BatchNorm2d(3)(tg.Tensor(images)).detach().numpy()
+    expected = (images - images.mean((0, 2, 3), keepdims=True)) / np.sqrt(images.var((0, 2, 3), keepdims=True) + 1e-5)
+    np.testing.assert_allclose(y, expected, atol=1e-5)
+
+
+def test_running_statistics_take_a_tenth_of_the_new_unbiased_variance(images):
+    layer = nn.BatchNorm2d(3)
+    layer(tg.Tensor(images))
+    state = layer.state_dict()
+    np.testing.assert_allclose(state["running_mean"], 0.1 * images.mean((0, 2, 3)), rtol=1e-5)
+    unbiased = images.var((0, 2, 3), ddof=1)
+    np.testing.assert_allclose(state["running_var"], 0.9 + 0.1 * unbiased, rtol=1e-5)
+    assert state["num_batches_tracked"] == 1
+    assert state["num_batches_tracked"].dtype == np.int64 and state["num_batches_tracked"].shape == ()
+
+
+def test_momentum_none_averages_the_batches_alike(images):
+    layer = nn.BatchNorm2d(3, momentum=None)
+    for shift in (0.0, 1.0, 5.0):
+        layer(tg.Tensor(images + np.float32(shift)))
+    np.testing.assert_allclose(layer.state_dict()["running_mean"], images.mean((0, 2, 3)) + 2, rtol=1e-5)
+
+
+def test_evaluation_uses_the_running_statistics_and_leaves_them(images):
+    layer = nn.BatchNorm2d(3)
+    layer(tg.Tensor(images))
+    before = layer.eval().state_dict()
+    y = layer(tg.Tensor(images[:1])).detach().numpy()
+    mean, var = (before[k].reshape(1, 3, 1, 1) for k in ("running_mean", "running_var"))
+    np.testing.assert_allclose(y, (images[:1] - mean) / np.sqrt(var + 1e-5), rtol=1e-5, atol=1e-5)
+    for key, value in layer.state_dict().items():
+        np.testing.assert_array_equal(value, before[key])
+
+
+def test_evaluation_has_no_gradient_through_the_batch(images):
+    layer = nn.BatchNorm2d(3)
+    x = tg.Tensor(images, requires_grad=True)
+    c = np.random.default_rng(1).normal(size=images.shape).astype(np.float32)
+    trained = tg.grad((layer(x) * c).sum(), x)[0].numpy()
+    fixed = tg.grad((layer.eval()(x) * c).sum(), x)[0].numpy()
+    np.testing.assert_allclose(trained.sum((0, 2, 3)), 0, atol=1e-4)  # a shift of a channel changes nothing
+    scale = 1 / np.sqrt(layer.state_dict()["running_var"] + 1e-5).reshape(1, 3, 1, 1)
+    np.testing.assert_allclose(fixed, c * scale, rtol=1e-5)
+
+
+def test_a_graph_is_not_changed_by_later_batches(images):
+    """The running statistics are replaced, not written into: an earlier evaluation still differentiates."""
+    layer = nn.BatchNorm2d(3)
+    x = tg.Tensor(images, requires_grad=True)
+    y = layer.eval()(x).sum()
+    layer.train()(tg.Tensor(10 * images))
+    np.testing.assert_allclose(tg.grad(y, x)[0].numpy(), 1 / np.sqrt(1 + 1e-5), rtol=1e-6)
+
+
+def test_without_statistics_or_parameters(images):
+    layer = nn.BatchNorm2d(3, affine=False, track_running_stats=False)
+    assert layer.state_dict() == {} and not list(layer.parameters())
+    np.testing.assert_allclose(layer.eval()(tg.Tensor(images)).numpy().mean((0, 2, 3)), 0, atol=1e-5)
+
+
+def test_one_number_per_channel_raises_in_training_only():
+    layer = nn.BatchNorm1d(3)
+    one = tg.Tensor(np.ones((1, 3), np.float32))
+    with pytest.raises(ValueError, match="1 numbers per channel; training needs at least 2"):
+        layer(one)
+    assert layer.state_dict()["num_batches_tracked"] == 0
+    assert layer.eval()(one).shape == (1, 3)
+
+
+@pytest.mark.parametrize("layer, shape", [
+    (nn.BatchNorm2d(3), (2, 3)), (nn.BatchNorm2d(3), (2, 4, 2, 2)), (nn.BatchNorm1d(3), (2, 3, 4, 4)),
+])  # fmt: skip
+def test_wrong_shapes_raise(layer, shape):
+    with pytest.raises(ValueError, match="must have .* axes"):
+        layer(tg.Tensor(np.ones(shape, np.float32)))
+
+
+def test_dtype_of_parameters_must_be_that_of_the_input(images):
+    with pytest.raises(ValueError, match="of the same dtype"):
+        nn.BatchNorm2d(3)(tg.Tensor(images.astype(np.float64)))
+    layer = nn.BatchNorm2d(3).astype(np.float64)
+    assert layer(tg.Tensor(images.astype(np.float64))).dtype == np.float64
+    assert {layer.state_dict()[k].dtype for k in ("running_mean", "running_var")} == {np.dtype(np.float64)}
+
+
+@pytest.mark.parametrize("layer, shape, message", [
+    (lambda x: nn.LayerNorm(4)(x), (2, 3), "does not end in normalized_shape"),
+    (lambda x: nn.functional.linear(nn.GroupNorm(2, 4)(x), x), (2, 3), "divide the 3 channels|must be"),
+    (lambda x: nn.LocalResponseNorm(0)(x), (2, 3), "size must be a positive integer"),
+    (lambda x: nn.LocalResponseNorm(5, convention="keras")(x), (2, 3), "convention is"),
+])  # fmt: skip
+def test_errors_name_what_is_wrong(layer, shape, message):
+    with pytest.raises(ValueError, match=message):
+        layer(tg.Tensor(np.ones(shape, np.float32)))
+
+
+def test_the_batch_statistics_are_differentiable_in_float32_to_rounding():
+    """Large means and small spreads: x − μ first, so no digits are lost to cancellation."""
+    rng = np.random.default_rng(0)
+    x = (1000 + rng.normal(size=(64, 3))).astype(np.float32)
+    y = nn.BatchNorm1d(3)(tg.Tensor(x)).detach().numpy()
+    exact = (x.astype(np.float64) - x.mean(0, dtype=np.float64)) / np.sqrt(x.var(0, dtype=np.float64) + 1e-5)
+    np.testing.assert_allclose(y, exact, atol=2e-4)
+
+
+def test_response_norm_conventions_differ_by_the_window():
+    x = tg.Tensor(np.random.default_rng(0).normal(size=(2, 7, 3, 3)))
+    paper = local_response_norm(x, 5, 1e-4, 0.75, 2.0, convention="paper").numpy()
+    torch_form = local_response_norm(x, 5, 5e-4, 0.75, 2.0, convention="torch").numpy()
+    np.testing.assert_allclose(paper, torch_form, rtol=1e-14)
+    assert np.abs(paper).max() < np.abs(x.numpy()).max()  # with k = 2 every value shrinks
+
+
+def test_layers_follow_torch_for_three_batches():
+    torch = pytest.importorskip("torch", reason="parity with PyTorch needs torch")
+    pairs = [
+        (nn.BatchNorm2d(4, momentum=0.3), torch.nn.BatchNorm2d(4, momentum=0.3), (3, 4, 2, 5)),
+        (nn.BatchNorm1d(4), torch.nn.BatchNorm1d(4), (3, 4, 5)),
+        (nn.BatchNorm1d(4, momentum=None), torch.nn.BatchNorm1d(4, momentum=None), (6, 4)),
+        (nn.LayerNorm((4, 5)), torch.nn.LayerNorm((4, 5)), (3, 4, 5)),
+        (nn.GroupNorm(2, 4), torch.nn.GroupNorm(2, 4), (3, 4, 5, 2)),
+        (nn.LocalResponseNorm(3), torch.nn.LocalResponseNorm(3), (3, 4, 5, 2)),
+    ]
+    rng = np.random.default_rng(0)
+    for ours, theirs, shape in pairs:
+        assert list(ours.state_dict()) and set(ours.state_dict()) == set(theirs.state_dict()) or shape == (3, 4, 5, 2)
+        for training in (True, True, False):
+            x = rng.normal(1, 2, shape).astype(np.float32)
+            y, e = ours.train(training)(tg.Tensor(x)), theirs.train(training)(torch.from_numpy(x))
+            np.testing.assert_allclose(y.detach().numpy(), e.detach().numpy(), atol=2e-6, err_msg=repr(ours))
+        for key, value in theirs.state_dict().items():
+            np.testing.assert_allclose(ours.state_dict()[key], value.numpy(), rtol=1e-5, err_msg=key)
