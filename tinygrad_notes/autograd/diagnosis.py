@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import itertools
 import re
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .differences import is_kink
-
-if TYPE_CHECKING:
-    from .gradcheck import Problem
+from .problem import Problem
 
 LIMIT = 512  # elements of one input that are differenced one by one
 MOST = 10**6  # the largest whole factor that is named

@@ -16,7 +16,7 @@ from typing import Any
 from .. import backend
 from . import guard, mode
 from .function import AnomalyError, Node, _finite
-from .tensor import Leaf, Tensor, tape
+from .tensor import Leaf, Tape, Tensor, tape
 
 
 def backward(
@@ -309,3 +309,6 @@ def _replay(node: Node) -> Any:
     assert rule is not None  # only an operation with a save has save_inputs
     inputs = [_rewrap(node, i, v, None) for i, v in zip(rule.plan, node.save_inputs, strict=True)]
     return rule.run(tape, *inputs, **{k: node.attributes[k] for k in rule.attributes})
+
+
+Tape.backward = staticmethod(backward)

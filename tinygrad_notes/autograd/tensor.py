@@ -16,9 +16,12 @@ from . import guard
 
 
 class Tape:
-    """The tape reading of ``xp``: every name is the operation on Tensors. Filled by ``ops``."""
+    """The tape reading of ``xp``: every name is the operation on Tensors. Filled by ``ops``.
 
-    ndarray: Any
+    `backward` is the engine's: a Tensor starts a backward without knowing how it runs.
+    """
+
+    backward: Callable[..., None]
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(
@@ -250,9 +253,7 @@ class Tensor:
             retain_graph: keep the graph for another backward; default `create_graph`.
             create_graph: record the backward itself, so that gradients can be differentiated.
         """
-        from .engine import backward
-
-        backward((self,), (gradient,), retain_graph, create_graph)
+        tape.backward((self,), (gradient,), retain_graph, create_graph)
 
     def detach(self) -> Tensor:
         """The same data, outside the graph."""

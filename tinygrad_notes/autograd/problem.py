@@ -1,0 +1,101 @@
+"""What a gradient check looks at: one function at one point, its values, gradients and differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import backend
+from .differences import Derivative, central
+from .engine import grad
+from .mode import no_grad
+from .tensor import Tensor
+
+
+class Problem:
+    """One function at one point, with a random cotangent for each of its real outputs."""
+
+    def __init__(
+        self, function: Callable[..., Any], inputs: Sequence[Any], names: Sequence[str],
+        rng: np.random.Generator,
+    ) -> None:  # fmt: skip
+        self.function = function
+        self.inputs = list(inputs)
+        self.names = list(names)
+        self.checked = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
+        self.points = [backend.to_numpy(self.inputs[i]._data).copy() for i in self.checked]
+        self.values = self.evaluate(self.points)
+        self.cotangents = [spread_out(rng, y.shape) for y in self.values]
+        self.floor = 0.0
+
+    def size(self) -> float:
+        """Σ |c y|, or that of the function whose gradient this is: the unit of rounding."""
+        pairs = zip(self.cotangents, self.values, strict=True)
+        return max(self.floor, *(float(np.sum(np.abs(c * y))) for c, y in pairs))
+
+    def arguments(self, points: Sequence[np.ndarray], track: bool) -> list[Any]:
+        args = list(self.inputs)
+        for i, p in zip(self.checked, points, strict=True):
+            args[i] = Tensor(p, requires_grad=track)
+        return args
+
+    def evaluate(self, points: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The real outputs at `points`."""
+        with no_grad(), np.errstate(all="ignore"):
+            outputs = real_outputs(self.function(*self.arguments(points, False)))
+        return [backend.to_numpy(y._data) for y in outputs]
+
+    def along(self, which: int, direction: np.ndarray) -> Callable[[float], list[np.ndarray]]:
+        """t → the outputs at input `which` moved by t · direction."""
+
+        def moved(t: float) -> list[np.ndarray]:
+            points = list(self.points)
+            points[which] = points[which] + t * direction
+            return self.evaluate(points)
+
+        return moved
+
+    def gradients(self, create_graph: bool) -> list[np.ndarray]:
+        """∂L/∂x of every checked input by the rules."""
+        args = self.arguments(self.points, True)
+        leaves = [args[i] for i in self.checked]
+        outputs = real_outputs(self.function(*args))
+        found = pull_back(outputs, leaves, [Tensor(c) for c in self.cotangents], create_graph)
+        return [backend.to_numpy(g._data) for g in found]
+
+    def derivative(
+        self, which: int, direction: np.ndarray, good: float, cotangents: Any = None
+    ) -> Derivative:
+        """By differences: L along one direction of one input."""
+        return central(self.along(which, direction), cotangents or self.cotangents, good)
+
+
+def spread_out(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Random signs times sizes between 1/2 and 3/2: no element is lost among the others."""
+    return np.asarray(rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape))
+
+
+def real_outputs(outputs: Any) -> list[Tensor]:
+    """The floating-point outputs; integers and booleans have no gradient."""
+    several = outputs if isinstance(outputs, list | tuple) else (outputs,)
+    if not all(isinstance(y, Tensor) for y in several):
+        raise TypeError(f"gradcheck: the function must return Tensors, not {type(outputs).__name__}")
+    real = [y for y in several if y.dtype.kind == "f"]
+    if not real:
+        raise ValueError("gradcheck: the function has no floating-point output to differentiate")
+    return real
+
+
+def pull_back(
+    outputs: list[Tensor], leaves: list[Tensor], cotangents: list[Any], create_graph: bool
+) -> list[Tensor]:
+    """Gradients of Σ c·y; zeros for a leaf that nothing depends on."""
+    pairs = [(y, c) for y, c in zip(outputs, cotangents, strict=True) if y.requires_grad]
+    found: Sequence[Tensor | None] = (None,) * len(leaves)
+    if pairs:
+        ys, cs = zip(*pairs, strict=True)
+        found = grad(ys, leaves, cs, create_graph=create_graph, allow_unused=True)
+    return [Tensor(np.zeros(x.shape, np.float64)) if g is None else g
+            for x, g in zip(leaves, found, strict=True)]  # fmt: skip
