@@ -240,9 +240,11 @@ def _reverse_order(outputs: Sequence[Tensor]) -> list[Any]:
     seen = set(stack)
     while stack:
         for edge in stack.pop().edges:
-            if edge is not None and edge[0] not in seen:
-                seen.add(edge[0])
-                stack.append(edge[0])
+            if edge is not None:
+                node = edge[0]
+                if node not in seen:
+                    seen.add(node)
+                    stack.append(node)
     return sorted(seen, key=attrgetter("sequence"), reverse=True)
 
 

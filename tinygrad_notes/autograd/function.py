@@ -188,7 +188,7 @@ class Function:
         if checking:
             _check_forward(cls, xp, values[: len(inputs)], y if several else (y,))
         if not (tracked and recording()):
-            return tuple(map(Tensor._wrap, y)) if several else Tensor._wrap(y)
+            return tuple(map(_wrap, y)) if several else _wrap(y)
 
         values.append(y)
         node = _new_node(Node)
@@ -196,26 +196,28 @@ class Function:
         node.edges = edges
         node.attributes = attributes
         node.several = several
-        node.kept = [
-            take(values) if target < 0 or edges[target] is not None else None for target, take in cls.keeps
-        ]
+        node.kept = kept = []
+        for target, take in cls.keeps:
+            kept.append(take(values) if target < 0 or edges[target] is not None else None)
         node.save_inputs = node.stamps = node.created = None
         if cls.replays and any(values[i].dtype.kind == "f" for i in cls.replays):
             node.save_inputs = cls.save_rule.take(values)  # type: ignore[union-attr]
         node.sequence = _next_number()
-        if guard.records:
+        if _guarded:
             node.stamps = [None if group is None else [guard.stamp(v) for v in group]
-                           for group in (*node.kept, node.save_inputs)]  # fmt: skip
+                           for group in (*kept, node.save_inputs)]  # fmt: skip
         if checking:
             node.created = "".join(traceback.format_stack()[:-1])
         if several:
             node.meta = tuple((a.shape, a.dtype) for a in y)
-            return tuple(Tensor._wrap(a, (node, i) if a.dtype.kind == "f" else None) for i, a in enumerate(y))
+            return tuple(_wrap(a, (node, i) if a.dtype.kind == "f" else None) for i, a in enumerate(y))
         node.meta = (y.shape, dtype)
-        return Tensor._wrap(y, (node, 0) if dtype.kind == "f" else None)
+        return _wrap(y, (node, 0) if dtype.kind == "f" else None)
 
 
 _new_node = object.__new__
+_guarded = guard.records
+_wrap = Tensor._wrap
 _FLOAT64 = np.dtype(np.float64)
 
 

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import math
 import os
+import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from .dataset import ArrayDataset, DataError
+from .loader import shuffled
+
+TEST_FOLDERS = ("test", "val", "valid", "validation")
+IN_MEMORY = 1 << 30  # bytes of pixels; more are kept in a temporary file
 
 
-class ImageFolder(ArrayDataset):
-    """root/<class>/<file>: RGB images (N, 3, H, W) uint8, classes in alphabetical order.
+class ImageFiles(ArrayDataset):
+    """RGB images (N, 3, H, W) uint8 from `files`, of the classes at `labels`.
 
-    Every file is decoded here, once, so that no epoch can fail halfway; that takes N·3·H·W bytes
-    (for a moment twice that).
+    Every file is decoded here, once, so that no epoch can fail halfway; that takes N·3·H·W bytes,
+    beyond 1 GiB in a temporary file that ends with the process.
     The shorter side is scaled to fit `size` (an int, or (height, width)) and the middle is kept.
     A file that is not a sound 8-bit image raises DataError, or, with `on_error="skip"`, is left
-    out, listed in `skipped` as (path, reason) and reported in one warning. `files` are those
-    used. Hidden files do not count.
+    out, listed in `skipped` as (path, reason) and reported in one warning. `files` are those used.
     """
 
     def __init__(
         self,
-        root: str | os.PathLike[str],
+        files: Sequence[Path],
+        labels: Sequence[int],
+        classes: Sequence[str],
         size: int | tuple[int, int],
         on_error: str = "raise",
     ) -> None:
@@ -34,33 +41,135 @@ class ImageFolder(ArrayDataset):
         height, width = (size, size) if isinstance(size, int) else size
         if min(height, width) < 1:
             raise ValueError(f"ImageFolder: size must be at least 1 pixel, not {size!r}")
-        classes = [path for path in _visible(Path(root)) if path.is_dir()]
-        if not classes:
-            raise DataError(f"{root}: has no folder, expected one for each class")
         self.files: list[Path] = []
         self.skipped: list[tuple[Path, str]] = []
-        images, labels = [], []
-        for label, folder in enumerate(classes):
-            for path in _visible(folder):
-                try:
-                    images.append(_decode(path, height, width))
-                except DataError as error:
-                    if on_error == "raise":
-                        raise
-                    self.skipped.append((path, str(error.__cause__ or error)))
-                    continue
-                self.files.append(path)
-                labels.append(label)
-            if not labels or labels[-1] != label:
-                raise DataError(f"{folder}: holds no usable image")
+        images, used = _room((len(files), 3, height, width)), []
+        for path, label in zip(files, labels, strict=True):
+            try:
+                images[len(used)] = _decode(path, height, width)
+            except DataError as error:
+                if on_error == "raise":
+                    raise
+                self.skipped.append((path, str(error.__cause__ or error)))
+                continue
+            self.files.append(path)
+            used.append(label)
+        for path, label in zip(files, labels, strict=True):
+            if label not in used:
+                raise DataError(f"{path.parent}: holds no usable image")
         if self.skipped:
             (path, reason), count = self.skipped[0], len(self.skipped)
             warnings.warn(
-                f"ImageFolder: left out {count} of {count + len(images)} files in {root}, "
+                f"ImageFolder: left out {count} of {len(files)} files in {path.parents[1]}, "
                 f"the first {path} ({reason})",
-                stacklevel=2,
+                stacklevel=3,
             )
-        super().__init__(np.stack(images), labels, [folder.name for folder in classes])
+        super().__init__(images[: len(used)], used, classes)
+
+
+class ImageFolder(ImageFiles):
+    """root/<class>/<file>: the images of `ImageFiles`, classes in alphabetical order.
+
+    Hidden files do not count.
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        size: int | tuple[int, int],
+        on_error: str = "raise",
+    ) -> None:
+        super().__init__(*list_images(Path(root)), size, on_error)
+
+
+def load_image_folder(
+    root: str | os.PathLike[str],
+    size: int | tuple[int, int],
+    on_error: str = "raise",
+    limit: int | None = None,
+    share: float = 0.2,
+    seed: int = 0,
+) -> tuple[ImageFiles, ImageFiles]:
+    """(train, test) of root/train/<class>/* and root/test/<class>/*, or of root/<class>/*.
+
+    "val", "valid" and "validation" are other names for "test". With one level the files are split:
+    of each class `share`, at least one, is for the test, chosen by `seed` from the sorted names.
+    Both parts take turns through the classes, so their first images, those up to `limit`, hold
+    every class as often as all of them do. Errors as for `ImageFiles`.
+    """
+    root = Path(root)
+    tests = [root / name for name in TEST_FOLDERS if (root / name).is_dir()]
+    if (root / "train").is_dir() and tests:
+        files, labels, classes = list_images(root / "train")
+        parts = [(files, labels), _listed_as(classes, tests[0])]
+    else:
+        files, labels, classes = list_images(root)
+        parts = _split(files, labels, share, seed)
+    decoded = []
+    for files, labels in parts:
+        order = _in_turns(labels)[:limit]
+        files, labels = [files[i] for i in order], [labels[i] for i in order]
+        decoded.append(ImageFiles(files, labels, classes, size, on_error))
+    return decoded[0], decoded[1]
+
+
+def list_images(root: Path) -> tuple[list[Path], list[int], list[str]]:
+    """(files, labels, classes) of root/<class>/<file>, both in alphabetical order."""
+    folders = [path for path in _visible(root) if path.is_dir()]
+    if not folders:
+        raise DataError(f"{root}: has no folder, expected one for each class")
+    files: list[Path] = []
+    labels: list[int] = []
+    for label, folder in enumerate(folders):
+        found = list(_visible(folder))
+        if not found:
+            raise DataError(f"{folder}: holds no usable image")
+        files += found
+        labels += [label] * len(found)
+    return files, labels, [folder.name for folder in folders]
+
+
+def _listed_as(classes: list[str], root: Path) -> tuple[list[Path], list[int]]:
+    """The files below `root`, labelled by their place in `classes`."""
+    files, labels, own = list_images(root)
+    unknown = sorted(set(own) - set(classes))
+    if unknown:
+        raise DataError(f"{root}: has a folder {unknown[0]!r}, but the training images have no such class")
+    return files, [classes.index(own[label]) for label in labels]
+
+
+def _split(
+    files: list[Path], labels: list[int], share: float, seed: int
+) -> list[tuple[list[Path], list[int]]]:
+    if not 0 < share < 1:
+        raise ValueError(f"load_image_folder: share must be between 0 and 1, not {share!r}")
+    values = np.array(labels)
+    test = np.zeros(len(files), bool)
+    for label in range(max(labels) + 1):
+        places = np.flatnonzero(values == label)
+        if len(places) < 2:
+            folder = files[places[0]].parent
+            raise DataError(f"{folder}: one image cannot be split into train and test; add some")
+        count = min(max(1, round(share * len(places))), len(places) - 1)
+        test[places[shuffled(len(places), seed)[:count]]] = True
+    return [([files[i] for i in np.flatnonzero(part)], values[part].tolist()) for part in (~test, test)]
+
+
+def _in_turns(labels: Sequence[int]) -> np.ndarray:
+    """An order in which every beginning holds the classes in their proportions."""
+    values = np.array(labels)
+    place = np.empty(len(values))
+    for label in np.unique(values):
+        where = np.flatnonzero(values == label)
+        place[where] = (np.arange(len(where)) + 0.5) / len(where)
+    return np.argsort(place, kind="stable")
+
+
+def _room(shape: tuple[int, ...]) -> np.ndarray:
+    if math.prod(shape) <= IN_MEMORY:
+        return np.empty(shape, np.uint8)
+    with tempfile.TemporaryFile() as file:  # the mapping keeps it open
+        return np.memmap(file, np.uint8, "w+", shape=shape)
 
 
 def _visible(folder: Path) -> Iterator[Path]:

@@ -23,14 +23,14 @@ def normalization(dataset: Any) -> tuple[np.ndarray, np.ndarray]:
     if first.ndim != 4:
         raise ValueError(f"normalization: needs images (N, C, H, W), got {first.shape}")
     if first.dtype == np.uint8:
-        return _exact(np.sum([_histogram(images) for images in _chunks(dataset)], axis=0))
+        return _exact(np.sum([_histogram(images) for images in chunks(dataset)], axis=0))
     count = len(dataset) * first[0, 0].size
-    mean = sum(images.sum((0, 2, 3), dtype=np.float64) for images in _chunks(dataset)) / count
-    square = sum(((x - mean[:, None, None]) ** 2).sum((0, 2, 3)) for x in _chunks(dataset))
+    mean = sum(images.sum((0, 2, 3), dtype=np.float64) for images in chunks(dataset)) / count
+    square = sum(((x - mean[:, None, None]) ** 2).sum((0, 2, 3)) for x in chunks(dataset))
     return mean, np.sqrt(square / count)
 
 
-def _chunks(dataset: Any) -> Iterator[np.ndarray]:
+def chunks(dataset: Any) -> Iterator[np.ndarray]:
     for start in range(0, len(dataset), CHUNK):
         yield dataset[np.arange(start, min(start + CHUNK, len(dataset)))][0]
 

@@ -77,7 +77,7 @@ class Normalize(Transform):
             raise ValueError(f"Normalize: mean {mean} must be finite and std {std} positive")
 
     def __call__(self, images: np.ndarray, rng: Rng = None) -> np.ndarray:
-        _check_images("Normalize", images)
+        check_images("Normalize", images)
         if len(self.mean) not in (1, images.shape[1]):
             raise ValueError(
                 f"Normalize: images {images.shape} have {images.shape[1]} channels, "
@@ -95,11 +95,11 @@ class Pad(Transform):
     """`padding` pixels of `value` on every side (an int, or (vertical, horizontal))."""
 
     def __init__(self, padding: int | tuple[int, int], value: float = 0.0) -> None:
-        self.padding = _pair("Pad", "padding", padding, least=0)
+        self.padding = pair("Pad", "padding", padding, least=0)
         self.value = _fraction("Pad", "value", value)
 
     def __call__(self, images: np.ndarray, rng: Rng = None) -> np.ndarray:
-        _check_images("Pad", images)
+        check_images("Pad", images)
         value = round(self.value * 255) if images.dtype == np.uint8 else self.value
         (vertical, horizontal), (*outer, height, width) = self.padding, images.shape
         shape = (*outer, height + 2 * vertical, width + 2 * horizontal)
@@ -112,10 +112,10 @@ class CenterCrop(Transform):
     """The middle `size` pixels (an int, or (height, width)); an odd rest is larger below/right."""
 
     def __init__(self, size: int | tuple[int, int]) -> None:
-        self.size = _pair("CenterCrop", "size", size, least=1)
+        self.size = pair("CenterCrop", "size", size, least=1)
 
     def __call__(self, images: np.ndarray, rng: Rng = None) -> np.ndarray:
-        (height, width), (down, right) = self.size, _room("CenterCrop", images, self.size)
+        (height, width), (down, right) = self.size, room("CenterCrop", images, self.size)
         top, left = down // 2, right // 2
         return images[:, :, top : top + height, left : left + width]
 
@@ -126,7 +126,7 @@ class RandomCrop(Transform):
     random = True
 
     def __init__(self, size: int | tuple[int, int], padding: int | tuple[int, int] = 0) -> None:
-        self.size = _pair("RandomCrop", "size", size, least=1)
+        self.size = pair("RandomCrop", "size", size, least=1)
         self.pad = Pad(padding)
 
     def __call__(self, images: np.ndarray, rng: Rng = None) -> np.ndarray:
@@ -142,10 +142,10 @@ class RandomShift(Transform):
     random = True
 
     def __init__(self, pixels: int | tuple[int, int]) -> None:
-        self.pad = Pad(_pair("RandomShift", "pixels", pixels, least=0))
+        self.pad = Pad(pair("RandomShift", "pixels", pixels, least=0))
 
     def __call__(self, images: np.ndarray, rng: Rng = None) -> np.ndarray:
-        _check_images("RandomShift", images)
+        check_images("RandomShift", images)
         return _crop("RandomShift", self.pad(images), images.shape[2:], rng)
 
     def deterministic(self) -> Transform:
@@ -161,8 +161,8 @@ class RandomHorizontalFlip(Transform):
         self.p = _fraction("RandomHorizontalFlip", "p", p)
 
     def __call__(self, images: np.ndarray, rng: Rng = None) -> np.ndarray:
-        _check_images("RandomHorizontalFlip", images)
-        flip = _generator("RandomHorizontalFlip", rng).random(len(images)) < self.p
+        check_images("RandomHorizontalFlip", images)
+        flip = generator("RandomHorizontalFlip", rng).random(len(images)) < self.p
         return np.where(flip[:, None, None, None], images[..., ::-1], images)
 
     def deterministic(self) -> Transform:
@@ -171,16 +171,16 @@ class RandomHorizontalFlip(Transform):
 
 def _crop(name: str, images: np.ndarray, size: Sequence[int], rng: Rng) -> np.ndarray:
     """Each image's own window of `size`, all places equally likely."""
-    down, right = _room(name, images, size)
-    rng, count = _generator(name, rng), len(images)
+    down, right = room(name, images, size)
+    rng, count = generator(name, rng), len(images)
     top, left = rng.integers(down + 1, size=count), rng.integers(right + 1, size=count)
     windows = sliding_window_view(images, tuple(size), axis=(2, 3))  # (N, C, top, left, h, w)
     return windows[np.arange(count), :, top, left]
 
 
-def _room(name: str, images: np.ndarray, size: Sequence[int]) -> tuple[int, int]:
+def room(name: str, images: np.ndarray, size: Sequence[int]) -> tuple[int, int]:
     """How many pixels a window of `size` can move down and right inside the images."""
-    _check_images(name, images)
+    check_images(name, images)
     down, right = images.shape[2] - size[0], images.shape[3] - size[1]
     if down < 0 or right < 0:
         raise ValueError(
@@ -190,18 +190,18 @@ def _room(name: str, images: np.ndarray, size: Sequence[int]) -> tuple[int, int]
     return down, right
 
 
-def _check_images(name: str, images: np.ndarray) -> None:
+def check_images(name: str, images: np.ndarray) -> None:
     if images.ndim != 4:
         raise ValueError(f"{name}: needs a batch of images (N, C, H, W), got shape {images.shape}")
 
 
-def _generator(name: str, rng: Rng) -> np.random.Generator:
+def generator(name: str, rng: Rng) -> np.random.Generator:
     if rng is None:
         raise TypeError(f"{name} is random and needs a generator: transform(images, rng)")
     return rng
 
 
-def _pair(name: str, argument: str, value: Any, least: int) -> tuple[int, int]:
+def pair(name: str, argument: str, value: Any, least: int) -> tuple[int, int]:
     pair = (value, value) if hasattr(value, "__index__") else tuple(value)
     if len(pair) != 2 or not all(hasattr(v, "__index__") and v >= least for v in pair):
         raise ValueError(f"{name}: {argument} must be a whole number or two, at least {least}, not {value!r}")
