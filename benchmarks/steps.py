@@ -172,8 +172,7 @@ def graph_bytes(name: str) -> dict[str, int]:
         seen.add(id(node))
         stack += [edge[0] for edge in node.edges if edge is not None]
         kept = [v for group in (*node.kept, node.save_inputs) if group for v in group]
-        bound = [v for a in node.attributes.values() for v in (*getattr(a, "args", ()), a)]
-        for array in (*kept, *bound):
+        for array in (*kept, *node.attributes.values()):
             if isinstance(array, np.ndarray):
                 held[id(_owner(array))] = _owner(array).nbytes
     saved: dict[int, int] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -37,18 +37,31 @@ class CrossEntropy(Function):
 
 
 class CrossEntropyOfClasses(Function):
-    """The same for class indices: q = `targets()` is made twice, so that no (N, C) array of it is kept.
+    """The same for class indices; q is made from them twice, so that no (N, C) array of it is kept.
 
     One-hot rows, class weights, label smoothing, ignored rows and the mean's 1/N are all ways to fill q.
+    labels (N,); weight (C,) or None; `filling` holds the plain numbers.
     """
 
-    def forward(xp, x, *, targets):
-        return _expected(xp, _log_softmax(xp, x, 1), targets())
+    def forward(xp, x, *, labels, weight, filling):
+        q = _class_targets(labels, weight, filling)
+        return _expected(xp, _log_softmax(xp, x, 1), q)
 
-    def backward(xp, gy, x, *, targets):
-        q = targets()
+    def backward(xp, gy, x, *, labels, weight, filling):
+        q = _class_targets(labels, weight, filling)
         p = xp.exp(_log_softmax(xp, x, 1))
         return xp.expand_dims(gy, 1) * (p * xp.sum(q, axis=1, keepdims=True) - q)
+
+
+class Filling(NamedTuple):
+    """How class indices become rows of q."""
+
+    op: str
+    classes: int
+    dtype: Any
+    ignore_index: int
+    mean: bool
+    smoothing: float
 
 
 def _expected(xp, log_p, q):
@@ -143,7 +156,7 @@ def cross_entropy(
     """
     input, target = as_tensor(input), as_tensor(target)
     x, q, rest = _targets("cross_entropy", input, target, weight, ignore_index, reduction, label_smoothing)
-    loss = CrossEntropy.apply(x, q) if isinstance(q, Tensor) else CrossEntropyOfClasses.apply(x, targets=q)
+    loss = CrossEntropy.apply(x, q) if isinstance(q, Tensor) else CrossEntropyOfClasses.apply(x, **q)
     return loss.reshape(rest) if reduction == "none" else loss.sum()
 
 
@@ -151,7 +164,7 @@ def nll_loss(input, target, weight=None, ignore_index: int = -100, reduction: st
     """−input at the target class: cross-entropy for logits that are log-probabilities already."""
     input, target = as_tensor(input), as_tensor(target)
     x, q, rest = _targets("nll_loss", input, target, weight, ignore_index, reduction, 0.0)
-    q = q()
+    q = _class_targets(**q)
     loss = -(where(Tensor._wrap(q != 0), x, 0.0) * Tensor._wrap(q)).sum(axis=1)  # 0 · −∞ = 0
     return loss.reshape(rest) if reduction == "none" else loss.sum()
 
@@ -197,7 +210,7 @@ def _check_reduction(op: str, reduction: str) -> None:
 def _targets(op, input, target, weight, ignore_index, reduction, smoothing):
     """Logits as rows (rows, C), the targets, the shape of rows.
 
-    Targets are q (rows, C) with every factor in it: a Tensor, or for class indices a function that makes it.
+    Targets are q (rows, C) with every factor in it, or for class indices what `_class_targets` makes it from.
     """
     _check_reduction(op, reduction)
     smoothing = number(op, "label_smoothing", smoothing)
@@ -227,25 +240,24 @@ def _targets(op, input, target, weight, ignore_index, reduction, smoothing):
     if target.shape != rest:
         raise ValueError(f"{op}: class indices {target.shape} for input {input.shape}; need {rest}")
     labels = target._data.reshape(-1).astype(np.int64)
-    make = partial(
-        _index_targets, op, labels, classes, input.dtype, weight, ignore_index, reduction, smoothing
-    )
-    return x, make, rest
+    filling = Filling(op, classes, input.dtype, ignore_index, reduction == "mean", smoothing)
+    return x, dict(labels=labels, weight=weight, filling=filling), rest
 
 
-def _index_targets(op, labels, classes, dtype, weight, ignore_index, reduction, smoothing):
+def _class_targets(labels, weight, filling):
     """q of class indices: one-hot rows, smoothed, weighted, 0 where ignored, divided for the mean."""
-    xp = backend.xp
+    array = backend.xp  # q is a constant in every reading: made of plain arrays
+    op, classes, dtype, ignore_index, mean, smoothing = filling
     counted = labels != ignore_index
     try:
-        q = xp.one_hot(labels * counted, classes, dtype)
+        q = array.one_hot(labels * counted, classes, dtype)
     except ValueError as error:
         raise ValueError(f"{op}: {error}; ignore_index is {ignore_index}") from None
-    used = xp.expand_dims(counted, 1).astype(dtype)
-    total = used if weight is None else xp.sum(q * weight * used, axis=1, keepdims=True)
+    used = array.expand_dims(counted, 1).astype(dtype)
+    total = used if weight is None else array.sum(q * weight * used, axis=1, keepdims=True)
     if smoothing:
         q = q * (1 - smoothing) + smoothing / classes
     q = q * used if weight is None else q * used * weight
-    if reduction == "mean":
-        q = q / xp.maximum(xp.sum(total), np.finfo(dtype).tiny)
+    if mean:
+        q = q / array.maximum(array.sum(total), np.finfo(dtype).tiny)
     return q

@@ -70,11 +70,12 @@ def prove(case: Case, points: int = 3, seed: int = 0) -> Proof:
         raise ValueError(f"prove: {case.name!r} has no inputs for a proof")
     rng = np.random.default_rng(seed)
     known: dict[Any, Any] = {}
-    steps = [
-        _Step(call, rng, known)
-        for _ in range(points)
-        for call in calls(case.run, case.symbolic(rng), case.differentiable)
-    ]
+    with use_backend("numpy"):  # symbols live in NumPy's object arrays
+        steps = [
+            _Step(call, rng, known)
+            for _ in range(points)
+            for call in calls(case.run, case.symbolic(rng), case.differentiable)
+        ]
     return _combine(case.name, steps, points)
 
 
@@ -86,10 +87,11 @@ def prove_operation(
     rng = np.random.default_rng(seed)
     known: dict[Any, Any] = {}
     steps = []
-    for _ in range(points):
-        inputs = tuple(draw(rng))
-        tracked = tuple(i for i, x in enumerate(inputs) if isinstance(x, np.ndarray))
-        steps.append(_Step(Call(operation, inputs, tracked, attributes, ()), rng, known))
+    with use_backend("numpy"):
+        for _ in range(points):
+            inputs = tuple(draw(rng))
+            tracked = tuple(i for i, x in enumerate(inputs) if isinstance(x, np.ndarray))
+            steps.append(_Step(Call(operation, inputs, tracked, attributes, ()), rng, known))
     return _combine(operation.name, steps, points)
 
 
@@ -98,7 +100,7 @@ def calls(
 ) -> list[Call]:
     """The operations that `run` calls on `arrays` and that a gradient flows through, in order."""
     found: list[Call] = []
-    with use_backend("numpy"), _listening(found):
+    with _listening(found):
         run(*(Tensor(np.array(x, np.float64), requires_grad=d)
               for x, d in zip(arrays, differentiable, strict=True)))  # fmt: skip
     return [call for call in found if call.tracked]
