@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ def mlp(sizes: tuple[int, ...] = (784, 1000, 1000, 10)) -> Any:
     from torch import nn
 
     layers: list[Any] = [nn.Flatten()]
-    for before, after in zip(sizes[:-2], sizes[1:-1], strict=True):
+    for before, after in itertools.pairwise(sizes[:-1]):
         layers += [nn.Linear(before, after), nn.ReLU()]
     return _Nested(layers=nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1])))
 
@@ -115,7 +116,8 @@ def lenet1998() -> Any:
     net = _net(
         forward, c1=nn.Conv2d(1, 6, 5), s2=_net(subsample, weight=weights(6), bias=weights(6)),
         c3=_net(partial, weight=weights(60, 5, 5), bias=weights(16)),
-        s4=_net(subsample, weight=weights(16), bias=weights(16)), c5=nn.Conv2d(16, 120, 5), f6=nn.Linear(120, 84),
+        s4=_net(subsample, weight=weights(16), bias=weights(16)), c5=nn.Conv2d(16, 120, 5),
+        f6=nn.Linear(120, 84),
     )  # fmt: skip
     net.register_buffer("bitmaps", torch.empty(10, 84))
     return net

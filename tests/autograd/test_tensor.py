@@ -117,7 +117,8 @@ def test_methods_agree_with_numpy():
 
 def test_integers_do_not_raise_the_precision():
     x, n = tg.Tensor(np.ones(3, np.float32)), tg.Tensor([1, 2, 3])
-    for y in (x * n, n * 0.5, tg.exp(n), n.mean(), x.sum() / n.sum(), n / 2, x + backend.asarray(np.arange(3))):
+    more = backend.asarray(np.arange(3))
+    for y in (x * n, n * 0.5, tg.exp(n), n.mean(), x.sum() / n.sum(), n / 2, x + more):
         assert y.dtype == np.float32
     half = tg.Tensor(np.ones(3, np.float16))
     assert (half * n).dtype == np.float16

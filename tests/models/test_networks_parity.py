@@ -2,8 +2,8 @@
 
 In float64 everything agrees to rounding. In float32 a deep network meets a ReLU or a maximum whose inputs two
 libraries round to different sides, where its gradient jumps: there the logits and the losses over small steps
-are compared, which do not jump; for GoogLeNet, where a rounding grows more than a hundredfold through 22 layers,
-those of one batch.
+are compared, which do not jump; for GoogLeNet, where a rounding grows more than a hundredfold through 22
+layers, those of one batch.
 """
 
 import numpy as np
@@ -33,13 +33,15 @@ def _alexnet(variant, *shape):
 
 def _resnet(network, counts, variant):
     option = "A" if variant == "paper" else "B"
+    widths = (64, 128, 256, 512)
     return (lambda: network(CLASSES, variant),
-            lambda: twins.resnet(counts, (64, 128, 256, 512), CLASSES, option, True), (4, 3, 48, 48))  # fmt: skip
+            lambda: twins.resnet(counts, widths, CLASSES, option, True), (4, 3, 48, 48))  # fmt: skip
 
 
 def _cifar(option):
+    counts, widths = (1, 1, 1), (16, 32, 64)
     return (lambda: models.CifarResNet(8, CLASSES, option),
-            lambda: twins.resnet((1, 1, 1), (16, 32, 64), CLASSES, option, False), (4, 3, 16, 16))  # fmt: skip
+            lambda: twins.resnet(counts, widths, CLASSES, option, False), (4, 3, 16, 16))  # fmt: skip
 
 
 def _googlenet(variant, aux, *shape):
@@ -56,7 +58,8 @@ def _googlenet(variant, aux, *shape):
 NETWORKS = {
     "simplecnn": (models.SimpleCNN, twins.simplecnn, (4, 1, 28, 28)),
     "simplecnn of odd images": (
-        lambda: models.SimpleCNN((3, 13, 10), CLASSES), lambda: twins.simplecnn((3, 13, 10), CLASSES), (4, 3, 13, 10)
+        lambda: models.SimpleCNN((3, 13, 10), CLASSES), lambda: twins.simplecnn((3, 13, 10), CLASSES),
+        (4, 3, 13, 10),
     ),
     "lenet1998": (models.LeNet1998, twins.lenet1998, (4, 1, 32, 32)),
     "alexnet notes": _alexnet("notes", 1, 3, 227, 227),
@@ -74,8 +77,8 @@ NETWORKS = {
     "cifar resnet B": _cifar("B"),
     "googlenet notes": _googlenet("notes", False, 2, 3, 64, 64),
     "googlenet paper": _googlenet("paper", True, 1, 3, 224, 224),
-    "googlenet torchvision": _googlenet("torchvision", True, 3, 3, 64, 64),
-    "googlenet torchvision-5x5": _googlenet("torchvision-5x5", False, 3, 3, 64, 64),
+    "googlenet torchvision": _googlenet("torchvision", True, 4, 3, 80, 80),
+    "googlenet torchvision-5x5": _googlenet("torchvision-5x5", False, 4, 3, 80, 80),
 }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from .. import backend
 from . import diagnosis
 from .differences import EPS
-from .mode import enable_grad, is_grad_enabled
+from .mode import enable_grad, frozen_statistics, is_grad_enabled
 from .problem import Problem, pull_back, real_outputs, spread_out
 from .tensor import Tensor
 
@@ -46,6 +46,7 @@ class Report:
         return self.passed
 
 
+@frozen_statistics()
 def gradcheck(
     function: Callable[..., Any],
     inputs: Any,
@@ -94,6 +95,7 @@ def gradcheck(
     return report
 
 
+@frozen_statistics()
 def gradgradcheck(function: Callable[..., Any], inputs: Any, **options: Any) -> Report:
     """`gradcheck` of the gradient of `function`, so its derivatives of order 2 and (order=2) 3."""
     problem = Problem(function, checked_inputs(inputs), [], np.random.default_rng(options.get("seed", 0)))

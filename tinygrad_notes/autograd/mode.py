@@ -1,4 +1,4 @@
-"""Switches of the tape: is it recording, is it looking for NaN.
+"""Switches: is the tape recording, is it looking for NaN, may a forward update running statistics.
 
 Context variables, so that threads and asyncio tasks do not see each other's switches.
 """
@@ -10,6 +10,7 @@ from contextvars import ContextVar, Token
 
 recording: ContextVar[bool] = ContextVar("recording", default=True)
 anomaly: ContextVar[bool] = ContextVar("anomaly", default=False)
+updating: ContextVar[bool] = ContextVar("updating", default=True)
 
 
 class _Switch(ContextDecorator):
@@ -47,6 +48,11 @@ def detect_anomaly() -> _Switch:
     result is inspected, which costs time and, on a GPU, a synchronisation per operation.
     """
     return _Switch(anomaly, True)
+
+
+def frozen_statistics() -> _Switch:
+    """Running statistics stay as they are: for a check that runs one forward many times."""
+    return _Switch(updating, False)
 
 
 def is_grad_enabled() -> bool:

@@ -82,9 +82,7 @@ class BasicConv2d(nn.Module):
 class Inception(nn.Module):
     """Four branches of one input, joined: c1 + c3 + c5 + cp channels."""
 
-    def __init__(
-        self, form: Form, before: int, c1: int, r3: int, c3: int, r5: int, c5: int, cp: int
-    ) -> None:
+    def __init__(self, form: Form, before: int, c1: int, r3: int, c3: int, r5: int, c5: int, cp: int) -> None:
         k = form.branch
         self.branch1 = BasicConv2d(form, before, c1, 1)
         self.branch2 = nn.Sequential(
@@ -93,9 +91,7 @@ class Inception(nn.Module):
         self.branch3 = nn.Sequential(
             BasicConv2d(form, before, r5, 1), BasicConv2d(form, r5, c5, k, padding=k // 2)
         )
-        self.branch4 = nn.Sequential(
-            nn.MaxPool2d(3, 1, padding=1), BasicConv2d(form, before, cp, 1)
-        )
+        self.branch4 = nn.Sequential(nn.MaxPool2d(3, 1, padding=1), BasicConv2d(form, before, cp, 1))
 
     def forward(self, x: Any) -> Tensor:
         return concat([self.branch1(x), self.branch2(x), self.branch3(x), self.branch4(x)], axis=1)
@@ -147,7 +143,7 @@ class GoogLeNet(nn.Module):
         self._initialize(form)
 
     def _initialize(self, form: Form) -> None:
-        """torchvision: N(0, 0.01²). The paper says nothing; U(±√(3/fan_in)) and b = 0.2 are Caffe's model's."""
+        """torchvision: N(0, 0.01²). The paper says nothing; U(±√(3/fan_in)), b = 0.2 are Caffe's model's."""
         for layer in self.modules():
             if not isinstance(layer, nn.Conv2d | nn.Linear):
                 continue

@@ -1,4 +1,5 @@
-"""LeNet-5 as published: LeCun, Bottou, Bengio & Haffner 1998, Gradient-Based Learning Applied to Document Recognition.
+"""LeNet-5 as published: LeCun, Bottou, Bengio & Haffner 1998, Gradient-Based Learning Applied to Document
+Recognition.
 
     input 1@32×32, white −0.1, black 1.175: mean about 0, variance about 1
     C1 conv 6@28×28            (25 + 1) · 6                 =    156 parameters

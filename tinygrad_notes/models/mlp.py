@@ -10,7 +10,6 @@ from .. import nn
 from ..autograd import Tensor
 
 
-
 class MLP(nn.Module):
     """x → (Linear → ReLU)* → Linear.   x (N, ...) is flattened to (N, sizes[0]); logits (N, sizes[-1])."""
 

@@ -79,9 +79,6 @@ class _ResNet(nn.Module):
             if isinstance(layer, nn.Conv2d):
                 init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
 
-    def stem(self, x: Any) -> Tensor:
-        raise NotImplementedError
-
     def forward(self, x: Any) -> Tensor:
         check_images(self, x)
         x = self.stem(x)

@@ -49,15 +49,16 @@ def _vgg(depth: int) -> tuple[Variant, ...]:
         Variant("torchvision", partial(VGG, depth, variant="torchvision"), f"torchvision vgg{depth}",
                 "averages the last maps to 7×7, so inputs from 32×32 on run"),
         Variant("torchvision, batch_norm", partial(VGG, depth, batch_norm=True, variant="torchvision"),
-                f"torchvision vgg{depth}_bn", "batch normalization after each convolution: younger than the paper"),
+                f"torchvision vgg{depth}_bn", "BN after each convolution: younger than the paper"),
     )  # fmt: skip
 
 
 def _resnet(make: type[Module], name: str) -> tuple[Variant, ...]:
     return (
-        Variant("notes", partial(make, variant="notes"), NOTES,
-                "option B: shortcuts that change shape are 1×1 convolutions with BN (the table's dropout before "
-                "the last layer is in neither of the others and is left out)"),
+        Variant("notes", partial(make, variant="notes"),
+                NOTES if make is ResNet18 else "as the notes' ResNet-18",
+                "option B: shortcuts that change shape are 1×1 convolutions with BN; the table's dropout "
+                "before the last layer is in neither of the others and is left out"),
         Variant("paper", partial(make, variant="paper"), "He et al. 2015",
                 "option A: every other pixel, new channels zero; no parameters in shortcuts"),
         Variant("torchvision", partial(make, variant="torchvision"), f"torchvision {name}", "option B"),
@@ -66,16 +67,19 @@ def _resnet(make: type[Module], name: str) -> tuple[Variant, ...]:
 
 VARIANTS: dict[str, tuple[Variant, ...]] = {
     "LeNet5": (
-        Variant("notes", LeNet5, NOTES, "plain means, a full second convolution, ReLU in the linear part, softmax"),
+        Variant("notes", LeNet5, NOTES,
+                "plain means, a full second convolution, ReLU in the linear part, softmax"),
         Variant("paper", LeNet1998, "LeCun et al. 1998",
-                "trainable subsampling, connection table in C3, 1.7159 tanh(2a/3), distances to fixed bitmaps"),
+                "trainable subsampling, connection table in C3, 1.7159 tanh(2a/3), distances to bitmaps"),
     ),
     "AlexNet": (
         Variant("notes", partial(AlexNet, variant="notes"), NOTES, "one tower; input 227×227"),
         Variant("paper", partial(AlexNet, variant="paper"), "Krizhevsky et al. 2012",
                 "two towers: groups = 2 in conv2, 4 and 5; input 227×227"),
-        Variant("torchvision", partial(AlexNet, variant="torchvision"), "Krizhevsky 2014; torchvision alexnet",
-                "64-192-384-256-256 channels, no response normalization, padding 2 in conv1, any input from 63×63 on"),
+        Variant("torchvision", partial(AlexNet, variant="torchvision"),
+                "Krizhevsky 2014; torchvision alexnet",
+                "64-192-384-256-256 channels, no response normalization, padding 2 in conv1, any input "
+                "from 63×63 on"),
     ),
     **{f"VGG{depth}": _vgg(depth) for depth in (11, 13, 16, 19)},
     "GoogLeNet": (
@@ -83,19 +87,20 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
                 "pools with a border of 1 instead of rounding up, no response normalization"),
         Variant("paper", partial(GoogLeNet, variant="paper"), "Szegedy et al. 2014",
                 "response normalization after pool 1 and before pool 2; two auxiliary classifiers"),
-        Variant("paper, no aux", partial(GoogLeNet, variant="paper", aux_logits=False), "Caffe bvlc_googlenet",
-                "what runs at inference"),
+        Variant("paper, no aux", partial(GoogLeNet, variant="paper", aux_logits=False),
+                "Caffe bvlc_googlenet", "what runs at inference"),
         Variant("torchvision", partial(GoogLeNet, variant="torchvision"), "torchvision googlenet",
                 "batch normalization, no bias, 3×3 in the branch that the paper has as 5×5"),
         Variant("torchvision, no aux", partial(GoogLeNet, variant="torchvision", aux_logits=False),
                 "torchvision googlenet", "what runs at inference"),
-        Variant("torchvision-5x5", partial(GoogLeNet, variant="torchvision-5x5"), "torchvision, corrected",
+        Variant("torchvision-5x5", partial(GoogLeNet, variant="torchvision-5x5"), "torchvision corrected",
                 "as torchvision with the paper's 5×5"),
     ),
     "ResNet18": _resnet(ResNet18, "resnet18"),
     "ResNet34": _resnet(ResNet34, "resnet34"),
     "CifarResNet": tuple(
-        Variant(f"{depth}, option {option}", partial(CifarResNet, depth, option=option), "He et al. 2015, 4.2", text)
+        Variant(f"{depth}, option {option}", partial(CifarResNet, depth, option=option), "He et al. 2015",
+                text)
         for depth, option, text in (
             (20, "A", "n = 3"), (20, "B", "1×1 convolutions in shortcuts"), (32, "A", "n = 5"),
             (44, "A", "n = 7"), (56, "A", "n = 9"), (110, "A", "n = 18"),

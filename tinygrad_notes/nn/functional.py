@@ -8,20 +8,36 @@ from typing import Any
 from ..autograd import Tensor
 from ..ops import convolution, pooling
 from ..ops.activation import (
-    gelu, leaky_relu, log_softmax, relu, sigmoid, softmax, softplus, tanh,
+    gelu,
+    leaky_relu,
+    log_softmax,
+    relu,
+    sigmoid,
+    softmax,
+    softplus,
+    tanh,
 )  # fmt: skip
 from ..ops.arguments import as_tensor
 from ..ops.dropout import dropout
 from ..ops.linear import linear
 from ..ops.loss import (
-    binary_cross_entropy_with_logits, cross_entropy, huber_loss, l1_loss, mse_loss, nll_loss,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    huber_loss,
+    l1_loss,
+    mse_loss,
+    nll_loss,
 )  # fmt: skip
+from ..ops.normalization import group_norm, layer_norm, local_response_norm
 from ..ops.shape import flatten, pad
+from .pooling import adaptive_avg_pool2d
 
 __all__ = [
-    "avg_pool2d", "binary_cross_entropy_with_logits", "conv2d", "conv_transpose2d", "cross_entropy",
-    "dropout", "flatten", "gelu", "huber_loss", "l1_loss", "leaky_relu", "linear", "log_softmax",
-    "max_pool2d", "mse_loss", "nll_loss", "pad", "pair", "relu", "sigmoid", "softmax", "softplus", "tanh",
+    "adaptive_avg_pool2d", "avg_pool2d", "binary_cross_entropy_with_logits", "conv2d",
+    "conv_transpose2d", "cross_entropy", "dropout", "flatten", "gelu", "group_norm", "huber_loss",
+    "l1_loss", "layer_norm", "leaky_relu", "linear", "local_response_norm", "log_softmax",
+    "max_pool2d", "mse_loss", "nll_loss", "pad", "pair", "relu", "sigmoid", "softmax", "softplus",
+    "tanh",
 ]  # fmt: skip
 
 

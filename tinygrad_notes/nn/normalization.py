@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Tensor
-from ..ops.normalization import (
-    batch_norm, batch_norm_fixed, group_norm, layer_norm, local_response_norm,
-)  # fmt: skip
+from ..autograd import Tensor, mode
+from ..ops import normalization as ops
 from .module import Buffer, Module, Parameter
 
 
@@ -46,9 +44,9 @@ class _BatchNorm(Module):
         gamma = np.ones(self.num_features, x.dtype) if self.weight is None else self.weight
         beta = np.zeros(self.num_features, x.dtype) if self.bias is None else self.bias
         if not self.training and self.running_mean is not None:
-            return batch_norm_fixed(x, self.running_mean, self.running_var, gamma, beta, self.eps)
-        y, mean, var = batch_norm(x, gamma, beta, self.eps)
-        if self.training and self.running_mean is not None:
+            return ops.batch_norm_fixed(x, self.running_mean, self.running_var, gamma, beta, self.eps)
+        y, mean, var = ops.batch_norm(x, gamma, beta, self.eps)
+        if self.training and self.running_mean is not None and mode.updating.get():
             self._update(mean._data, var._data, x.size // self.num_features)
         return y
 
@@ -89,7 +87,7 @@ class LayerNorm(Module):
         self.bias = Parameter(np.zeros(shape, np.float32)) if elementwise_affine and bias else None
 
     def forward(self, x: Any) -> Tensor:
-        return layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+        return ops.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
         return f"{self.normalized_shape}, eps={self.eps}"
@@ -98,9 +96,7 @@ class LayerNorm(Module):
 class GroupNorm(Module):
     """Groups of channels of (N, C, *) normalized for each sample by itself."""
 
-    def __init__(
-        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True
-    ) -> None:
+    def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True) -> None:
         if num_groups < 1 or num_channels % num_groups:
             raise ValueError(f"GroupNorm: num_groups {num_groups} must divide num_channels {num_channels}")
         self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps
@@ -108,7 +104,7 @@ class GroupNorm(Module):
         self.bias = Parameter(np.zeros(num_channels, np.float32)) if affine else None
 
     def forward(self, x: Any) -> Tensor:
-        return group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
+        return ops.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
         return f"{self.num_groups}, {self.num_channels}, eps={self.eps}"
@@ -127,7 +123,7 @@ class LocalResponseNorm(Module):
         self.size, self.alpha, self.beta, self.k, self.convention = size, alpha, beta, k, convention
 
     def forward(self, x: Any) -> Tensor:
-        return local_response_norm(x, self.size, self.alpha, self.beta, self.k, self.convention)
+        return ops.local_response_norm(x, self.size, self.alpha, self.beta, self.k, self.convention)
 
     def extra_repr(self) -> str:
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}, {self.convention!r}"

@@ -1,0 +1,318 @@
+"""The networks: exact sizes, state_dict keys, initialization, what they accept, what they refuse."""
+
+import re
+
+import numpy as np
+import pytest
+
+import tinygrad_notes as tg
+from tinygrad_notes import models, nn
+from tinygrad_notes.models.bitmaps import bitmaps
+from tinygrad_notes.models.count import multiply_adds, parameter_count, undrawn
+from tinygrad_notes.models.lenet1998 import C3_TABLE, squash
+from tinygrad_notes.models.variants import VARIANTS, variants
+
+# network, variant: parameters, multiply-adds for one image
+SIZES = {
+    ("LeNet5", "notes"): (61_706, 416_520),
+    ("LeNet5", "paper"): (60_000, 325_680),
+    ("AlexNet", "notes"): (62_378_344, 1_135_256_096),
+    ("AlexNet", "paper"): (60_965_224, 724_406_816),
+    ("AlexNet", "torchvision"): (61_100_840, 714_188_480),
+    ("VGG11", "torchvision"): (132_863_336, 7_609_090_048),
+    ("VGG13", "torchvision"): (133_047_848, 11_308_466_176),
+    ("VGG16", "notes"): (138_357_544, 15_470_264_320),
+    ("VGG16", "torchvision, batch_norm"): (138_365_992, 15_470_264_320),
+    ("VGG19", "torchvision"): (143_667_240, 19_632_062_464),
+    ("GoogLeNet", "notes"): (13_378_280, 1_582_671_872),
+    ("GoogLeNet", "paper"): (13_378_280, 1_582_671_872),
+    ("GoogLeNet", "paper, no aux"): (6_998_552, 1_582_671_872),
+    ("GoogLeNet", "torchvision"): (13_004_888, 1_498_376_192),
+    ("GoogLeNet", "torchvision, no aux"): (6_624_904, 1_498_376_192),
+    ("GoogLeNet", "torchvision-5x5"): (13_385_816, 1_582_671_872),
+    ("ResNet18", "notes"): (11_689_512, 1_814_073_344),
+    ("ResNet18", "paper"): (11_515_688, 1_794_805_760),
+    ("ResNet34", "torchvision"): (21_797_672, 3_663_761_408),
+    ("ResNet34", "paper"): (21_623_848, 3_644_493_824),
+    ("CifarResNet", "20, option A"): (269_722, 40_551_040),
+    ("CifarResNet", "20, option B"): (272_474, 40_813_184),
+    ("CifarResNet", "32, option A"): (464_154, 68_862_592),
+    ("CifarResNet", "44, option A"): (658_586, 97_174_144),
+    ("CifarResNet", "56, option A"): (853_018, 125_485_696),
+    ("CifarResNet", "110, option A"): (1_727_962, 252_887_680),
+}
+
+
+def build(network, variant):
+    with undrawn():
+        return next(v for v in VARIANTS[network] if v.name == variant).build()
+
+
+@pytest.mark.parametrize("network, variant", SIZES)
+def test_parameters_and_multiply_adds(network, variant):
+    model = build(network, variant)
+    assert (parameter_count(model), multiply_adds(model, model.input_shape)) == SIZES[network, variant]
+
+
+def test_variants_computes_its_rows():
+    rows = {r.variant: (r.parameters, r.macs) for r in variants("ResNet18")}
+    assert rows == {name: SIZES["ResNet18", "paper" if name == "paper" else "notes"] for name in rows}
+    assert list(rows) == ["notes", "paper", "torchvision"]
+    with pytest.raises(ValueError, match="has one form"):
+        variants("MLP")
+
+
+@pytest.mark.parametrize("model", [models.CifarResNet(8), models.SimpleCNN(), models.LeNet5()])
+def test_multiply_adds_agree_with_the_layers_that_ran(model):
+    from tinygrad_notes.train.summary import summary
+
+    layers = summary(model, model.input_shape)
+    assert multiply_adds(model, model.input_shape) == sum(layer.macs for layer in layers)
+    assert model.training and not any("forward" in vars(m) for m in model.modules())
+
+
+def test_parts_of_googlenet_and_resnet_have_their_sizes():
+    net = build("GoogLeNet", "paper")
+    inceptions = [parameter_count(m) for name, m in net.named_children() if name.startswith("inception")]
+    assert inceptions == [163_696, 388_736, 376_176, 449_160, 510_104, 605_376, 868_352, 1_043_456, 1_444_080]
+    assert sum(parameter_count(m) for m in (net.conv1, net.conv2, net.conv3)) == 124_416
+    assert parameter_count(net.aux1) + parameter_count(net.aux2) == 6_379_728
+    with undrawn():
+        small = models.GoogLeNet(variant="torchvision-5x5", aux_logits=False)
+        net = models.ResNet18()
+    assert parameter_count(small) == 7_005_832
+    stages = [parameter_count(getattr(net, f"layer{i}")) for i in (1, 2, 3, 4)]
+    assert stages == [147_968, 525_568, 2_099_712, 8_393_728]
+
+
+def test_a_bias_before_batch_norm_would_show():
+    """The common mistake gives 11,694,312 parameters: one bias per output channel of a convolution."""
+    model = build("ResNet18", "notes")
+    biases = sum(m.out_channels for m in model.modules() if isinstance(m, nn.Conv2d))
+    assert all(m.bias is None for m in model.modules() if isinstance(m, nn.Conv2d))
+    assert parameter_count(model) + biases == 11_694_312
+
+
+# ---- torchvision's keys -----------------------------------------------------------------------
+
+BN = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+
+
+def _bn(name):
+    return [f"{name}.{key}" for key in BN]
+
+
+def _layers(name, *places):
+    return [f"{name}.{i}.{key}" for i in places for key in ("weight", "bias")]
+
+
+def _resnet_keys(counts):
+    keys = ["conv1.weight", *_bn("bn1"), "fc.weight", "fc.bias"]
+    for stage, count in enumerate(counts, 1):
+        for i in range(count):
+            block = f"layer{stage}.{i}"
+            for n in (1, 2):
+                keys += [f"{block}.conv{n}.weight", *_bn(f"{block}.bn{n}")]
+        if stage > 1:
+            keys += [f"layer{stage}.0.downsample.0.weight", *_bn(f"layer{stage}.0.downsample.1")]
+    return keys
+
+
+def _googlenet_keys():
+    convolutions = ["conv1", "conv2", "conv3", "aux1.conv", "aux2.conv"]
+    for name in ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b"):
+        branches = ("branch1", "branch2.0", "branch2.1", "branch3.0", "branch3.1", "branch4.1")
+        convolutions += [f"inception{name}.{branch}" for branch in branches]
+    keys = [key for c in convolutions for key in (f"{c}.conv.weight", *_bn(f"{c}.bn"))]
+    linear = ("fc", "aux1.fc1", "aux1.fc2", "aux2.fc1", "aux2.fc2")
+    return keys + [f"{name}.{key}" for name in linear for key in ("weight", "bias")]
+
+
+TORCHVISION = {
+    "AlexNet": _layers("features", 0, 3, 6, 8, 10) + _layers("classifier", 1, 4, 6),
+    "VGG11": _layers("features", 0, 3, 6, 8, 11, 13, 16, 18) + _layers("classifier", 0, 3, 6),
+    "VGG13": _layers("features", 0, 2, 5, 7, 10, 12, 15, 17, 20, 22) + _layers("classifier", 0, 3, 6),
+    "VGG16": _layers("features", 0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
+    + _layers("classifier", 0, 3, 6),
+    "VGG19": _layers("features", 0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
+    + _layers("classifier", 0, 3, 6),
+    "GoogLeNet": _googlenet_keys(),
+    "ResNet18": _resnet_keys((2, 2, 2, 2)),
+    "ResNet34": _resnet_keys((3, 4, 6, 3)),
+}
+
+
+def keys(model):
+    """Those of state_dict, without copying the values."""
+    return [name for kind in (model.named_parameters(), model.named_buffers()) for name, _ in kind]
+
+
+@pytest.mark.parametrize("network", TORCHVISION)
+def test_keys_are_those_of_torchvision(network):
+    assert sorted(keys(build(network, "torchvision"))) == sorted(TORCHVISION[network])
+
+
+def test_keys_of_vgg_with_batch_norm():
+    convolutions, norms = (0, 4, 8, 11, 15, 18, 22, 25), (1, 5, 9, 12, 16, 19, 23, 26)
+    expected = _layers("features", *convolutions) + [key for i in norms for key in _bn(f"features.{i}")]
+    expected += _layers("classifier", 0, 3, 6)
+    assert sorted(keys(build("VGG11", "torchvision, batch_norm"))) == sorted(expected)
+
+
+def test_layouts_of_torchvision():
+    shapes = {k: p.shape for k, p in build("GoogLeNet", "torchvision").named_parameters()}
+    assert shapes["inception4e.branch3.1.conv.weight"] == (128, 32, 3, 3)
+    assert shapes["aux2.conv.conv.weight"] == (128, 528, 1, 1) and shapes["aux2.fc1.weight"] == (1024, 2048)
+    shapes = {k: p.shape for k, p in build("ResNet18", "torchvision").named_parameters()}
+    assert shapes["layer2.0.downsample.0.weight"] == (128, 64, 1, 1) and shapes["fc.weight"] == (1000, 512)
+
+
+# ---- what they start from ---------------------------------------------------------------------
+
+
+def test_alexnet_starts_as_in_the_paper():
+    net = models.AlexNet(5, "paper", hidden=64)
+    layers = [m for m in net.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    assert [m.bias.numpy().mean() for m in layers] == [0, 1, 0, 1, 1, 1, 1, 0]
+    assert all(0.009 < m.weight.numpy().std() < 0.011 for m in layers)
+    assert [m.groups for m in layers[:5]] == [1, 2, 1, 2, 2]
+
+
+def test_residual_nets_start_at_he_fan_out():
+    net = models.CifarResNet(20)
+    weight = net.layer3[1].conv1.weight.numpy()
+    assert weight.std() == pytest.approx(np.sqrt(2 / (64 * 9)), rel=0.05)
+    assert (net.bn1.weight.numpy() == 1).all() and (net.bn1.bias.numpy() == 0).all()
+
+
+# ---- what they accept -------------------------------------------------------------------------
+
+
+def zeros(*shape):
+    return tg.Tensor(np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize("make, shape, message", [
+    (lambda: models.AlexNet(5, hidden=8), (1, 3, 224, 224),
+     r"227×227, got 224×224: .*\(224 − 11\)/4 \+ 1 = 54.25"),
+    (lambda: models.AlexNet(5, "torchvision", hidden=8), (1, 3, 62, 62), "at least 63×63, got 62×62"),
+    (lambda: models.VGG11(5, hidden=8), (1, 3, 192, 192), "must be 224×224, got 192×192"),
+    (lambda: models.VGG11(5, variant="torchvision", hidden=8), (1, 3, 31, 40), "at least 32×32"),
+    (lambda: models.GoogLeNet(5, aux_logits=False), (1, 3, 14, 14), "at least 15×15"),
+    (lambda: models.GoogLeNet(5), (2, 3, 64, 64), "auxiliary classifiers need|kernel"),
+    (lambda: models.ResNet18(5), (1, 1, 64, 64), r"images must be \(N, 3, H, W\)"),
+    (lambda: models.CifarResNet(8), (3, 32, 32), r"images must be \(N, 3, H, W\)"),
+    (lambda: models.SimpleCNN(), (1, 1, 32, 32), r"\(1, 28, 28\), got \(1, 32, 32\)"),
+    (lambda: models.LeNet1998(), (1, 1, 28, 28), "must be 32×32, got 28×28"),
+])  # fmt: skip
+def test_inputs_that_do_not_fit_are_refused(make, shape, message):
+    with undrawn():
+        network = make()
+    with pytest.raises(ValueError, match=message):
+        network(zeros(*shape))
+
+
+@pytest.mark.parametrize("make, message", [
+    (lambda: models.AlexNet(variant="caffe"), r"one of \['notes', 'paper', 'torchvision'\], got 'caffe'"),
+    (lambda: models.ResNet18(variant="C"), "variant must be one of"),
+    (lambda: models.GoogLeNet(variant="v2"), "variant must be one of"),
+    (lambda: models.VGG(12), "depth must be one of"),
+    (lambda: models.CifarResNet(21), r"6n \+ 2"),
+    (lambda: models.CifarResNet(20, option="C"), "option must be"),
+    (lambda: models.SimpleCNN((1, 3, 3)), "2 poolings leave nothing"),
+])  # fmt: skip
+def test_wrong_choices_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("variant, shape", [("torchvision", (1, 3, 63, 70))])
+def test_the_smallest_input_runs(variant, shape):
+    with undrawn():
+        network = models.AlexNet(5, variant, hidden=8)
+    assert network(zeros(*shape)).shape == (1, 5)
+
+
+def test_googlenet_gives_three_outputs_in_training_only():
+    with undrawn():
+        net = models.GoogLeNet(5, "torchvision")
+    x = tg.Tensor(np.random.default_rng(0).normal(size=(2, 3, 64, 64)).astype(np.float32))
+    outputs = net(x)
+    assert [y.shape for y in outputs] == [(2, 5)] * 3
+    labels = np.array([1, 2])
+    losses = [tg.nn.functional.cross_entropy(y, labels).item() for y in outputs]
+    assert net.loss(outputs, labels).item() == pytest.approx(losses[0] + 0.3 * (losses[1] + losses[2]))
+    y = net.eval()(x)
+    assert y.shape == (2, 5)
+    assert net.loss(y, labels).item() == pytest.approx(tg.nn.functional.cross_entropy(y, labels).item())
+
+
+# ---- LeNet-5 of 1998 --------------------------------------------------------------------------
+
+
+def test_lenet1998_has_the_connections_of_the_paper():
+    net = models.LeNet1998()
+    assert {name: sum(p.size for p in m.parameters()) for name, m in net.named_children()} == {
+        "c1": 156, "s2": 12, "c3": 1_516, "s4": 32, "c5": 48_120, "f6": 10_164,
+    }  # fmt: skip
+    assert net.connections() == {
+        "c1": 122_304, "s2": 5_880, "c3": 151_600, "s4": 2_000, "c5": 48_120, "f6": 10_164, "output": 840,
+    }  # fmt: skip
+    assert sum(net.connections().values()) == 340_908
+    assert net.bitmaps.size == 840 and sum(map(len, C3_TABLE)) == 60
+
+
+def test_connection_table_is_six_threes_nine_fours_and_all():
+    assert [len(seen) for seen in C3_TABLE] == [3] * 6 + [4] * 9 + [6]
+    assert len(set(C3_TABLE)) == 16 and all(len(set(seen)) == len(seen) for seen in C3_TABLE)
+    assert [sum(i in seen for seen in C3_TABLE) for i in range(6)] == [10] * 6  # all seen alike
+
+
+def test_bitmaps_are_ten_different_drawings():
+    drawn = bitmaps()
+    assert drawn.shape == (10, 84) and set(drawn.flat) == {-1.0, 1.0}
+    distance = (drawn[:, None] != drawn[None]).sum(2)
+    assert (distance + 84 * np.eye(10) >= 5).all()
+
+
+def test_squash_fixes_one():
+    np.testing.assert_allclose(squash(tg.Tensor(np.array([-1.0, 0.0, 1.0]))).numpy(), [-1, 0, 1], atol=1e-4)
+
+
+def test_lenet1998_criteria():
+    scores = tg.Tensor(np.array([[-3.0, -1.0, -2.0]]))
+    assert models.LeNet1998.loss(scores, np.array([2]), "mse").item() == pytest.approx(2.0)
+    expected = 2.0 + np.log(np.exp(-1.0) + np.exp(-3.0) + np.exp(-1.0) + np.exp(-2.0))
+    assert models.LeNet1998.loss(scores, np.array([2])).item() == pytest.approx(expected)
+    with pytest.raises(ValueError, match="'mse' or 'map'"):
+        models.LeNet1998.loss(scores, np.array([2]), "hinge")
+
+
+def test_simplecnn_has_one_size():
+    assert parameter_count(models.SimpleCNN()) == 160 + 4_640 + 15_690
+    assert re.match(r"SimpleCNN\(", repr(models.SimpleCNN()))
+
+
+@pytest.mark.parametrize("make, border, lr, fraction", [
+    (models.SimpleCNN, 0, 0.05, 0.4),
+    (models.LeNet1998, 2, 2e-3, 0.6),
+    (lambda: models.CifarResNet(8), 0, 0.1, 0.4),
+], ids=["SimpleCNN", "LeNet1998", "CifarResNet"])  # fmt: skip
+def test_they_learn_the_digits(make, border, lr, fraction):
+    """60 steps bring the loss below a fraction of what it was."""
+    network = make()
+    loss_of = getattr(network, "loss", tg.nn.functional.cross_entropy)
+    train, _ = tg.data.load_digits()
+    images, labels = train[np.arange(320)]
+    images = np.pad(images, ((0, 0), (0, 0), (border, border), (border, border))).astype(np.float32)
+    images = np.repeat(images / 255 * 1.275 - 0.1, network.input_shape[0], axis=1)
+    optimizer = tg.optim.SGD(network.parameters(), lr, momentum=0.9)
+    losses = []
+    for step in range(60):
+        part = slice(step % 10 * 32, step % 10 * 32 + 32)
+        loss = loss_of(network(tg.Tensor(images[part])), tg.Tensor(labels[part]))
+        network.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert np.mean(losses[-5:]) < fraction * losses[0]
