@@ -9,6 +9,11 @@ import os
 import sys
 from pathlib import Path
 
+# Several workers share the cores: PyTorch's threads would wait for each other in turns. NumPy keeps its own,
+# so that the threaded kernels are tested as they run.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", str(os.cpu_count()))
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 from hypothesis import settings
 
