@@ -116,14 +116,10 @@ def test_arrays_of_another_device_are_refused(monkeypatch):
     with backend.use_backend("cupy"):
         device = tg.Tensor(np.ones(2))
         if host is not None:
-            with pytest.raises(
-                backend.BackendError, match="Add: argument 'b' is a numpy array"
-            ):
+            with pytest.raises(backend.BackendError, match="Add: argument 'b' is a numpy array"):
                 device + host
     with backend.use_backend("numpy"):
-        with pytest.raises(
-            backend.BackendError, match=r"Exp: argument 'x' is a cupy.* backend is numpy"
-        ):
+        with pytest.raises(backend.BackendError, match=r"Exp: argument 'x' is a cupy.* backend is numpy"):
             tg.exp(device)
         with pytest.raises(backend.BackendError, match="move it with to_numpy"):
             tg.Tensor(device.data)
