@@ -15,11 +15,12 @@ import pytest
 
 from tinygrad_notes.cli import main
 from tinygrad_notes.train.checkpoint import load
-from tinygrad_notes.train.run import Config, Run
+from tinygrad_notes.train.config import Config
+from tinygrad_notes.train.run import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = ["--limit", "64", "--epochs", "1", "--batch-size", "32"]
-COMMANDS = ("train", "eval", "summary", "derive", "graph", "gradcheck", "verify", "doctor")
+COMMANDS = ("train", "eval", "summary", "diff", "derive", "graph", "gradcheck", "verify", "doctor")
 
 
 def start(*arguments, **options):
@@ -75,15 +76,18 @@ def test_train_eval_and_resume(tmp_path, capsys):
 def test_options_reach_the_configuration(tmp_path):
     out = tmp_path / "r"
     options = ["--lr", "0.5", "--optimizer", "sgd", "--momentum", "0.5", "--weight-decay", "0.01",
-               "--schedule", "step", "--clip-norm", "2", "--shift", "0", "--seed", "9"]  # fmt: skip
+               "--schedule", "step", "--clip-norm", "2", "--shift", "0", "--seed", "9", "--flip",
+               "--lighting", "0.2", "--resize", "20", "--size", "16", "--variant", "notes"]  # fmt: skip
     assert main(["train", "mlp", *QUICK, *options, "--out", str(out), "--detect-anomaly"]) == 0
     config = json.loads((out / "config.json").read_text())
-    assert config.pop("mean")
-    assert config.pop("std")
+    assert len(config.pop("mean")) == len(config.pop("std")) == len(config.pop("color_values")) == 1
+    assert config.pop("color_vectors") == [1.0]
+    assert config.pop("classes") == list("0123456789")
     assert config == {
         "model": "mlp", "data": "digits", "epochs": 1, "batch_size": 32, "optimizer": "sgd", "lr": 0.5,
         "momentum": 0.5, "weight_decay": 0.01, "schedule": "step", "clip_norm": 2, "shift": 0, "seed": 9,
-        "limit": 64,
+        "limit": 64, "variant": "notes", "size": 16, "resize": 20, "flip": True, "lighting": 0.2,
+        "on_error": "raise",
     }  # fmt: skip
     group = load(out / "checkpoint.safetensors")["resume"]["optimizer"]["param_groups"][0]
     assert group["momentum"] == 0.5
@@ -135,6 +139,8 @@ def test_graphviz_takes_the_graph(capsys):
 
 
 def test_doctor(capsys, monkeypatch):
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
     assert main(["doctor", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
@@ -143,6 +149,59 @@ def test_doctor(capsys, monkeypatch):
     assert result["threads"] == "OPENBLAS_NUM_THREADS=2"
     assert main(["doctor"]) == 0
     assert "cupy" in capsys.readouterr().out
+
+
+def test_doctor_tells_the_gpu(capsys, monkeypatch, tmp_path):
+    tool = tmp_path / "nvidia-smi"
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    answers = {
+        "echo 'Some GPU, 1.2.3, 80 MiB'": "Some GPU, driver 1.2.3, 80 MiB",
+        "echo 'No devices were found'; exit 6": "nvidia-smi: No devices were found",
+    }
+    for script, expected in answers.items():
+        tool.write_text(f"#!/bin/sh\n{script}\n")
+        tool.chmod(0o755)
+        assert main(["doctor", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["gpu"] == expected
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    assert main(["doctor", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["gpu"] == "no NVIDIA driver found"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parameters", "macs"),
+    [
+        (["alexnet", "--variant", "paper"], 60_965_224, 724_406_816),
+        (["resnet20"], 269_722, 40_551_040),
+        (["ResNet-20", "--variant", "B"], 272_474, 40_813_184),
+    ],
+)
+def test_summary_of_variants(arguments, parameters, macs, capsys):
+    assert main(["summary", *arguments, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["parameters"], result["macs"]) == (parameters, macs)
+
+
+def test_diff_lists_the_forms_and_their_layers(capsys):
+    assert main(["diff", "resnet18", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    sizes = {row["variant"]: (row["parameters"], row["macs"]) for row in result["variants"]}
+    assert sizes == {"notes": (11_689_512, 1_814_073_344), "paper": (11_515_688, 1_794_805_760),
+                     "torchvision": (11_689_512, 1_814_073_344)}  # fmt: skip
+    assert result["layers"][0] == {
+        "layer": "layer2.0.downsample.0", "notes": "64→128 1×1 s2", "paper": "none",
+        "torchvision": "64→128 1×1 s2",
+    }  # fmt: skip
+    assert len(result["layers"]) == 3
+    assert main(["diff", "alexnet"]) == 0
+    text = capsys.readouterr().out
+    assert "paper        Krizhevsky et al. 2012                60,965,224    724,406,816" in text
+    (second,) = (line for line in text.splitlines() if line.startswith("features.4 "))
+    assert second.split("  ")[-1].strip() == "64→192 5×5 p2"
+    assert "96→256 5×5 p2 g2" in second
+    assert main(["diff", "resnet56"]) == 0
+    # ResNet-110 has 15 blocks of 2 convolutions more than ResNet-20 in 3 stages; option B has 2 of its own
+    assert f"and {15 * 2 * 3 + 2 - 24} more; --json has them all" in capsys.readouterr().out
 
 
 def test_gradcheck_of_some(capsys):
@@ -188,7 +247,7 @@ def test_derive(capsys):
     assert {(r["∂y/∂a"], r["∂y/∂b"]) for r in regions.values()} == {("1", "0"), ("0", "1")}
     assert main(["derive", "cross_entropy", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert result["operation"] == "CrossEntropyOfClasses"
+    assert result["operation"] == "CrossEntropy"
     assert "whole arrays" in result["derivatives"]
 
 
@@ -237,18 +296,26 @@ def complain(arguments, capsys):
         ([], "COMMAND"),
         (["trian"], "invalid choice"),
         (["train"], "train needs a MODEL"),
-        (["train", "vgg"], "unknown model 'vgg'; train knows lenet5, mlp"),
+        (["train", "vgg"], "unknown model 'vgg'; train knows mlp, simplecnn, lenet5"),
         (["train", "mlp", "--lr", "-1"], "'-1' is not a number above 0"),
         (["train", "mlp", "--lr", "nan"], "'nan' is not a number above 0"),
         (["train", "mlp", "--epochs", "0"], "'0' is not a whole number of at least 1"),
         (["train", "mlp", "--optimizer", "lion"], "choose from sgd, adam, adamw"),
-        (["train", "mlp", "--schedule", "x"], "choose from cosine, step, constant"),
+        (["train", "mlp", "--schedule", "x"], "choose from cosine, step, resnet, googlenet, constant"),
         (["train", "mlp", "--data", "nowhere"], "'nowhere' is neither a folder"),
         (["train", "mlp", "--unknown"], "unrecognized arguments"),
         (["train", "--resume", "nowhere"], "nowhere is not a folder"),
         (["train", "mlp", "--resume", "nowhere", "--lr", "1"], "leave out lr, model"),
         (["eval", "nowhere"], "nowhere is not a folder"),
+        (["train", "mlp", "--variant", "B"], "unknown variant 'B' of mlp; choose from notes"),
+        (["train", "alexnet", "--resize", "100"], "alexnet takes images of 227×227: resize must"),
+        (["train", "googlenet", "--size", "8"], "GoogLeNet: images must be at least 15×15, got 8×8"),
+        (["train", "mlp", "--on-error", "ignore"], "invalid choice: 'ignore'"),
         (["summary", "lenet6"], "did you mean LeNet5"),
+        (["summary", "alexnet", "--variant", "caffe"], "choose from notes; paper; torchvision"),
+        (["summary", "mlp", "--variant", "caffe"], "there is one form only"),
+        (["diff", "mlp"], "has one form"),
+        (["diff", "alexnt"], "did you mean AlexNet"),
         (["graph", "nothing"], "known are"),
         (["derive", "sigmod"], "did you mean Sigmoid"),
         (["gradcheck", "sigmod"], "did you mean sigmoid"),
@@ -340,7 +407,8 @@ def test_eval_on_data_that_do_not_fit(run_folder, tmp_path, capsys):
     (tmp_path / "batches.meta.txt").write_text("\n".join("abcdefghij"))
     code, said = complain(["eval", run_folder, "--data", tmp_path], capsys)
     assert code == 2
-    assert "one channel" in said
+    assert "tells apart 10 classes (0, 1, 2, ...), but" in said
+    assert "has 10 classes (a, b, c, ...)" in said
 
 
 def test_divergence_exits_with_1_and_keeps_the_checkpoint(tmp_path, capsys):
@@ -360,7 +428,7 @@ def test_debug_shows_the_traceback(monkeypatch):
 def test_bugs_are_not_called_wrong_use(monkeypatch, capsys):
     from tinygrad_notes.cli import inspection
 
-    monkeypatch.setattr(inspection, "find_network", lambda name: 1 / 0)
+    monkeypatch.setattr(inspection, "find_network", lambda *names: 1 / 0)
     assert main(["summary", "x"]) == 1
     assert "unexpected ZeroDivisionError" in capsys.readouterr().err
 

@@ -198,7 +198,7 @@ def test_load_downloads_when_allowed(server):
 
 
 def test_unknown_name_is_refused(server):
-    with pytest.raises(ValueError, match="known are mnist, fashion-mnist"):
+    with pytest.raises(ValueError, match="known are mnist, fashion-mnist, cifar10"):
         fetch("imagenet")
 
 
@@ -217,6 +217,6 @@ def test_cache_folder(monkeypatch, tmp_path):
 def test_table_is_complete():
     """Every file of the real table: a size, a SHA-256, mirrors; no two files alike."""
     files = [file for source in download.SOURCES.values() for file in source.files]
-    assert len(files) == 8 and len({file.sha256 for file in files}) == 8
+    assert len(files) == 9 and len({file.sha256 for file in files}) == 9
     assert all(len(bytes.fromhex(file.sha256)) == 32 and file.size > 4000 for file in files)
     assert all(len(source.mirrors) >= 2 for source in download.SOURCES.values())

@@ -13,10 +13,11 @@ import tinygrad_notes as tg
 from tinygrad_notes import backend, nn, optim
 from tinygrad_notes.data import ArrayDataset, Compose, DataLoader, Normalize, RandomShift
 from tinygrad_notes.train import checkpoint
+from tinygrad_notes.train.config import Config, RunError, read_config
 from tinygrad_notes.train.interrupt import Interrupted, stop_on_signal
 from tinygrad_notes.train.loop import READ_EVERY, Diverged, Trainer, evaluate
 from tinygrad_notes.train.progress import Bar, Lines, Silent, describe, show
-from tinygrad_notes.train.run import Config, Run, RunError, read_config
+from tinygrad_notes.train.run import Run
 
 EPOCHS, BATCHES = 3, 5
 
@@ -225,11 +226,15 @@ def test_checkpoint_of_another_network_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"model": "vgg"}, "unknown model 'vgg'; choose from lenet5, mlp"),
+        ({"model": "vgg"}, "unknown model 'vgg'; choose from mlp, simplecnn, lenet5"),
         ({"lr": math.nan}, "lr must be a finite number, positive"),
         ({"epochs": 0}, "epochs must be a whole number of at least 1"),
         ({"batch_size": 1.5}, "batch_size must be a whole number"),
         ({"clip_norm": 0.0}, "clip_norm"),
+        ({"size": 0}, "size must be a whole number of at least 1"),
+        ({"lighting": -1.0}, "lighting must be a finite number, at least 0"),
+        ({"variant": "B"}, "unknown variant 'B' of mlp; choose from notes"),
+        ({"on_error": "ignore"}, "choose from raise, skip"),
         ({"optimizer": "lion"}, "unknown optimizer"),
     ],
 )

@@ -6,6 +6,8 @@ import argparse
 import importlib.metadata
 import os
 import platform
+import shutil
+import subprocess
 import sys
 from typing import Any
 
@@ -27,6 +29,7 @@ def doctor_command(arguments: argparse.Namespace) -> int:
         "system": f"{platform.system()} {platform.machine()}, {_processors()} CPUs",
         "numpy": f"{np.__version__}, {_blas()}",
         "threads": _threads(),
+        "gpu": _gpu(),
         "cupy": _cupy(),
     }
     found |= {PACKAGES.get(name, name): _extra(name, extra) for name, extra in EXTRAS.items()}
@@ -63,6 +66,22 @@ def _threads() -> str:
     names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
     chosen = [f"{name}={os.environ[name]}" for name in names if name in os.environ]
     return ", ".join(chosen) or f"chosen by BLAS (up to {_processors()})"
+
+
+def _gpu() -> str:
+    """Name, driver and memory of each NVIDIA GPU, as its driver tells them."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return "no NVIDIA driver found"
+    query = [tool, "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
+    try:
+        said = subprocess.run(query, capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"nvidia-smi does not answer ({error})"
+    lines = [line.split(", ") for line in said.stdout.strip().splitlines()]
+    if said.returncode != 0 or not all(len(line) == 3 for line in lines):
+        return f"nvidia-smi: {' '.join((said.stdout or said.stderr).split()) or 'no answer'}"
+    return "; ".join(f"{name}, driver {driver}, {memory}" for name, driver, memory in lines)
 
 
 def _cupy() -> str:

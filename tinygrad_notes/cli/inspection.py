@@ -18,16 +18,18 @@ from .output import print_json, print_table
 
 
 def summary_command(arguments: argparse.Namespace) -> int:
-    network = find_network(arguments.model)
-    layers = summary(network(), network.input_shape)
+    network = find_network(arguments.model, arguments.variant)
+    model = network.undrawn()
+    input_shape = model.input_shape
+    layers = summary(model, input_shape)
     totals = {"parameters": sum(layer.parameters for layer in layers),
               "macs": sum(layer.macs for layer in layers)}  # fmt: skip
     if arguments.json:
-        shape = list(network.input_shape)
+        shape = list(input_shape)
         rows = [asdict(layer) for layer in layers]
-        print_json({"model": network.__name__, "input_shape": shape, **totals, "layers": rows})
+        print_json({"model": network.name, "input_shape": shape, **totals, "layers": rows})
         return DONE
-    print(f"{network.__name__}, input {_shape(network.input_shape)}\n")
+    print(f"{network.name}, input {_shape(input_shape)}\n")
     print_table(
         ["layer", "kind", "weight", "output", "parameters", "multiply-adds"],
         [
@@ -74,8 +76,8 @@ def _example() -> tuple[Tensor, dict[str, Tensor]]:
 def _network(name: str) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss of one image."""
     network = find_network(name)
-    model = network().eval()
-    logits = model(Tensor(np.zeros((1, *network.input_shape), np.float32)))
+    model = network.build().eval()
+    logits = model(Tensor(np.zeros((1, *model.input_shape), np.float32)))
     return cross_entropy(logits, np.zeros(1, np.int64)), dict(model.named_parameters())
 
 

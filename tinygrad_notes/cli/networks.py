@@ -1,22 +1,59 @@
-"""Networks by the name that a user types."""
+"""Networks, and their published forms, by the names that a user types."""
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 from .. import models
+from ..models.count import undrawn
+from ..models.variants import VARIANTS
 from ..nn import Module
 from .operations import plain, suggestion
 
 
-def find_network(name: str) -> type[Module]:
-    """The class of `models` that is called `name`, whatever the case. Raises ValueError."""
-    known = {
-        plain(key): value
-        for key, value in vars(models).items()
+@dataclass(frozen=True)
+class Network:
+    """`build()` makes it; `family` is its key in the table of variants."""
+
+    name: str
+    build: Callable[[], Module]
+    family: str
+
+    def undrawn(self) -> Module:
+        """Quick to make: all weights are 0."""
+        with undrawn():
+            return self.build()
+
+
+def all_networks() -> dict[str, Network]:
+    """Every network by its plain name; those of He et al. for CIFAR by their depth."""
+    found = {
+        plain(name): Network(name, value, name)
+        for name, value in vars(models).items()
         if inspect.isclass(value) and issubclass(value, Module) and hasattr(value, "input_shape")
     }
-    if plain(name) in known:
-        return known[plain(name)]
-    names = [network.__name__ for network in known.values()]
-    raise ValueError(f"unknown network {name!r}; {suggestion(name, names)}")
+    for depth in (20, 32, 44, 56, 110):
+        build = partial(models.CifarResNet, depth)
+        found[f"resnet{depth}"] = Network(f"ResNet{depth}", build, "CifarResNet")
+    return found
+
+
+def find_network(name: str, variant: str | None = None) -> Network:
+    """The network called `name`, whatever the case, in its form `variant`. Raises ValueError."""
+    known = all_networks()
+    if plain(name) not in known:
+        names = [network.name for network in known.values()]
+        raise ValueError(f"unknown network {name!r}; {suggestion(name, names)}")
+    network = known[plain(name)]
+    if variant is None:
+        return network
+    forms = {v.name: v.build for v in VARIANTS.get(network.family, ())}
+    if network.family == "CifarResNet" and isinstance(network.build, partial):
+        forms = {option: partial(network.build, option=option) for option in ("A", "B")}
+    if variant not in forms:
+        listed = f"choose from {'; '.join(forms)}" if forms else "there is one form only"
+        raise ValueError(f"unknown variant {variant!r} of {network.name}; {listed}")
+    return Network(f"{network.name} ({variant})", forms[variant], network.family)

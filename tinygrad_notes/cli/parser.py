@@ -41,16 +41,30 @@ def make_parser() -> argparse.ArgumentParser:
         added.set_defaults(run=_later(module, name))
         return added
 
-    _train(command("train", "training", "train a network", "tinygrad-notes train lenet5 --seed 1"))
+    _train(
+        command(
+            "train",
+            "training",
+            "train a network; what is not given comes from its recipe",
+            "tinygrad-notes train lenet5 --seed 1",
+        )
+    )
     evaluate = command("eval", "training", "accuracy and confusion matrix of a trained network",
                        "tinygrad-notes eval runs/lenet5 --json")  # fmt: skip
     evaluate.add_argument("run_dir", metavar="RUN_DIR", help="a folder that train made")
     evaluate.add_argument("--data", metavar="D", help="other data than the run's: a name or a folder")
+    evaluate.add_argument("--ten-crop", action="store_true",
+                          help="mean of the softmax of ten views: corners, middle, mirrored")  # fmt: skip
+    _on_error(evaluate)
     evaluate.add_argument("--download", action="store_true", help="fetch the data if it is missing")
 
     summary = command("summary", "inspection", "layers, output shapes, parameters and multiply-adds",
                       "tinygrad-notes summary lenet5")  # fmt: skip
     summary.add_argument("model", metavar="MODEL", help="a network of the notes, e.g. lenet5")
+    summary.add_argument("--variant", metavar="V", help="a published form of it; diff lists them")
+    diff = command("diff", "difference", "how the published forms of a network differ",
+                   "tinygrad-notes diff alexnet")  # fmt: skip
+    diff.add_argument("model", metavar="MODEL", help="a network of the notes, e.g. alexnet")
     derive = command("derive", "derivation", "an operation's formula, its rules and its derivative",
                      "tinygrad-notes derive sigmoid")  # fmt: skip
     derive.add_argument("operation", metavar="OP", help="an operation, e.g. sigmoid or cross_entropy")
@@ -70,24 +84,36 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _train(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("model", metavar="MODEL", nargs="?", help="lenet5 or mlp; left out with --resume")
-    add("--data", metavar="D", help="digits (embedded, default), mnist, fashion-mnist, or a folder")
+    add("model", metavar="MODEL", nargs="?", help="a network, e.g. resnet20; left out with --resume")
+    add("--variant", metavar="V", help="a published form of the network, e.g. torchvision")
+    add("--data", metavar="D", help="digits (embedded, default), mnist, fashion-mnist, cifar10, or a "
+        "folder: CLASS/*, or train/CLASS/* and test/CLASS/*")  # fmt: skip
+    _on_error(parser)
     add("--download", action="store_true", help="fetch the data if it is missing")
     add("--epochs", metavar="N", type=_whole(1), help="passes over the data")
     add("--batch-size", metavar="B", type=_whole(1), help="images per step")
     add("--lr", metavar="X", type=_number(positive=True), help="learning rate at the start")
     add("--optimizer", metavar="NAME", help="sgd, adam or adamw")
-    add("--momentum", metavar="X", type=_number(), help="of sgd (default 0.9)")
-    add("--weight-decay", metavar="X", type=_number(), help="default 0")
-    add("--schedule", metavar="NAME", help="cosine (default: down to 0), step (a tenth after "
-        "each third) or constant")  # fmt: skip
+    add("--momentum", metavar="X", type=_number(), help="of sgd")
+    add("--weight-decay", metavar="X", type=_number(), help="pull of the weights towards 0")
+    add("--schedule", metavar="NAME", help="cosine (down to 0), step (a tenth after each "
+        "quarter), resnet (after 1/2 and 3/4), googlenet (4 %% less every 8 epochs) or constant")  # fmt: skip
     add("--clip-norm", metavar="X", type=_number(positive=True), help="limit of the gradient's norm")
     add("--shift", metavar="P", type=_whole(0), help="move training images by up to P pixels")
+    add("--flip", action=argparse.BooleanOptionalAction, help="mirror training images at random")
+    add("--lighting", metavar="X", type=_number(), help="shift colors along their principal components")
+    add("--resize", metavar="R", type=_whole(1), help="scale images to this side before the crop")
+    add("--size", metavar="S", type=_whole(1), help="side of the network's input, where it is free")
     add("--seed", metavar="S", type=_whole(0), help="of every random draw (default 0)")
     add("--limit", metavar="N", type=_whole(1), help="use the first N images of each part only")
     add("--out", metavar="DIR", help="the run folder (default runs/MODEL-DATE-TIME)")
     add("--resume", metavar="DIR", help="go on with the run in DIR (--epochs may be raised)")
     add("--detect-anomaly", action="store_true", help="name the operation that makes the first NaN (slow)")
+
+
+def _on_error(parser: argparse.ArgumentParser) -> None:
+    choices = ("raise", "skip")
+    parser.add_argument("--on-error", choices=choices, help="of a damaged image: end, or leave it out")
 
 
 def _later(module: str, name: str) -> Callable[[argparse.Namespace], Any]:

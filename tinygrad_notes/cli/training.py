@@ -6,30 +6,25 @@ import argparse
 import contextlib
 import sys
 import time
+import warnings
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..autograd import detect_anomaly
+from ..train.config import Config, RunError
 from ..train.interrupt import Interrupted, stop_on_signal
 from ..train.loop import evaluate
 from ..train.metrics import confusion_matrix, report
 from ..train.progress import Silent, show
 from ..train.recipes import RECIPES
-from ..train.run import (
-    Config,
-    Run,
-    RunError,
-    build_model,
-    evaluation_loader,
-    load_parts,
-    load_trained,
-)  # fmt: skip
+from ..train.run import Run, build_model, evaluation_loader, load_parts, load_trained
 from . import DONE, INTERRUPTED
 from .output import print_json, print_table
 
 OPTIONS = ("data", "batch_size", "optimizer", "lr", "momentum", "weight_decay", "schedule", "clip_norm",
-           "shift", "seed", "limit")  # fmt: skip
+           "shift", "seed", "limit", "variant", "size", "resize", "flip", "lighting", "on_error")  # fmt: skip
 
 
 def train_command(arguments: argparse.Namespace) -> int:
@@ -37,8 +32,12 @@ def train_command(arguments: argparse.Namespace) -> int:
     how = _how(arguments, progress)
     try:
         with stop_on_signal(progress.message) as should_stop:
-            run = _make_run(arguments, how)
-            progress.message(f"run folder {run.folder}")
+            with _warnings_told(progress):
+                run = _make_run(arguments, how)
+            progress.message(
+                f"{len(run.train_set):,} training and {len(run.test_set):,} test images of "
+                f"{len(run.train_set.classes)} classes; run folder {run.folder}"
+            )
             guard = detect_anomaly() if arguments.detect_anomaly else contextlib.nullcontext()
             with guard:
                 history = run.fit(progress=progress, should_stop=should_stop)
@@ -58,13 +57,19 @@ def eval_command(arguments: argparse.Namespace) -> int:
     config, weights = load_trained(folder)
     if arguments.data is not None:
         config = replace(config, data=arguments.data, limit=None)
-    train, test = load_parts(config, **_how(arguments, show()))
-    model = build_model(config.model, train.images.shape[1:], len(train.classes))
+    if arguments.on_error is not None:
+        config = replace(config, on_error=arguments.on_error)
+    with _warnings_told(progress := show()):
+        train, test = load_parts(config, **_how(arguments, progress))
+    if train.classes != config.classes:
+        ours, theirs = _listed(config.classes), _listed(train.classes)
+        raise RunError(f"{folder} tells apart {ours}, but {config.data} has {theirs}")
     try:
+        model = build_model(config, train)
         model.load_state_dict(weights)
     except (KeyError, ValueError) as error:
         raise RunError(f"{folder}: its weights do not fit {config.data} ({error.args[0]})") from error
-    loss, predicted, labels = evaluate(model, evaluation_loader(config, test))
+    loss, predicted, labels = evaluate(model, evaluation_loader(config, test, arguments.ten_crop))
     counts = confusion_matrix(predicted, labels, len(test.classes))
     result = {"run": str(folder), "model": config.model, "data": config.data, "loss": loss}
     result |= report(counts, test.classes)
@@ -122,6 +127,15 @@ def _how(arguments: argparse.Namespace, progress: Silent) -> dict[str, Any]:
     return {"download": arguments.download, "progress": arrived}
 
 
+@contextlib.contextmanager
+def _warnings_told(progress: Silent) -> Iterator[None]:
+    """Warnings of the data, such as images left out, as plain lines."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = lambda message, *rest: progress.message(f"warning: {message}")
+        yield
+
+
 def _plot(run: Run) -> None:
     """Plots are a bonus: a training without Matplotlib is a success."""
     try:
@@ -137,6 +151,10 @@ def _print_result(run: Run, line: dict[str, Any], as_json: bool) -> None:
     accuracy = 100 * line["validation_accuracy"]
     print(f"{run.config.model} on {run.config.data}: validation accuracy {accuracy:.2f} %, loss "
           f"{line['validation_loss']:.4f}, epoch {line['epoch']}\nrun folder: {run.folder}")  # fmt: skip
+
+
+def _listed(classes: tuple[str, ...]) -> str:
+    return f"{len(classes)} classes ({', '.join(classes[:3])}{', ...' * (len(classes) > 3)})"
 
 
 def _percent(share: float | None) -> str:

@@ -2,16 +2,20 @@
 
 Reading order: dataset (images and labels in memory), digits (the embedded ones), loader (batches;
 prefetch is its thread), transforms (augmentation), statistics (normalization), idx, cifar and
-folder (file formats), download (fetch, only when asked for), sources (a data set by its name).
+folder (file formats), resize, lighting and crops (for ImageNet's networks), download (fetch, only when
+asked for), sources (a data set by its name).
 """
 
 from .cifar import load_cifar10
+from .crops import TenCrop
 from .dataset import ArrayDataset, DataError
 from .digits import load_digits
 from .download import cache_folder, fetch
-from .folder import ImageFolder
+from .folder import ImageFiles, ImageFolder, load_image_folder
 from .idx import load_idx, read_idx
+from .lighting import Lighting, principal_colors
 from .loader import DataLoader
+from .resize import Resize, with_channels
 from .sources import load
 from .statistics import normalization
 from .transforms import (
@@ -32,12 +36,16 @@ __all__ = [
     "Compose",
     "DataError",
     "DataLoader",
+    "ImageFiles",
     "ImageFolder",
+    "Lighting",
     "Normalize",
     "Pad",
     "RandomCrop",
     "RandomHorizontalFlip",
     "RandomShift",
+    "Resize",
+    "TenCrop",
     "ToFloat",
     "Transform",
     "cache_folder",
@@ -46,6 +54,9 @@ __all__ = [
     "load_cifar10",
     "load_digits",
     "load_idx",
+    "load_image_folder",
     "normalization",
+    "principal_colors",
     "read_idx",
+    "with_channels",
 ]

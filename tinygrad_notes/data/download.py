@@ -4,6 +4,8 @@ Where the digests come from. Fashion-MNIST: the SHA-256 values are those of the 
 computed from the data itself and in agreement with the MD5 values that the authors publish.
 MNIST: the SHA-256 values that independent projects publish for the same archives (Nixpkgs,
 scripts for both mirrors below); not recomputed here.
+CIFAR-10: the SHA-256 value and the size that independent projects (Red Datasets, GoMLX) publish
+for the archive whose MD5 on its author's page is c32a1d4ab5d03f1284b67883e8d87530; not recomputed.
 """
 
 from __future__ import annotations
@@ -72,6 +74,16 @@ SOURCES = {
             "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
         ),
     ),
+    "cifar10": Source(
+        (
+            RemoteFile(
+                "cifar-10-binary.tar.gz",
+                170_052_171,
+                "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+            ),
+        ),
+        ("https://www.cs.toronto.edu/~kriz/", "https://cave.cs.toronto.edu/kriz/"),
+    ),
 }
 
 
@@ -95,7 +107,7 @@ def fetch(
     progress: Progress | None = None,
     timeout: float = 30.0,
 ) -> Path:
-    """Download "mnist" or "fashion-mnist" into `root`/name and return that folder.
+    """Download "mnist", "fashion-mnist" or "cifar10" into `root`/name and return that folder.
 
     Files already there with the right size and digest are kept. The mirrors are tried in order;
     `progress(file, bytes so far, bytes in all)` is called as a file arrives; `timeout` is in

@@ -43,7 +43,7 @@ class ImageFiles(ArrayDataset):
             raise ValueError(f"ImageFolder: size must be at least 1 pixel, not {size!r}")
         self.files: list[Path] = []
         self.skipped: list[tuple[Path, str]] = []
-        images, used = _room((len(files), 3, height, width)), []
+        images, used = _room((len(files), 3, height, width)), list[int]()
         for path, label in zip(files, labels, strict=True):
             try:
                 images[len(used)] = _decode(path, height, width)
@@ -54,8 +54,9 @@ class ImageFiles(ArrayDataset):
                 continue
             self.files.append(path)
             used.append(label)
+        missing = set(labels) - set(used)
         for path, label in zip(files, labels, strict=True):
-            if label not in used:
+            if label in missing:
                 raise DataError(f"{path.parent}: holds no usable image")
         if self.skipped:
             (path, reason), count = self.skipped[0], len(self.skipped)

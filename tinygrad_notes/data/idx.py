@@ -92,6 +92,11 @@ def load_idx(folder: str | os.PathLike[str], split: str) -> ArrayDataset:
     return ArrayDataset(images[:, None], labels)
 
 
+def holds_idx(folder: Path) -> bool:
+    """Whether any of MNIST's four files is there."""
+    return any(folder.glob("*-idx[13]-ubyte*")) or any(folder.glob("*.idx[13]-ubyte*"))
+
+
 def _find(folder: Path, stem: str, kind: str) -> Path:
     names = [stem + mark + kind + packed for mark in "-." for packed in ("", ".gz")]
     for name in names:

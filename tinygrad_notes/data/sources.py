@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from .cifar import load_cifar10
+from .cifar import holds_cifar10, load_cifar10
 from .dataset import ArrayDataset, DataError
 from .digits import load_digits
 from .download import SOURCES, Progress, by_hand, cache_folder, fetch
-from .idx import load_idx
+from .folder import load_image_folder
+from .idx import holds_idx, load_idx
 
 NAMES = ("digits", *SOURCES)
 CLASSES = {
@@ -32,16 +33,34 @@ def load(
     name_or_path: str | os.PathLike[str],
     download: bool = False,
     progress: Progress | None = None,
+    *,
+    size: int | tuple[int, int] | None = None,
+    on_error: str = "raise",
+    limit: int | None = None,
 ) -> tuple[ArrayDataset, ArrayDataset]:
-    """(train, test) of "digits" (embedded), "mnist", "fashion-mnist", or of a folder.
+    """(train, test) of "digits" (embedded), "mnist", "fashion-mnist", "cifar10", or of a folder.
 
-    The two others are read from `cache_folder()`, and downloaded into it only with `download`.
-    A folder holds MNIST's four IDX files or CIFAR-10's binary files. A folder named like a data
+    The named ones are read from `cache_folder()`, and downloaded into it only with `download`.
+    A folder holds MNIST's four IDX files, CIFAR-10's binary files or archive, or a folder of
+    images for each class, decoded at `size`; for these see `load_image_folder`, which also tells
+    what `on_error` does. `limit` keeps the first images of each part. A folder named like a data
     set is written ./name.
 
     Raises ValueError for an unknown name, DataError when the data is missing or damaged.
     """
     name = os.fspath(name_or_path)
+    folder = Path(name)
+    if name not in NAMES and folder.is_dir() and not (holds_cifar10(folder) or holds_idx(folder)):
+        if size is None:
+            raise ValueError(f"load: {name} holds images to decode; say at which size, e.g. size=32")
+        return load_image_folder(folder, size, on_error, limit)
+    train, test = _load_arrays(name, download, progress)
+    if limit is None:
+        return train, test
+    return train.subset(slice(limit)), test.subset(slice(limit))
+
+
+def _load_arrays(name: str, download: bool, progress: Progress | None) -> tuple[ArrayDataset, ArrayDataset]:
     if name == "digits":
         return load_digits()
     if name in SOURCES:
@@ -60,7 +79,7 @@ def load(
 
 
 def _load_folder(folder: Path, classes: tuple[str, ...] | None = None) -> tuple[ArrayDataset, ArrayDataset]:
-    if (folder / "batches.meta.txt").is_file():
+    if holds_cifar10(folder):
         return load_cifar10(folder)
     parts = load_idx(folder, "train"), load_idx(folder, "test")
     classes = classes or max((part.classes for part in parts), key=len)

@@ -202,10 +202,10 @@ def generator(name: str, rng: Rng) -> np.random.Generator:
 
 
 def pair(name: str, argument: str, value: Any, least: int) -> tuple[int, int]:
-    pair = (value, value) if hasattr(value, "__index__") else tuple(value)
-    if len(pair) != 2 or not all(hasattr(v, "__index__") and v >= least for v in pair):
+    both = (value, value) if hasattr(value, "__index__") else tuple(value)
+    if len(both) != 2 or not all(hasattr(v, "__index__") and v >= least for v in both):
         raise ValueError(f"{name}: {argument} must be a whole number or two, at least {least}, not {value!r}")
-    return operator.index(pair[0]), operator.index(pair[1])
+    return operator.index(both[0]), operator.index(both[1])
 
 
 def _fraction(name: str, argument: str, value: float) -> float:

@@ -14,7 +14,9 @@ from .. import backend
 from ..autograd import Tensor, no_grad
 from ..data import DataLoader
 from ..nn import Module
-from ..ops.loss import cross_entropy
+from ..ops.activation import log_softmax
+from ..ops.loss import cross_entropy, nll_loss
+from ..ops.reduction import logsumexp
 from ..optim import Optimizer, clip_grad_norm_
 from .interrupt import Interrupted
 from .metrics import accuracy
@@ -38,7 +40,8 @@ class Sums:
 
 
 class Trainer:
-    """Minimizes the cross-entropy of `model` on the batches of `train`.
+    """Minimizes the loss of `model` on the batches of `train`: `model.loss(output, labels)` where a network
+    has its own, as GoogLeNet with its auxiliary classifiers, else the cross-entropy.
 
     `schedule` (anything of `optim.lr_scheduler`) steps after every batch; `max_norm` limits the
     global norm of the gradients. `history` has one dict per finished epoch: epoch, train_loss,
@@ -147,8 +150,9 @@ class Trainer:
     def _step(self, images: Any, labels: Any) -> None:
         """One batch. Its loss stays on the device."""
         lr = self.optimizer.param_groups[0]["lr"]
-        logits = self.model(images)
-        loss = cross_entropy(logits, labels)
+        output = self.model(images)
+        loss = criterion(self.model)(output, labels)
+        logits = output[0] if isinstance(output, tuple) else output  # the others are auxiliary
         self.optimizer.zero_grad()
         loss.backward()
         if self.max_norm is not None:
@@ -185,10 +189,16 @@ ADVICE = (
 )
 
 
+def criterion(model: Module) -> Callable[[Any, Any], Tensor]:
+    """The loss that `model` is trained with: mean over the batch of (output, labels)."""
+    return getattr(model, "loss", cross_entropy)
+
+
 def evaluate(model: Module, loader: DataLoader) -> tuple[float, np.ndarray, np.ndarray]:
     """(mean loss, predicted classes (N,), labels (N,)) of `model` in evaluation mode.
 
-    The mode is put back afterwards; nothing is recorded.
+    A loader that gives several views of each image, one behind the other (`data.TenCrop`), has their
+    softmax averaged. The mode is put back afterwards; nothing is recorded.
     """
     mode = model.training
     model.eval()
@@ -196,15 +206,24 @@ def evaluate(model: Module, loader: DataLoader) -> tuple[float, np.ndarray, np.n
     try:
         with no_grad():
             for images, wanted in loader:
-                logits = model(images)
-                losses.append(cross_entropy(logits, wanted, reduction="sum"))
-                predicted.append(logits.argmax(axis=1))
+                scores, loss = model(images), criterion(model)
+                if len(images) != len(wanted):
+                    scores, loss = _mean_of_views(scores, len(wanted)), nll_loss
+                losses.append(loss(scores, wanted) * len(wanted))
+                predicted.append(scores.argmax(axis=1))
                 labels.append(wanted)
             total = sum(_fetch(losses))
     finally:
         model.train(mode)
     classes = [np.concatenate([t.numpy() for t in part]) for part in (predicted, labels)]
     return total / len(classes[0]), classes[0], classes[1]
+
+
+def _mean_of_views(logits: Tensor, images: int) -> Tensor:
+    """log of the mean softmax over the views of each image: (images · views, C) → (images, C)."""
+    views = len(logits) // images
+    apart = log_softmax(logits, axis=1).reshape(images, views, -1)
+    return logsumexp(apart, axis=1) - math.log(views)
 
 
 def _fetch(scalars: list[Tensor]) -> list[Any]:

@@ -18,7 +18,7 @@ def learning_curves(history: Sequence[dict[str, Any]], path: str | os.PathLike[s
     """
     if not history:
         raise ValueError("learning_curves: no epoch has been finished yet")
-    figure = _figure(9, 3.6)
+    figure = new_figure(9, 3.6)
     epochs = [line["epoch"] for line in history]
     marker = "o" if len(epochs) <= 40 else None
     for axes, name, factor in zip(figure.subplots(1, 2), ("loss", "accuracy"), (1, 100), strict=True):
@@ -28,7 +28,7 @@ def learning_curves(history: Sequence[dict[str, Any]], path: str | os.PathLike[s
                 axes.plot(epochs, [factor * v for v in values], color=color, label=part,
                           marker=marker, markersize=3.5, linewidth=1.6)  # fmt: skip
         axes.set_xlabel("epoch")
-        axes.set_title("cross-entropy loss" if name == "loss" else "accuracy (%)", loc="left")
+        axes.set_title("loss" if name == "loss" else "accuracy (%)", loc="left")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(color="#e5e5e5", linewidth=0.8)
         axes.set_axisbelow(True)
@@ -48,7 +48,7 @@ def confusion_plot(confusion: np.ndarray, classes: Sequence[str], path: str | os
     """
     count = len(classes)
     size = min(max(4.2, 0.52 * count + 1.6), 14)
-    figure = _figure(size + 0.6, size)
+    figure = new_figure(size + 0.6, size)
     axes = figure.subplots()
     share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     # The square root shows the few mistakes of a good model beside its many hits.
@@ -75,7 +75,7 @@ def confusion_plot(confusion: np.ndarray, classes: Sequence[str], path: str | os
     figure.savefig(path, dpi=144)
 
 
-def _figure(width: float, height: float) -> Any:
+def new_figure(width: float, height: float) -> Any:
     """A figure (inches) on its own canvas: no window, no global state, any thread."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg

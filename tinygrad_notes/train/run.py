@@ -1,15 +1,14 @@
 """A run: the folder that holds one training, from its configuration to its plots.
 
-config.json  metrics.jsonl  checkpoint.safetensors  learning_curves.png  confusion_matrix.png
+config.json  metrics.jsonl  checkpoint.safetensors  and the PNG files that `Run.plot` lists
 """
 
 from __future__ import annotations
 
 import json
-import math
 import os
 import secrets
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,74 +17,24 @@ import numpy as np
 from .. import backend, optim
 from ..data import (
     ArrayDataset,
-    CenterCrop,
-    Compose,
     DataLoader,
-    Normalize,
-    Pad,
-    RandomShift,
     load,
     normalization,
+    principal_colors,
+    with_channels,
 )  # fmt: skip
+from ..models.count import multiply_adds
 from ..nn import Module
 from . import checkpoint
+from .config import Config, RunError, read_config
 from .loop import Trainer, evaluate
 from .metrics import confusion_matrix
+from .pipeline import decoded_side, evaluation_transform, network_shape, training_transform
 from .recipes import RECIPES
+from .schedules import make_schedule
 
 OPTIMIZERS = {"sgd": optim.SGD, "adam": optim.Adam, "adamw": optim.AdamW}
-SCHEDULES = ("cosine", "step", "constant")
-EVALUATION_BATCH = 500
-
-
-class RunError(ValueError):
-    """A configuration or a run folder that cannot be used; the message says why."""
-
-
-@dataclass(frozen=True)
-class Config:
-    """All that decides the outcome of a training, besides the code: config.json.
-
-    `limit` keeps the first images of both parts; `shift` (pixels) and `mean`, `std` describe the
-    transforms; `schedule` runs over all batches of all epochs.
-    """
-
-    model: str
-    data: str = "digits"
-    epochs: int = 10
-    batch_size: int = 128
-    optimizer: str = "adam"
-    lr: float = 1e-3
-    momentum: float = 0.9  # of sgd
-    weight_decay: float = 0.0
-    schedule: str = "cosine"
-    clip_norm: float | None = None
-    shift: int = 0
-    seed: int = 0
-    limit: int | None = None
-    mean: tuple[float, ...] = ()
-    std: tuple[float, ...] = ()
-
-    def __post_init__(self) -> None:
-        known = {"model": RECIPES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
-        for name, allowed in known.items():
-            value = getattr(self, name)
-            if value not in allowed:
-                raise RunError(f"unknown {name} {value!r}; choose from {', '.join(allowed)}")
-        for name, least in (("epochs", 1), ("batch_size", 1), ("limit", 1), ("seed", 0), ("shift", 0)):
-            value = getattr(self, name)
-            if name == "limit" and value is None:
-                continue
-            if not isinstance(value, int) or value < least:
-                raise RunError(f"{name} must be a whole number of at least {least}, got {value!r}")
-        for name in ("lr", "momentum", "weight_decay", "clip_norm"):
-            value = getattr(self, name)
-            if name == "clip_norm" and value is None:
-                continue
-            positive = name in ("lr", "clip_norm")
-            if not (math.isfinite(value) and (value > 0 if positive else value >= 0)):
-                rule = "positive" if positive else "at least 0"
-                raise RunError(f"{name} must be a finite number, {rule}, got {value}")
+EVALUATION_PIXELS = 500 * 32 * 32  # a batch has as many images as hold them, at most 500
 
 
 class Run:
@@ -94,16 +43,15 @@ class Run:
     def __init__(self, config: Config, folder: Path, parts: tuple[ArrayDataset, ArrayDataset]) -> None:
         self.config, self.folder = config, folder
         self.train_set, self.test_set = parts
-        shape, classes = self.train_set.images.shape[1:], len(self.train_set.classes)
         backend.manual_seed(config.seed)
-        self.model = build_model(config.model, shape, classes)
+        self.model = build_model(config, self.train_set)
         options: dict[str, Any] = {"momentum": config.momentum} if config.optimizer == "sgd" else {}
         optimizer = OPTIMIZERS[config.optimizer](
             self.model.parameters(), lr=config.lr, weight_decay=config.weight_decay, **options
         )
-        transform = transforms(config, shape)
+        transform = training_transform(config, self.train_set.images.shape[1:])
         train = DataLoader(self.train_set, config.batch_size, shuffle=True, transform=transform)
-        schedule = _schedule(config, optimizer, config.epochs * len(train))
+        schedule = make_schedule(config.schedule, optimizer, config.epochs, len(train))
         self.trainer = Trainer(
             self.model, optimizer, train, evaluation_loader(config, self.test_set),
             schedule=schedule, max_norm=config.clip_norm,
@@ -116,9 +64,7 @@ class Run:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise RunError(f"{folder} is not empty; go on with --resume {folder} or choose another --out")
         parts = load_parts(config, **how)
-        mean, std = normalization(parts[0])
-        std = np.where(std > 0, std, 1.0)
-        config = replace(config, mean=tuple(mean.tolist()), std=tuple(std.tolist()))
+        config = replace(config, **_statistics(config, parts[0]))
         run = cls(config, folder, parts)
         folder.mkdir(parents=True, exist_ok=True)
         run.save(run.trainer)
@@ -133,7 +79,10 @@ class Run:
         if epochs is not None:
             config = replace(config, epochs=epochs)
         state = checkpoint.load(folder / "checkpoint.safetensors")
-        run = cls(config, folder, load_parts(config, **how))
+        parts = load_parts(config, **how)
+        if parts[0].classes != config.classes:
+            raise RunError(f"{folder}: the classes of {config.data} are not those of the run any more")
+        run = cls(config, folder, parts)
         try:
             run.trainer.load_state_dict(state)
         except (KeyError, ValueError, TypeError) as error:
@@ -165,32 +114,37 @@ class Run:
         _write(self.folder / "metrics.jsonl", "".join(lines))
 
     def plot(self) -> None:
-        """Write learning_curves.png and confusion_matrix.png. Raises ImportError without Matplotlib."""
-        from . import plots
+        """Write the plots, as PNG. Raises ImportError without Matplotlib.
+
+        learning_curves, confusion_matrix, misclassified, first_layer_filters and, for a network
+        with convolutions, feature_maps (of the first test image).
+        """
+        from . import pictures, plots
 
         plots.learning_curves(self.trainer.history, self.folder / "learning_curves.png")
-        assert self.trainer.validation is not None
-        _, predicted, labels = evaluate(self.model, self.trainer.validation)
-        counts = confusion_matrix(predicted, labels, len(self.test_set.classes))
-        plots.confusion_plot(counts, self.test_set.classes, self.folder / "confusion_matrix.png")
+        loader, classes = self.trainer.validation, self.test_set.classes
+        assert loader is not None
+        _, predicted, labels = evaluate(self.model, loader)
+        counts = confusion_matrix(predicted, labels, len(classes))
+        plots.confusion_plot(counts, classes, self.folder / "confusion_matrix.png")
+        pictures.mistakes(self.test_set, predicted, self.folder / "misclassified.png")
+        shape = network_shape(self.config, self.test_set.images.shape[1:])
+        pictures.filters(self.model, shape, self.folder / "first_layer_filters.png")
+        images, _ = next(iter(DataLoader(self.test_set, 1, transform=loader.transform, prefetch=0)))
+        pictures.feature_maps(self.model, self.test_set, images, self.folder / "feature_maps.png")
 
 
-def read_config(folder: Path) -> Config:
-    """config.json of a run folder. Raises RunError where there is none or a damaged one."""
-    if not folder.is_dir():
-        raise RunError(f"{folder} is not a folder")
-    path = folder / "config.json"
-    if not path.is_file():
-        raise RunError(f"{folder} is not a run folder: it has no config.json")
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        unknown = set(values) - {field.name for field in fields(Config)}
-        if unknown:
-            raise RunError(f"unknown keys {sorted(unknown)}")
-        values |= {name: tuple(values.get(name, ())) for name in ("mean", "std")}
-        return Config(**values)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise RunError(f"{path}: {error}") from error
+def _statistics(config: Config, dataset: ArrayDataset) -> dict[str, Any]:
+    """What the training data decides: its classes, its mean and deviation, its principal colors."""
+    mean, std = normalization(dataset)
+    std = np.where(std > 0, std, 1.0)
+    found: dict[str, Any] = {
+        "classes": dataset.classes, "mean": tuple(mean.tolist()), "std": tuple(std.tolist())
+    }  # fmt: skip
+    if config.lighting:
+        values, vectors = principal_colors(dataset)
+        found |= {"color_values": tuple(values.tolist()), "color_vectors": tuple(vectors.ravel().tolist())}
+    return found
 
 
 def load_trained(folder: Path) -> tuple[Config, dict[str, Any]]:
@@ -201,41 +155,33 @@ def load_trained(folder: Path) -> tuple[Config, dict[str, Any]]:
 
 
 def load_parts(config: Config, **how: Any) -> tuple[ArrayDataset, ArrayDataset]:
-    """(train, test) of the configuration, both cut to `limit`."""
-    train, test = load(config.data, **how)
-    if config.limit is None:
+    """(train, test) of the configuration, with the channels that its network takes."""
+    train, test = load(
+        config.data, size=decoded_side(config), on_error=config.on_error, limit=config.limit, **how
+    )
+    channels = RECIPES[config.model].channels
+    if channels is None:
         return train, test
-    return train.subset(slice(config.limit)), test.subset(slice(config.limit))
+    return with_channels(train, channels), with_channels(test, channels)
 
 
-def build_model(name: str, shape: tuple[int, ...], classes: int) -> Module:
-    """The network `name` for images of `shape` (C, H, W)."""
-    recipe = RECIPES[name]
-    return recipe.build((shape[0], *(recipe.size or shape[1:])), classes)
+def build_model(config: Config, dataset: ArrayDataset) -> Module:
+    """The network of the configuration for the images and classes of `dataset`.
+
+    Raises ValueError if it cannot take them.
+    """
+    recipe, shape = RECIPES[config.model], network_shape(config, dataset.images.shape[1:])
+    model = recipe.build(shape, len(dataset.classes), config.variant or recipe.variants[0])
+    multiply_adds(model, shape)  # a pass without arithmetic: networks refuse images that do not fit
+    return model
 
 
-def transforms(config: Config, shape: tuple[int, ...]) -> Compose:
-    """Shift, fit to the network's size, normalize."""
-    steps: list[Any] = [RandomShift(config.shift)] if config.shift else []
-    size = RECIPES[config.model].size
-    if size is not None and size != tuple(shape[1:]):
-        border = [max(0, -(-(want - have) // 2)) for want, have in zip(size, shape[1:], strict=True)]
-        steps += [Pad((border[0], border[1])), CenterCrop(size)]
-    return Compose([*steps, Normalize(config.mean, config.std)])
-
-
-def evaluation_loader(config: Config, dataset: ArrayDataset) -> DataLoader:
+def evaluation_loader(config: Config, dataset: ArrayDataset, ten_crop: bool = False) -> DataLoader:
     """`dataset` in order, in large batches, without augmentation."""
-    transform = transforms(config, dataset.images.shape[1:]).deterministic()
-    return DataLoader(dataset, EVALUATION_BATCH, transform=transform)
-
-
-def _schedule(config: Config, optimizer: optim.Optimizer, steps: int) -> Any:
-    if config.schedule == "cosine":
-        return optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    if config.schedule == "step":  # a tenth after each third
-        return optim.lr_scheduler.StepLR(optimizer, max(1, math.ceil(steps / 3)))
-    return None
+    transform = evaluation_transform(config, dataset.images.shape[1:], ten_crop)
+    _, height, width = network_shape(config, dataset.images.shape[1:])
+    batch = EVALUATION_PIXELS // (height * width * (10 if ten_crop else 1))
+    return DataLoader(dataset, min(max(batch, 1), 500), transform=transform)
 
 
 def _write(path: Path, text: str) -> None:

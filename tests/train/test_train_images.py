@@ -1,0 +1,303 @@
+"""Networks on folders of real images: recipes, augmentation, resuming, evaluation, pictures."""
+
+import inspect
+import json
+
+import numpy as np
+import pytest
+
+import tinygrad_notes as tg
+from tinygrad_notes import models, nn
+from tinygrad_notes.cli import main
+from tinygrad_notes.data import (
+    ArrayDataset,
+    Compose,
+    DataLoader,
+    Lighting,
+    RandomCrop,
+    RandomHorizontalFlip,
+    TenCrop,
+)
+from tinygrad_notes.models.count import undrawn
+from tinygrad_notes.models.googlenet import Outputs
+from tinygrad_notes.train import pictures
+from tinygrad_notes.train.config import Config, RunError
+from tinygrad_notes.train.interrupt import Interrupted
+from tinygrad_notes.train.loop import criterion, evaluate
+from tinygrad_notes.train.pipeline import evaluation_transform, network_shape, sides, training_transform
+from tinygrad_notes.train.recipes import RECIPES
+from tinygrad_notes.train.run import Run, build_model, evaluation_loader
+from tinygrad_notes.train.schedules import SCHEDULES, make_schedule
+
+Image = pytest.importorskip("PIL.Image")
+
+COLORS = {"blue": (40, 60, 220), "green": (50, 210, 60), "red": (220, 40, 30)}
+QUICK = ["--epochs", "2", "--batch-size", "8"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Noisy images of three colors, of several sizes, in train/ and test/."""
+    root, rng = tmp_path_factory.mktemp("images"), np.random.default_rng(0)
+    for part, count in (("train", 12), ("test", 4)):
+        for name, color in COLORS.items():
+            (root / part / name).mkdir(parents=True)
+            for i in range(count):
+                noise = rng.normal(color, 40, (20 + i, 24, 3))
+                Image.fromarray(noise.clip(0, 255).astype(np.uint8)).save(root / part / name / f"{i}.png")
+    return root
+
+
+def small(folder, **options):
+    """resnet20 on images of 8×8 cut from 10×10, with all the augmentation there is."""
+    settings = {"epochs": 2, "batch_size": 8, "optimizer": "sgd", "lr": 0.05, "size": 8, "resize": 10,
+                "shift": 1, "flip": True, "lighting": 0.1, "schedule": "resnet", "seed": 4}  # fmt: skip
+    return Config("resnet20", str(folder), **{**settings, **options})
+
+
+# ---- from end to end -----------------------------------------------------------------------------
+
+
+def test_train_and_eval_on_a_folder(folder, tmp_path, capsys):
+    run = tmp_path / "r"
+    options = ["--size", "8", "--resize", "10", "--lighting", "0.1", "--flip", "--epochs", "8"]
+    command = ["train", "simplecnn", "--data", str(folder), *options, "--batch-size", "4", "--lr", "0.01"]
+    assert main([*command, "--out", str(run), "--json"]) == 0
+    trained = json.loads(capsys.readouterr().out)
+    assert trained["validation_accuracy"] >= 0.9
+    config = json.loads((run / "config.json").read_text())
+    assert config["classes"] == ["blue", "green", "red"]
+    assert [len(config[name]) for name in ("mean", "std", "color_values", "color_vectors")] == [3, 3, 3, 9]
+    assert main(["eval", str(run), "--json"]) == 0
+    evaluated = json.loads(capsys.readouterr().out)
+    assert evaluated["accuracy"] == trained["validation_accuracy"]
+    assert evaluated["classes"] == ["blue", "green", "red"]
+    assert main(["eval", str(run), "--ten-crop", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["accuracy"] >= 0.9
+
+
+def test_recipe_and_pictures_of_a_deep_network(folder, tmp_path):
+    pytest.importorskip("matplotlib")
+    run = tmp_path / "r"
+    command = ["train", "resnet20", "--data", str(folder), "--limit", "6", "--epochs", "1", "--size", "16"]
+    assert main([*command, "--out", str(run)]) == 0
+    config = json.loads((run / "config.json").read_text())
+    expected = {"optimizer": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 1e-4, "schedule": "resnet",
+                "batch_size": 128, "shift": 4, "flip": True, "lighting": 0.0}  # fmt: skip
+    assert {name: config[name] for name in expected} == expected
+    for name in (
+        "learning_curves",
+        "confusion_matrix",
+        "misclassified",
+        "first_layer_filters",
+        "feature_maps",
+    ):
+        with Image.open(run / f"{name}.png") as image:
+            assert np.asarray(image).std() > 5
+
+
+def test_damaged_image_ends_the_command_or_is_left_out(folder, tmp_path, capsys):
+    import shutil
+
+    images = tmp_path / "images"
+    shutil.copytree(folder, images)
+    (images / "train" / "red" / "3.png").write_bytes(b"\x89PNG damaged")
+    command = [
+        "train",
+        "simplecnn",
+        "--data",
+        str(images),
+        *QUICK,
+        "--resize",
+        "8",
+        "--out",
+        str(tmp_path / "r"),
+    ]
+    assert main(command) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "3.png: not a usable image" in said
+    assert not (tmp_path / "r").exists()
+    assert main([*command, "--on-error", "skip"]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert sum("warning: ImageFolder: left out 1 of 36 files in" in line for line in said) == 1
+    assert main(["eval", str(tmp_path / "r")]) == 0  # remembers to leave it out
+    assert main(["eval", str(tmp_path / "r"), "--on-error", "raise"]) == 2
+
+
+def test_gray_networks_see_the_brightness_and_color_networks_repeat_it(folder, tmp_path):
+    run = Run.start(Config("lenet5", str(folder), limit=6), tmp_path / "r")
+    assert run.train_set.images.shape == (6, 1, 32, 32)
+    run = Run.start(Config("resnet20", "digits", limit=6), tmp_path / "s")
+    assert run.train_set.images.shape == (6, 3, 28, 28)
+    images, _ = next(iter(run.trainer.train))
+    assert images.shape == (6, 3, 32, 32)
+
+
+def test_run_of_other_classes_is_not_resumed(folder, tmp_path):
+    Run.start(small(folder), tmp_path / "r")
+    config = json.loads((tmp_path / "r" / "config.json").read_text())
+    config["classes"][0] = "azure"
+    (tmp_path / "r" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(RunError, match="are not those of the run any more"):
+        Run.resume(tmp_path / "r")
+
+
+def test_resumed_training_equals_the_uninterrupted_one(folder, tmp_path):
+    whole = Run.start(small(folder, limit=20), tmp_path / "whole")
+    whole.fit()
+    steps = iter(range(1, 100))
+    with pytest.raises(Interrupted):
+        Run.start(small(folder, limit=20), tmp_path / "cut").fit(should_stop=lambda: next(steps) == 4)
+    tg.manual_seed(99)
+    resumed = Run.resume(tmp_path / "cut")
+    resumed.fit()
+    ours, theirs = resumed.model.state_dict(), whole.model.state_dict()
+    assert all(np.array_equal(ours[name], theirs[name]) for name in theirs)
+    for a, b in zip(resumed.trainer.history, whole.trainer.history, strict=True):
+        assert {**a, "seconds": 0} == {**b, "seconds": 0}
+
+
+# ---- recipes -------------------------------------------------------------------------------------
+
+
+def test_every_image_network_has_a_recipe():
+    forms = {models.VGG, models.ResNet, models.LeNet1998, models.CifarResNet}  # of which there are several
+    classes = (value for value in vars(models).values() if inspect.isclass(value) and value not in forms)
+    networks = {value.__name__.lower() for value in classes if issubclass(value, nn.Module)}
+    assert networks | {"resnet20", "resnet32", "resnet44", "resnet56"} == set(RECIPES)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipe_fits_its_network_to_any_images(name):
+    recipe = RECIPES[name]
+    variants = recipe.variants[-1:] if name.startswith("vgg") else recipe.variants  # VGG's are of one shape
+    for variant, data_shape in zip(variants, [(1, 28, 28), (3, 32, 32)] * 2, strict=False):
+        channels = recipe.channels or data_shape[0]
+        data = ArrayDataset(np.zeros((1, channels, *data_shape[1:]), np.uint8), [0], range(10))
+        config = Config(name, variant=variant, mean=(0.5,), std=(0.25,), color_values=(0.1,) * channels,
+                        color_vectors=tuple(np.eye(channels).ravel()), **recipe.defaults)  # fmt: skip
+        with undrawn():
+            model = build_model(config, data)
+        shape = network_shape(config, data.images.shape[1:])
+        for transform in (training_transform(config, data.images.shape[1:]),
+                          evaluation_transform(config, data.images.shape[1:])):  # fmt: skip
+            assert transform(data.images, np.random.default_rng(0)).shape == (1, *shape)
+        assert shape[1:] == ((recipe.size,) * 2 if recipe.size else data_shape[1:])
+        last = [m for m in model.modules() if isinstance(m, nn.Linear)][-1]
+        assert last.out_features in (10, 84)  # 84: LeNet-5 of 1998 compares these with bitmaps
+
+
+def test_sizes_follow_from_the_options():
+    assert sides(Config("alexnet")) == (256, 227)
+    assert sides(Config("resnet18")) == (256, 224)
+    assert sides(Config("resnet18", size=64)) == (73, 64)
+    assert sides(Config("resnet18", size=64, resize=64)) == (64, 64)
+    assert sides(Config("resnet20")) == (None, 32)
+    assert sides(Config("mlp", resize=16)) == (16, None)
+    statistics = {"mean": (0,), "std": (1,), "color_values": (1,), "color_vectors": (1,)}
+    config = Config("alexnet", **RECIPES["alexnet"].defaults, **statistics)
+    steps = training_transform(config, (1, 300, 200)).transforms
+    kinds = [type(step) for step in steps]
+    assert kinds[1:4] == [RandomCrop, RandomHorizontalFlip, Lighting]
+
+
+def test_auxiliary_classifiers_count_three_tenths():
+    rng = np.random.default_rng(0)
+    heads = [tg.Tensor(rng.normal(size=(4, 5)).astype(np.float32)) for _ in range(3)]
+    labels = np.array([0, 1, 2, 4])
+    losses = [float(nn.functional.cross_entropy(head, labels).item()) for head in heads]
+    with undrawn():
+        loss = criterion(models.GoogLeNet(5))
+    assert loss(Outputs(*heads), labels).item() == pytest.approx(losses[0] + 0.3 * (losses[1] + losses[2]))
+    assert loss(heads[0], labels).item() == pytest.approx(losses[0])
+    assert criterion(nn.Linear(1, 1)) is nn.functional.cross_entropy
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("step", [1, 1, 0.1, 0.1, 0.01, 0.01, 0.001, 0.001]),
+        ("resnet", [1, 1, 1, 1, 0.1, 0.1, 0.01, 0.01]),
+        ("constant", [1] * 8),
+    ],
+)
+def test_schedules(name, expected):
+    optimizer = tg.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    schedule, seen = make_schedule(name, optimizer, epochs=4, batches=2), []
+    for _ in expected:
+        seen.append(optimizer.param_groups[0]["lr"])
+        if schedule is not None:
+            schedule.step()
+    assert seen == pytest.approx(expected)
+    assert name in SCHEDULES
+
+
+def test_schedule_of_googlenet():
+    optimizer = tg.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    schedule = make_schedule("googlenet", optimizer, epochs=20, batches=3)
+    for _ in range(16 * 3):
+        schedule.step()
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.96**2)
+
+
+# ---- evaluation on ten crops ---------------------------------------------------------------------
+
+
+def test_ten_crops_average_the_softmax():
+    rng = np.random.default_rng(0)
+    data = ArrayDataset(rng.normal(size=(5, 1, 6, 7)).astype(np.float32), rng.integers(3, size=5), "abc")
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
+    loss, predicted, labels = evaluate(model, DataLoader(data, 2, transform=TenCrop(4)))
+    means = []
+    for image in data.images:
+        crops = [image[:, y : y + 4, x : x + 4] for y, x in ((0, 0), (0, 3), (2, 0), (2, 3), (1, 1))]
+        scores = [model(tg.Tensor(view[None])).numpy()[0] for c in crops for view in (c, c[..., ::-1].copy())]
+        means.append(np.mean([np.exp(s) / np.exp(s).sum() for s in scores], axis=0))
+    assert predicted.tolist() == np.argmax(means, axis=1).tolist()
+    assert labels.tolist() == data.labels.tolist()
+    expected = -np.mean([np.log(p[label]) for p, label in zip(means, labels, strict=True)])
+    assert loss == pytest.approx(expected, rel=1e-5)
+
+
+def test_ten_crops_need_room_around_the_input():
+    config = Config("resnet20", mean=(0.5,), std=(0.5,))
+    with pytest.raises(RunError, match="ten crops need"):
+        evaluation_transform(config, (3, 32, 32), ten_crop=True)
+    views = evaluation_transform(Config("resnet20", resize=40, mean=(0.5,), std=(0.5,)), (3, 32, 32), True)
+    assert views(np.zeros((2, 3, 32, 32), np.uint8)).shape == (20, 3, 32, 32)
+
+
+def test_batches_of_large_images_are_small():
+    data = ArrayDataset(np.zeros((600, 1, 28, 28), np.uint8), np.zeros(600, int))
+    sizes = {name: evaluation_loader(Config(name, mean=(0,), std=(1,)), data).batch_size
+             for name in ("lenet5", "vgg16")}  # fmt: skip
+    assert sizes == {"lenet5": 500, "vgg16": 10}
+
+
+# ---- pictures ------------------------------------------------------------------------------------
+
+
+def test_pictures_of_odd_cases(tmp_path):
+    pytest.importorskip("matplotlib")
+    data = ArrayDataset(np.zeros((2, 1, 4, 4), np.float32), [0, 1], ["a" * 40, "b"])
+    pictures.mistakes(data, np.array([0, 1]), tmp_path / "none_wrong.png")
+    pictures.mistakes(data, np.array([1, 0]), tmp_path / "all_wrong.png")
+    plain = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
+    pictures.filters(plain, (1, 4, 4), tmp_path / "linear.png")
+    pictures.feature_maps(plain, data, data.images[:1], tmp_path / "no_maps.png")
+    dead = nn.Sequential(nn.Conv2d(1, 2, 3))
+    dead[0].weight.data = np.zeros((2, 1, 3, 3))
+    pictures.filters(dead, (1, 4, 4), tmp_path / "dead.png")
+    pictures.feature_maps(dead, data, data.images[:1], tmp_path / "flat.png")
+    assert dead.training and "forward" not in vars(dead[0])
+    assert sorted(f.name for f in tmp_path.iterdir()) == [
+        "all_wrong.png", "dead.png", "flat.png", "linear.png", "none_wrong.png"]  # fmt: skip
+
+
+def test_compose_of_random_steps_is_deterministic_for_evaluation():
+    steps = Compose([RandomCrop(4), RandomHorizontalFlip(1.0), Lighting([1.0], [[1.0]])])
+    images = np.arange(2 * 36, dtype=np.uint8).reshape(2, 1, 6, 6)
+    quiet = steps.deterministic()
+    assert steps.random and not quiet.random
+    np.testing.assert_allclose(quiet(images), images[:, :, 1:5, 1:5] / 255, rtol=1e-6)
