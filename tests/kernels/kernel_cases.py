@@ -51,7 +51,7 @@ def convolutions(draw, dtypes=(np.float32, np.float64), images=(1, 2, 3, 33), ch
     groups = draw(st.sampled_from([1, 1, 2, 3]))
     c, o = (groups * draw(st.sampled_from(channels)) for _ in range(2))
     if draw(st.booleans()):  # the special cases, which independent draws would seldom meet
-        kernel, stride, dilation = draw(st.sampled_from([(1, 1), (3, 3)])), (1, 1), (1, 1)
+        kernel, stride, dilation = draw(st.sampled_from([(1, 1), (3, 3), (5, 5)])), (1, 1), (1, 1)
     else:
         kernel, stride, dilation = draw(pairs(1, 4)), draw(pairs(1, 3)), draw(pairs(1, 2))
     padding = draw(pairs(0, 3))

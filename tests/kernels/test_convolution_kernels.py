@@ -51,6 +51,7 @@ BLOCKS = [  # shapes that need several blocks, and thus threads
     ("im2col", (9, 12, 12, 12), (5, 12, 3, 3), ONE, (1, 1)),
     ("winograd", (2, 3, 90, 40), (4, 3, 3, 3), ONE, (1, 1)),
     ("winograd", (40, 3, 13, 13), (4, 3, 3, 3), ONE, (2, 0)),
+    ("winograd", (4, 3, 45, 30), (4, 3, 5, 5), ONE, (4, 2)),
     ("batch_last", (64, 2, 12, 12), (5, 2, 5, 5), ONE, (1, 0)),
     ("pointwise", (4, 6, 30, 30), (5, 6, 1, 1), (2, 3), ZERO),
 ]
@@ -157,6 +158,28 @@ def test_a_gradient_or_bias_of_the_wrong_shape_raises():
         convolution.conv2d_input_grad(g, w, x.shape, *rest)
     with pytest.raises(ValueError, match=r"conv2d_weight_grad: gy must have shape \(1, 3, 3, 3\)"):
         convolution.conv2d_weight_grad(g, x, w.shape, *rest)
+
+
+@pytest.mark.parametrize("k", [3, 5])
+def test_winograd_loses_a_digit_or_two_of_float32_and_no_more(k):
+    random = np.random.default_rng(0)
+    x, w = random.standard_normal((2, 32, 14, 11)), random.standard_normal((24, 32, k, k)) / (6 * k)
+    rest = ONE, (k // 2, 1), ONE, 1
+    y = plain.conv2d(np, x, w, None, *rest)
+    g = random.standard_normal(y.shape)
+    x32, w32, g32 = (a.astype(np.float32) for a in (x, w, g))
+    for actual, exact in (
+        (convolution.conv2d(x32, w32, None, *rest, "winograd"), y),
+        (
+            convolution.conv2d_input_grad(g32, w32, x.shape, *rest, "winograd"),
+            plain.conv2d_input_grad(np, g, w, x.shape, *rest),
+        ),
+        (
+            convolution.conv2d_weight_grad(g32, x32, w.shape, *rest, "winograd"),
+            plain.conv2d_weight_grad(np, g, x, w.shape, *rest),
+        ),
+    ):
+        assert np.abs(actual - exact).max() < 1e-4 * exact.std()
 
 
 @pytest.mark.parametrize("algorithm", ["winograd", "pointwise", "direct"])

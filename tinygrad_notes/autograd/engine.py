@@ -203,7 +203,7 @@ class _Pass:
         elif node in self.owned:
             pending[node] = self.xp.add(before, g, out=before)
         else:
-            pending[node] = before + g
+            pending[node] = self.xp.add(before, g)
             if not self.create_graph and before.ndim:
                 self.owned.add(node)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from numpy import (
     abs,
-    add,
     arange,
     argmax,
     argmin,
@@ -31,12 +30,10 @@ from numpy import (
     less,
     less_equal,
     log1p,
-    matmul,
     max,
     mean,
     min,
     moveaxis,
-    multiply,
     ndarray,
     negative,
     not_equal,
@@ -65,6 +62,7 @@ from .kernels.convolution import (
     im2col,
 )
 from .kernels.elementwise import erf, one_hot
+from .kernels.fusion import elementwise
 from .kernels.pooling import (
     avg_pool2d,
     avg_pool2d_adjoint,
@@ -72,18 +70,20 @@ from .kernels.pooling import (
     max_pool2d_gather,
     max_pool2d_scatter,
 )
+from .kernels.products import matmul
 from .kernels.reduction import einsum, sum
 from .kernels.scatter import scatter_add
-from .kernels.ufuncs import exp, log, maximum, minimum, sqrt, tanh
+from .kernels.ufuncs import add, exp, log, maximum, minimum, multiply, sqrt, tanh
 from .kernels.update import adam_update, sgd_update
 
 __all__ = [
     "abs", "adam_update", "add", "arange", "argmax", "argmin", "argsort", "asarray", "avg_pool2d",
     "avg_pool2d_adjoint", "broadcast_to", "col2im", "concatenate", "conv2d", "conv2d_input_grad",
-    "conv2d_weight_grad", "cos", "divide", "einsum", "empty", "empty_like", "equal", "erf", "exp", "expand_dims", "expm1",
-    "flip", "full", "greater", "greater_equal", "im2col", "isfinite", "isnan", "less", "less_equal",
-    "log", "log1p", "matmul", "max", "max_pool2d", "max_pool2d_gather", "max_pool2d_scatter",
-    "maximum", "mean", "min", "minimum", "moveaxis", "multiply", "ndarray", "negative", "not_equal",
-    "one_hot", "ones", "ones_like", "pad", "power", "reshape", "scatter_add", "sgd_update", "sign", "sin", "sqrt", "squeeze",
-    "stack", "subtract", "sum", "swapaxes", "tanh", "transpose", "where", "zeros", "zeros_like",
+    "conv2d_weight_grad", "cos", "divide", "einsum", "elementwise", "empty", "empty_like", "equal", "erf",
+    "exp", "expand_dims", "expm1", "flip", "full", "greater", "greater_equal", "im2col", "isfinite",
+    "isnan", "less", "less_equal", "log", "log1p", "matmul", "max", "max_pool2d", "max_pool2d_gather",
+    "max_pool2d_scatter", "maximum", "mean", "min", "minimum", "moveaxis", "multiply", "ndarray",
+    "negative", "not_equal", "one_hot", "ones", "ones_like", "pad", "power", "reshape", "scatter_add",
+    "sgd_update", "sign", "sin", "sqrt", "squeeze", "stack", "subtract", "sum", "swapaxes", "tanh",
+    "transpose", "where", "zeros", "zeros_like",
 ]  # fmt: skip

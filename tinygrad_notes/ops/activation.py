@@ -25,7 +25,7 @@ class Tanh(Function):
         return xp.tanh(x)
 
     def backward(xp, gy, y):
-        return gy * (1 - y * y)
+        return xp.elementwise(lambda gy, y: gy * (1 - y * y), gy, y)
 
 
 class ReLU(Function):
@@ -35,7 +35,7 @@ class ReLU(Function):
         return xp.maximum(x, 0)
 
     def backward(xp, gy, y):
-        return gy * (y > 0)
+        return xp.elementwise(lambda gy, y: gy * (y > 0), gy, y)
 
 
 class LeakyReLU(Function):

@@ -23,29 +23,31 @@ class BatchNorm(Function):
 
     def save(xp, x):
         axes = _all_but_channels(x)
-        mean = xp.mean(x, axis=axes, keepdims=True)
-        centered = x - mean
-        return mean, xp.mean(centered * centered, axis=axes, keepdims=True)
+        mean = xp.sum(x, axis=axes, keepdims=True)
+        m = x.size // mean.size
+        mean = mean / m
+        squares = xp.elementwise(lambda x, mean: (x - mean) * (x - mean), x, mean)
+        return mean, xp.sum(squares, axis=axes, keepdims=True) / m
 
     def forward(xp, x, mean, var, gamma, beta, *, eps):
-        y = x - mean
-        y *= xp.reshape(gamma, mean.shape) / xp.sqrt(var + eps)
-        y += xp.reshape(beta, mean.shape)
-        return y, mean, var
+        return _normalized(xp, x, mean, var, gamma, beta, eps), mean, var
 
     def backward(xp, g, x, mean, var, gamma, *, eps):
         gy, g_mean, g_var = g  # the last two are 0 unless somebody differentiates μ or v themselves
         axes, m = _all_but_channels(x), x.size // mean.size
         inv_std = 1 / xp.sqrt(var + eps)
-        centered = x - mean
         g_beta = xp.sum(gy, axis=axes, keepdims=True)
-        g_gamma = xp.sum(gy * centered, axis=axes, keepdims=True) * inv_std  # Σ gy x̂
+        products = xp.elementwise(lambda gy, x, mean: gy * (x - mean), gy, x, mean)
+        g_gamma = xp.sum(products, axis=axes, keepdims=True) * inv_std  # Σ gy x̂
 
         # gx = (γ/σ) (gy − mean(gy) − x̂ mean(gy x̂)), as gy·scale + (x − μ)·slope + shift
         scale = xp.reshape(gamma, mean.shape) * inv_std
         slope = (2 * g_var - scale * inv_std * g_gamma) / m  # ∂v/∂x = 2 (x − μ)/m
         shift = (g_mean - scale * g_beta) / m
-        gx = gy * scale + centered * slope + shift
+        gx = xp.elementwise(
+            lambda gy, x, mean, scale, slope, shift: gy * scale + ((x - mean) * slope + shift),
+            gy, x, mean, scale, slope, shift,
+        )  # fmt: skip
         return gx, xp.reshape(g_gamma, gamma.shape), xp.reshape(g_beta, gamma.shape)
 
 
@@ -53,10 +55,7 @@ class BatchNormFixed(Function):
     """y = γ (x − μ)/√(v + ε) + β with given μ, v (1, C, 1, ...): evaluation. No term of the batch."""
 
     def forward(xp, x, gamma, beta, *, mean, var, eps):
-        y = x - mean
-        y *= xp.reshape(gamma, mean.shape) / xp.sqrt(var + eps)
-        y += xp.reshape(beta, mean.shape)
-        return y
+        return _normalized(xp, x, mean, var, gamma, beta, eps)
 
     def backward_x(xp, gy, gamma, *, mean, var, eps):
         return gy * (xp.reshape(gamma, mean.shape) / xp.sqrt(var + eps))
@@ -114,14 +113,24 @@ class LocalResponseNorm(Function):
     saves = ("s",)
 
     def save(xp, x, *, band, alpha, k):
-        return (_across_channels(xp, x * x, band) * alpha + k,)
+        squares = _across_channels(xp, xp.multiply(x, x), band)
+        return (xp.elementwise(lambda squares: squares * alpha + k, squares),)
 
     def forward(xp, x, s, *, beta):
-        return x / _power(xp, s, beta)
+        return xp.elementwise(lambda x, s: x / _power(xp, s, beta), x, s)
 
     def backward(xp, gy, x, s, *, band, alpha, beta):
-        g = gy / _power(xp, s, beta)
-        return g - x * (_across_channels(xp, g * x / s, band.T) * (2 * alpha * beta))
+        g = xp.elementwise(lambda gy, s: gy / _power(xp, s, beta), gy, s)
+        around = _across_channels(xp, xp.elementwise(lambda g, x, s: g * x / s, g, x, s), band.T)
+        return xp.elementwise(lambda g, x, around: g - x * (around * (2 * alpha * beta)), g, x, around)
+
+
+def _normalized(xp, x, mean, var, gamma, beta, eps):
+    """γ (x − μ)/√(v + ε) + β, per channel."""
+    scale = xp.reshape(gamma, mean.shape) / xp.sqrt(var + eps)
+    return xp.elementwise(
+        lambda x, mean, scale, beta: (x - mean) * scale + beta, x, mean, scale, xp.reshape(beta, mean.shape)
+    )
 
 
 def _all_but_channels(x: Any) -> tuple[int, ...]:

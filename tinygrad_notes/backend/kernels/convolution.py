@@ -2,7 +2,7 @@
 
     pointwise    1×1 kernel, no padding: one matrix product
     batch_last   many images, few channels, stride 1: the batch innermost in memory
-    winograd     3×3, stride 1, float32: 36 products where the direct sum takes 144
+    winograd     3×3 or 5×5, stride 1, float32: 36 products where the direct sum takes 144 or 100
     im2col       everything else: blocks of columns, channels last in memory
 
 `algorithm=None` chooses from the shapes and the dtype alone, so equal calls give equal bits. Results are
@@ -131,7 +131,7 @@ def _quickest(conv: Conv, dtype: np.dtype[Any]) -> ModuleType:
     few = c <= 16 and (o <= 32 or conv.out == (1, 1))
     if n >= 32 and few and h * w <= 64 * 64 and batch_last.can(conv, dtype):
         return batch_last
-    if min(c, o) >= 32 and winograd.can(conv, dtype):
+    if winograd.can(conv, dtype) and min(c, o) >= (32 if conv.w[2] == 3 else 16):
         return winograd
     return lowering
 

@@ -10,6 +10,7 @@ max_pool2d_gather/max_pool2d_scatter, avg_pool2d/avg_pool2d_adjoint, indexing/sc
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .geometry import (
@@ -240,6 +241,11 @@ def scatter_add(np: Any, g: Array, index: Any, shape: Shape) -> Array:
     out = np.zeros(shape, dtype=g.dtype)
     np.add.at(out, index, g)
     return out
+
+
+def elementwise(np: Any, function: Callable[..., Array], *arrays: Array) -> Array:
+    """function(*arrays), made of element-wise operations only; all broadcast to the shape of the first."""
+    return function(*arrays)
 
 
 def index_dtype(kernel: Pair) -> str:

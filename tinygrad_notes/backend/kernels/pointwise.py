@@ -12,6 +12,7 @@ import numpy as np
 
 from .blocking import Array
 from .geometry import Conv, Shape
+from .products import matmul
 
 
 def can(conv: Conv, dtype: np.dtype[Any]) -> bool:
@@ -21,7 +22,7 @@ def can(conv: Conv, dtype: np.dtype[Any]) -> bool:
 
 def forward(x: Array, w: Array, b: Array | None, conv: Conv) -> Array:
     """y = x wᵀ per pixel: x (N, C, H, W), w (O, C, 1, 1) → (N, O, OH, OW), channels last."""
-    y = _pixels(_visited(x, conv)) @ w[:, :, 0, 0].T
+    y = matmul(_pixels(_visited(x, conv)), w[:, :, 0, 0].T)
     if b is not None:
         y += b
     return _image(y, (x.shape[0], w.shape[0], *conv.out))
@@ -30,7 +31,7 @@ def forward(x: Array, w: Array, b: Array | None, conv: Conv) -> Array:
 def input_grad(gy: Array, w: Array, conv: Conv) -> Array:
     """gx = gy w per pixel; zero at the pixels that the stride skipped."""
     n, c, h, wd = conv.x
-    g = _image(_pixels(gy) @ w[:, :, 0, 0], (n, c, *gy.shape[2:]))
+    g = _image(matmul(_pixels(gy), w[:, :, 0, 0]), (n, c, *gy.shape[2:]))
     if conv.stride == (1, 1):
         return g
     gx = np.zeros((n, h, wd, c), dtype=gy.dtype).transpose(0, 3, 1, 2)
@@ -40,7 +41,7 @@ def input_grad(gy: Array, w: Array, conv: Conv) -> Array:
 
 def weight_grad(gy: Array, x: Array, conv: Conv) -> Array:
     """gw = Σ over pixels of gyᵀ x, (O, C, 1, 1)."""
-    return (_pixels(gy).T @ _pixels(_visited(x, conv)))[:, :, None, None]
+    return matmul(_pixels(gy).T, _pixels(_visited(x, conv)))[:, :, None, None]
 
 
 def _visited(x: Array, conv: Conv) -> Array:

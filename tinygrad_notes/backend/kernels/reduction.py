@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from .products import matmul
+
 SMALL = 2048  # elements below which NumPy's own sum is quicker
 
 
@@ -37,12 +39,13 @@ def _peel(x: Any, reduced: list[bool]) -> Any:
     inner = next((i for i in range(count) if not reduced[count - 1 - i]), count)
     if inner:
         size = int(np.prod(x.shape[count - inner :]))
-        x = (x.reshape(-1, size) @ np.ones(size, x.dtype)).reshape(x.shape[: count - inner])
+        ones = np.ones((size, 1), x.dtype)
+        x = matmul(x.reshape(-1, size), ones).reshape(x.shape[: count - inner])
         reduced = reduced[: count - inner]
     outer = next((i for i, r in enumerate(reduced) if not r), 0)
     if outer:
         size = int(np.prod(x.shape[:outer]))
-        x = (np.ones(size, x.dtype) @ x.reshape(size, -1)).reshape(x.shape[outer:])
+        x = matmul(np.ones((1, size), x.dtype), x.reshape(size, -1)).reshape(x.shape[outer:])
         reduced = reduced[outer:]
     left = tuple(i for i, r in enumerate(reduced) if r)
     return np.sum(x, axis=left) if left else x

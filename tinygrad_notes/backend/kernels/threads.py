@@ -7,19 +7,20 @@ from the amount of work alone and each is computed in a fixed order: timing neve
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import ctypes
 import functools
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 
-Work = Callable[[int, int, int], None]
+Work = Callable[[int, int, int], object]
 
 _busy = threading.Lock()
 _jobs: list[SimpleQueue[Callable[[], None]]] = []
@@ -43,12 +44,30 @@ def parallel(work: Work, count: int) -> None:
         return
     blas = _openblas()
     assert blas is not None  # threads() is 1 without it
-    set_blas_threads, _ = blas
+    set_blas_threads, get_blas_threads = blas
+    before = get_blas_threads()
     try:
         set_blas_threads(1)
         _run(work, parts)
     finally:
-        set_blas_threads(threads())
+        set_blas_threads(before)
+        _busy.release()
+
+
+@contextlib.contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """BLAS on this thread alone: its own would spin on after the product."""
+    blas = _openblas()
+    if blas is None or not _busy.acquire(blocking=False):
+        yield
+        return
+    set_blas_threads, get_blas_threads = blas
+    before = get_blas_threads()
+    try:
+        set_blas_threads(1)
+        yield
+    finally:
+        set_blas_threads(before)
         _busy.release()
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .fusion import over_blocks
 from .threads import parallel
 
 BLOCK = 32768  # elements
@@ -74,6 +75,26 @@ def _with_number(function: Any) -> Callable[[Any, Any], Any]:
     return apply
 
 
+def _of_two(function: Any) -> Callable[..., Any]:
+    def apply(a: Any, b: Any, out: Any = None) -> Any:
+        alike = isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.shape == b.shape
+        if not alike or a.size < LARGE or a.dtype != b.dtype or a.dtype.kind != "f":
+            return function(a, b, out=out)
+        y = np.empty_like(a) if out is None else out
+
+        def work(part: tuple[slice, ...]) -> None:
+            function(a[part], b[part], out=y[part])
+
+        over_blocks(work, a)
+        return y
+
+    apply.__name__ = apply.__qualname__ = function.__name__
+    apply.__doc__ = f"numpy.{function.__name__}, on every core where a and b are large and of one shape."
+    return apply
+
+
+add = _of_two(np.add)
+multiply = _of_two(np.multiply)
 exp = _unary(np.exp)
 log = _unary(np.log)
 sqrt = _unary(np.sqrt)

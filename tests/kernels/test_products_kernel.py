@@ -1,0 +1,60 @@
+"""Matrix products shared among threads, against NumPy's, in every way that they are cut."""
+
+import numpy as np
+import pytest
+
+from tinygrad_notes.backend.kernels import products, threads
+
+SHAPES = {
+    "tall": ((700, 60), (60, 50)),
+    "wide": ((50, 60), (60, 700)),
+    "many terms": ((30, 4000), (4000, 20)),
+    "column": ((2000, 1500), (1500, 1)),
+    "row": ((1, 1500), (1500, 2000)),
+    "one BLAS thread": ((80, 80), (80, 80)),
+    "small": ((3, 4), (4, 5)),
+    "batch": ((5, 60, 70), (5, 70, 80)),
+    "two axes": ((2, 9, 60, 40), (2, 9, 40, 60)),
+    "broadcast matrix": ((6, 60, 70), (70, 80)),
+    "broadcast batch": ((6, 1, 60, 70), (3, 70, 80)),
+    "vector": ((300, 4000), (4000,)),
+}
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", SHAPES)
+def test_matmul_is_numpys(monkeypatch, name, dtype, count):
+    if threads._openblas() is not None:
+        monkeypatch.setattr(threads, "threads", lambda: count)
+    random = np.random.default_rng(0)
+    a, b = (random.standard_normal(shape).astype(dtype) for shape in SHAPES[name])
+    swapped = np.asfortranarray(a) if a.ndim == 2 else a
+    exact = np.matmul(a.astype(np.float64), b.astype(np.float64))
+    bound = 2 * np.sqrt(a.shape[-1]) * np.finfo(dtype).eps * np.matmul(np.abs(a), np.abs(b))
+    for left in (a, swapped):
+        y = products.matmul(left, b)
+        assert y.shape == exact.shape and y.dtype == dtype
+        assert (np.abs(y - exact) <= bound).all()
+        assert y.tobytes() == products.matmul(left, b).tobytes()
+
+
+def test_what_numpy_refuses_is_refused():
+    with pytest.raises(ValueError, match="matmul"):
+        products.matmul(np.ones((300, 400)), np.ones((300, 400)))
+
+
+def test_mixed_dtypes_and_symbols_are_left_to_numpy():
+    a = np.ones((300, 300), np.float32)
+    assert products.matmul(a, a.astype(np.float64)).dtype == np.float64
+    assert products.matmul(np.ones((2, 2), object), np.ones((2, 2), object)).tolist() == [[2, 2], [2, 2]]
+
+
+def test_a_product_leaves_blas_as_it_was():
+    blas = threads._openblas()
+    if blas is None:
+        pytest.skip("this NumPy does not bundle an OpenBLAS whose threads can be set")
+    before = blas[1]()
+    for size in (80, 300):
+        products.matmul(np.ones((size, size)), np.ones((size, size)))
+    assert blas[1]() == before

@@ -1,0 +1,107 @@
+"""Chains of element-wise operations on large arrays: block by block in the cache, shared among the cores.
+
+NumPy streams every intermediate of x·a + b through memory, on one core. A rule hands the chain over as a
+function of its arrays; the plain definition calls it once.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .threads import parallel
+
+BLOCK = 32768  # elements
+LARGE = 4 * BLOCK  # below, the hand-over to another thread costs more than it saves
+
+
+def elementwise(function: Callable[..., Any], *arrays: Any) -> Any:
+    """function(*arrays), which must be element-wise; the arrays broadcast to the shape of the first.
+
+    The result has the memory order of the first.
+    """
+    x = arrays[0]
+    if x.size < LARGE or x.dtype.kind != "f":
+        return function(*arrays)
+    order = sorted(range(x.ndim), key=lambda a: -abs(x.strides[a]))
+    walked = [_walked(a, order) for a in arrays]
+    axis, parts = _blocks(walked[0].shape)
+    spread = [_spread(a, walked[0].shape, axis, parts[0]) for a in walked]
+
+    def of(part: tuple[slice, ...]) -> Any:
+        return function(*[take(part) for take in spread])
+
+    first = of(parts[0])
+    y = np.empty(walked[0].shape, first.dtype)
+    y[parts[0]] = first
+
+    def work(_: int, start: int, stop: int) -> None:
+        for part in parts[1 + start : 1 + stop]:
+            y[part] = of(part)
+
+    parallel(work, len(parts) - 1)
+    return y.transpose(np.argsort(order))
+
+
+def over_blocks(work: Callable[[tuple[slice, ...]], None], x: Any) -> None:
+    """work(slices) for all blocks of `x`, which follow its memory."""
+    order = sorted(range(x.ndim), key=lambda a: -abs(x.strides[a]))
+    _, parts = _blocks(tuple(x.shape[a] for a in order))
+    back = [order.index(a) for a in range(x.ndim)]
+
+    def share(_: int, start: int, stop: int) -> None:
+        for part in parts[start:stop]:
+            work(tuple(part[i] for i in back))
+
+    parallel(share, len(parts))
+
+
+def _walked(a: Any, order: list[int]) -> Any:
+    """`a` with its axes in `order`, missing ones added in front; a number stays one."""
+    if not isinstance(a, np.ndarray) or a.ndim == 0:
+        return a
+    return a.reshape((1,) * (len(order) - a.ndim) + a.shape).transpose(order)
+
+
+def _blocks(shape: tuple[int, ...]) -> tuple[int, list[tuple[slice, ...]]]:
+    """Slices of at most BLOCK elements: single places of the outer axes, a run of one, all of the rest.
+
+    Returns the axis of the runs as well; the first slice is the largest.
+    """
+    inner, axis = 1, len(shape) - 1
+    while axis and inner * shape[axis] <= BLOCK:
+        inner *= shape[axis]
+        axis -= 1
+    step, length = max(1, BLOCK // inner), shape[axis]
+    runs = [slice(i, min(i + step, length)) for i in range(0, length, step)]
+    outer = itertools.product(*([slice(i, i + 1) for i in range(n)] for n in shape[:axis]))
+    rest = [slice(None)] * (len(shape) - axis - 1)
+    return axis, [(*single, run, *rest) for single in outer for run in runs]
+
+
+def _spread(
+    a: Any, shape: tuple[int, ...], axis: int, first: tuple[slice, ...]
+) -> Callable[[tuple[slice, ...]], Any]:
+    """A function from a block's slices to that block of `a`.
+
+    What stretches along the cut axes is written out once for a whole block: NumPy's loops over operands
+    of one shape are the longest.
+    """
+    if not isinstance(a, np.ndarray) or a.ndim == 0:
+        return lambda part: a
+    if a.shape == shape:
+        return lambda part: a[part]
+    if all(n == 1 for n in a.shape[: axis + 1]):
+        size = first[axis].stop
+        whole = np.ascontiguousarray(np.broadcast_to(a, (*a.shape[:axis], size, *shape[axis + 1 :])))
+        before = (slice(None),) * axis
+
+        def head(part: tuple[slice, ...]) -> Any:
+            length = part[axis].stop - part[axis].start
+            return whole if length == size else whole[(*before, slice(0, length))]
+
+        return head
+    return lambda part: a[tuple(s if n > 1 else slice(None) for n, s in zip(a.shape, part, strict=True))]
