@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
 from rich.console import Console
@@ -20,17 +19,13 @@ def main() -> None:
     parser.add_argument(
         "--record", action="store_true", help="append the figures to benchmarks/history.jsonl"
     )
-    parser.add_argument("--memory-of", metavar="SIDE", choices=("ours", "torch"), help=argparse.SUPPRESS)
+    parser.add_argument("--serve", metavar="SIDE", choices=("ours", "torch"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     unknown = set(options.names) - set(names)
     if unknown:
         parser.error(f"unknown {', '.join(sorted(unknown))}; choose from {', '.join(names)}")
-    if options.memory_of:
-        step = steps.alone(options.names[0], options.memory_of)
-        before = harness.peak_memory_mib()
-        for _ in range(3):
-            step()
-        print(json.dumps({"mib": harness.peak_memory_mib(), "before": before}))
+    if options.serve:
+        harness.serve(steps.alone(options.names[0], options.serve))
         return
 
     limit = harness.matmul_limit()
@@ -73,12 +68,16 @@ def measure(name: str, seconds: float, limit: float) -> dict[str, Any]:
             "unit": "µs/op", "ours": round(medians["ours"], 2), "torch": round(medians["torch"], 2),
             "ratio": round(harness.ratio(times, "ours", "torch"), 2),
         }  # fmt: skip
-    times = harness.alternate(steps.pair(name), seconds)
+    steps.check(name)
+    workers = {side: harness.Worker(name, side) for side in ("ours", "torch")}
+    times = harness.in_turn(workers, "step", seconds)
+    memory = {side: worker.ask("memory") for side, worker in workers.items()}
+    forwards = harness.in_turn(workers, "forward", seconds / 3)
+    for worker in workers.values():
+        worker.close()
     medians = harness.summary(times)
     network = steps.NETWORKS[name]
     gflop = 3 * 2 * network.macs * network.shape[0] / 1e9  # backward costs two forwards
-    forwards = harness.alternate(steps.inference(name), seconds / 3)
-    memory = {side: harness.in_fresh_process(name, "--memory-of", side)["mib"] for side in ("ours", "torch")}
     kept = steps.graph_bytes(name)
     return {
         "unit": "ms", "ours": round(medians["ours"], 2), "torch": round(medians["torch"], 2),

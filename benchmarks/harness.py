@@ -1,4 +1,4 @@
-"""How things are timed: alternating, in one process, medians; and how a figure is recorded."""
+"""How things are timed: in turn, in the same minutes, medians; and how a figure is recorded."""
 
 from __future__ import annotations
 
@@ -63,12 +63,51 @@ def peak_memory_mib() -> float:
     raise RuntimeError("peak memory: /proc/self/status has no VmHWM line")
 
 
-def in_fresh_process(*arguments: str) -> dict[str, Any]:
-    """Run ``python -m benchmarks`` with `arguments` in a process of its own; its last line is JSON."""
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks", *arguments], capture_output=True, text=True, check=True
-    )
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+class Worker:
+    """One framework in a process of its own: the threads of the other never spin beside it."""
+
+    def __init__(self, name: str, side: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks", name, "--serve", side],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def ask(self, what: str) -> float:
+        """Milliseconds of one "step" or "forward" (median of a short burst), or "memory" in MiB."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(what + "\n")
+        self._process.stdin.flush()
+        return float(self._process.stdout.readline())
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+def serve(functions: dict[str, Callable[[], Any]], burst: float = 0.4) -> None:
+    """Answer the questions of `Worker.ask` until the input ends."""
+    for line in sys.stdin:
+        what = line.strip()
+        if what == "memory":
+            print(peak_memory_mib(), flush=True)
+            continue
+        times: list[float] = []
+        while len(times) < 2 or sum(times) < burst * 1e3:
+            start = time.perf_counter()
+            functions[what]()
+            times.append((time.perf_counter() - start) * 1e3)
+        print(statistics.median(times), flush=True)
+
+
+def in_turn(workers: dict[str, Worker], what: str, seconds: float) -> dict[str, list[float]]:
+    """Bursts of both workers in turn for about `seconds`, at least 3 rounds after one to warm up."""
+    times: dict[str, list[float]] = {side: [] for side in workers}
+    for worker in workers.values():
+        worker.ask(what)
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(next(iter(times.values()))) < 3:
+        for side, worker in workers.items():
+            times[side].append(worker.ask(what))
+    return times
 
 
 def record(rows: list[dict[str, Any]]) -> None:

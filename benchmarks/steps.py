@@ -110,46 +110,55 @@ def _both(network: Network) -> tuple[Any, Any]:
     return ours, theirs
 
 
-def pair(name: str) -> dict[str, Callable[[], float]]:
-    """Both steps from the same weights; raises if their first losses differ by more than 1e-3."""
-    network = NETWORKS[name]
-    ours, theirs = _both(network)
-    steps = {"ours": our_step(network, ours), "torch": torch_step(network, theirs)}
-    losses = [[steps[side]() for _ in range(3)] for side in ("ours", "torch")]
-    if not np.allclose(*losses, rtol=1e-3, atol=1e-3):
-        raise RuntimeError(f"{name}: losses differ, {losses[0]} ours, {losses[1]} PyTorch's; nothing timed")
-    return steps
+def our_forward(network: Network, model: Any) -> Callable[[], np.ndarray]:
+    """A function that runs `model` on the batch in evaluation mode, without a graph."""
+    model.eval()
+    x = tg.Tensor(batch(network)[0])
+
+    def forward() -> np.ndarray:
+        with tg.no_grad():
+            return np.asarray(model(x).numpy())
+
+    return forward
 
 
-def inference(name: str) -> dict[str, Callable[[], Any]]:
-    """Both forwards in evaluation mode, without a graph; raises if the logits differ by more than 1e-3."""
+def torch_forward(network: Network, model: Any) -> Callable[[], np.ndarray]:
+    """The same in PyTorch."""
     import torch
 
+    model.eval()
+    x = torch.from_numpy(batch(network)[0])
+
+    def forward() -> np.ndarray:
+        with torch.no_grad():
+            return np.asarray(model(x).numpy())
+
+    return forward
+
+
+def check(name: str) -> None:
+    """Raise unless three steps and a forward from the same weights give the same numbers."""
     network = NETWORKS[name]
     ours, theirs = _both(network)
-    ours.eval(), theirs.eval()
-    images, _ = batch(network)
-    x, their_x = tg.Tensor(images), torch.from_numpy(images)
-
-    def our_forward() -> np.ndarray:
-        with tg.no_grad():
-            return np.asarray(ours(x).numpy())
-
-    def torch_forward() -> np.ndarray:
-        with torch.no_grad():
-            return np.asarray(theirs(their_x).numpy())
-
-    expected = torch_forward()
-    worst = np.abs(our_forward() - expected).max() / np.abs(expected).max()
+    a, b = our_step(network, ours), torch_step(network, theirs)
+    losses = [[step() for _ in range(3)] for step in (a, b)]
+    if not np.allclose(*losses, rtol=1e-3, atol=1e-3):
+        raise RuntimeError(f"{name}: losses differ, {losses[0]} ours, {losses[1]} PyTorch's; nothing timed")
+    ours, theirs = _both(network)
+    expected = torch_forward(network, theirs)()
+    worst = np.abs(our_forward(network, ours)() - expected).max() / np.abs(expected).max()
     if not worst < 1e-3:
         raise RuntimeError(f"{name}: logits differ by {worst:.1e} of the largest; nothing timed")
-    return {"ours": our_forward, "torch": torch_forward}
 
 
-def alone(name: str, side: str) -> Callable[[], float]:
-    """The step of one side only, to measure its memory in a process of its own."""
+def alone(name: str, side: str) -> dict[str, Callable[[], Any]]:
+    """The training step and the forward of one side, for a process of its own."""
     network = NETWORKS[name]
-    return our_step(network, network.ours()) if side == "ours" else torch_step(network, network.torch())
+    if side == "ours":
+        model = network.ours()
+        return {"step": our_step(network, model), "forward": our_forward(network, network.ours())}
+    model = network.torch()
+    return {"step": torch_step(network, model), "forward": torch_forward(network, network.torch())}
 
 
 def graph_bytes(name: str) -> dict[str, int]:

@@ -61,7 +61,7 @@ def test_extrema_with_a_number_equal_numpys(name, number, x):
 
 @pytest.mark.parametrize("order", ["C", "channels last", "gaps"])
 def test_large_arrays_keep_their_layout(order):
-    x = np.random.default_rng(0).standard_normal((8, 32, 40, 40)).astype(np.float32)
+    x = np.random.default_rng(0).standard_normal((8, 32, 72, 72)).astype(np.float32)
     if order == "channels last":
         x = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
     if order == "gaps":

@@ -69,7 +69,7 @@ def test_restored_state_continues_bit_for_bit(choice):
 
 
 def test_updates_are_in_place_and_make_no_temporaries_of_parameter_size():
-    size = 1_000_000
+    size = 4_000_000
     p = nn.Parameter(np.ones(size, np.float32))
     for name, options in (("SGD", dict(lr=0.1, momentum=0.9)), ("Adam", {})):
         optimizer = getattr(tg.optim, name)([p], **options)

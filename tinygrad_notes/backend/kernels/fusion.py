@@ -14,8 +14,8 @@ import numpy as np
 
 from .threads import parallel
 
-BLOCK = 32768  # elements
-LARGE = 4 * BLOCK  # below, the hand-over to another thread costs more than it saves
+BLOCK = 131072  # elements: in smaller ones threads wait for each other's interpreter lock
+LARGE = 8 * BLOCK  # below, the hand-over to another thread costs more than it saves
 
 
 def elementwise(function: Callable[..., Any], *arrays: Any) -> Any:
