@@ -121,8 +121,9 @@ class _Pass:
                         _collect(node, gy, True)
                     continue
                 self.visit(node, gy)
-                if not retain:
-                    node.release()
+                if not retain:  # a second backward through here is an error
+                    node.kept = node.save_inputs = node.stamps = None
+                    node.edges = ()
         finally:
             mode.recording.reset(token)
 

@@ -72,11 +72,6 @@ class Node:
     created: str | None  # where the forward was called, under `detect_anomaly`
     sequence: int
 
-    def release(self) -> None:
-        """Free what the backward needed; a second backward through here is an error."""
-        self.kept = self.save_inputs = self.stamps = None
-        self.edges = ()
-
 
 class Function:
     """An operation; see the module's text. Call it as ``Sigmoid.apply(x)``."""
@@ -212,7 +207,10 @@ class Function:
             node.meta = tuple((a.shape, a.dtype) for a in y)
             return tuple(_wrap(a, (node, i) if a.dtype.kind == "f" else None) for i, a in enumerate(y))
         node.meta = (y.shape, dtype)
-        return _wrap(y, (node, 0) if dtype.kind == "f" else None)
+        result = _new_node(Tensor)  # Tensor._wrap without the call
+        result._data = y
+        result._edge = (node, 0) if dtype.kind == "f" else None
+        return result
 
 
 _new_node = object.__new__

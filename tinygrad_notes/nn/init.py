@@ -7,6 +7,7 @@ variance of what flows forward by fan_in · Var(w) and of the gradient by fan_ou
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -33,19 +34,32 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     return gains[nonlinearity]
 
 
+DRAW = 1 << 20  # float64 numbers at once: a large weight would take three times its own memory
+
+
 def _fill(tensor: Tensor, values: Any) -> Tensor:
     tensor.data = np.asarray(values, dtype=np.float64).astype(tensor.dtype)
     return tensor
 
 
+def _draw(tensor: Tensor, draws: Callable[[int], np.ndarray]) -> Tensor:
+    """Fill with draws(count), in pieces: the numbers are those of one large draw."""
+    values = np.empty(tensor.size, tensor.dtype)
+    for start in range(0, tensor.size, DRAW):
+        piece = values[start : start + DRAW]
+        piece[...] = draws(len(piece))
+    tensor.data = values.reshape(tensor.shape)
+    return tensor
+
+
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     """U(a, b)."""
-    return _fill(tensor, backend.rng().uniform(a, b, tensor.shape))
+    return _draw(tensor, lambda count: backend.rng().uniform(a, b, count))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     """N(mean, std²)."""
-    return _fill(tensor, backend.rng().normal(mean, std, tensor.shape))
+    return _draw(tensor, lambda count: backend.rng().normal(mean, std, count))
 
 
 def constant_(tensor: Tensor, value: float) -> Tensor:

@@ -26,8 +26,7 @@ class BatchNorm(Function):
         mean = xp.sum(x, axis=axes, keepdims=True)
         m = x.size // mean.size
         mean = mean / m
-        squares = xp.elementwise(lambda x, mean: (x - mean) * (x - mean), x, mean)
-        return mean, xp.sum(squares, axis=axes, keepdims=True) / m
+        return mean, xp.elementwise_sum(_centered_square, axes, x, mean) / m
 
     def forward(xp, x, mean, var, gamma, beta, *, eps):
         return _normalized(xp, x, mean, var, gamma, beta, eps), mean, var
@@ -37,17 +36,13 @@ class BatchNorm(Function):
         axes, m = _all_but_channels(x), x.size // mean.size
         inv_std = 1 / xp.sqrt(var + eps)
         g_beta = xp.sum(gy, axis=axes, keepdims=True)
-        products = xp.elementwise(lambda gy, x, mean: gy * (x - mean), gy, x, mean)
-        g_gamma = xp.sum(products, axis=axes, keepdims=True) * inv_std  # Σ gy x̂
+        g_gamma = xp.elementwise_sum(_centered_product, axes, x, mean, gy) * inv_std  # Σ gy x̂
 
         # gx = (γ/σ) (gy − mean(gy) − x̂ mean(gy x̂)), as gy·scale + (x − μ)·slope + shift
         scale = xp.reshape(gamma, mean.shape) * inv_std
         slope = (2 * g_var - scale * inv_std * g_gamma) / m  # ∂v/∂x = 2 (x − μ)/m
         shift = (g_mean - scale * g_beta) / m
-        gx = xp.elementwise(
-            lambda gy, x, mean, scale, slope, shift: gy * scale + ((x - mean) * slope + shift),
-            gy, x, mean, scale, slope, shift,
-        )  # fmt: skip
+        gx = xp.elementwise(_batch_norm_gx, x, mean, slope, shift, gy, scale)
         return gx, xp.reshape(g_gamma, gamma.shape), xp.reshape(g_beta, gamma.shape)
 
 
@@ -128,9 +123,39 @@ class LocalResponseNorm(Function):
 def _normalized(xp, x, mean, var, gamma, beta, eps):
     """γ (x − μ)/√(v + ε) + β, per channel."""
     scale = xp.reshape(gamma, mean.shape) / xp.sqrt(var + eps)
-    return xp.elementwise(
-        lambda x, mean, scale, beta: (x - mean) * scale + beta, x, mean, scale, xp.reshape(beta, mean.shape)
-    )
+    return xp.elementwise(_scaled, x, mean, scale, xp.reshape(beta, mean.shape))
+
+
+# Element by element, in place from the first result on: a block of a large array and one intermediate
+# stay in the cache.
+
+
+def _scaled(x, mean, scale, beta):
+    """(x − μ)·scale + β."""
+    y = x - mean
+    y *= scale
+    y += beta
+    return y
+
+
+def _centered_square(x, mean):
+    """(x − μ)²."""
+    centered = x - mean
+    return centered * centered
+
+
+def _centered_product(x, mean, gy):
+    """(x − μ)·gy."""
+    products = x - mean
+    products *= gy
+    return products
+
+
+def _batch_norm_gx(x, mean, slope, shift, gy, scale):
+    """(x − μ)·slope + shift + gy·scale."""
+    gx = _scaled(x, mean, slope, shift)
+    gx += gy * scale
+    return gx
 
 
 def _all_but_channels(x: Any) -> tuple[int, ...]:

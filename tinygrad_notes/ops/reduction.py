@@ -174,6 +174,11 @@ def min(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     return Extremum.apply(x, axis=axis, keepdims=keepdims, sign=-1)
 
 
+def elementwise_sum(function, axes, *arrays) -> Tensor:
+    """Σ function(*arrays) over `axes`, which stay with length 1; `function` as in `elementwise`."""
+    return sum(function(*arrays), axis=axes, keepdims=True)
+
+
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """ln Σ eˣ over `axis`, without overflow."""
     x, axis = _read("logsumexp", x, axis)

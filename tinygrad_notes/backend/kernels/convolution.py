@@ -118,10 +118,10 @@ def choose(op: str, conv: Conv, arrays: tuple[Array, ...], algorithm: str | None
             )
     if not tuned or conv.x[0] == 0:
         return None
-    return _quickest(conv, dtype) if algorithm is None else ALGORITHMS[algorithm]
+    return _quickest(op, conv, dtype) if algorithm is None else ALGORITHMS[algorithm]
 
 
-def _quickest(conv: Conv, dtype: np.dtype[Any]) -> ModuleType:
+def _quickest(op: str, conv: Conv, dtype: np.dtype[Any]) -> ModuleType:
     """The choice by measurement on two cores (docs/performance.md)."""
     n, _, h, w = conv.x
     c, o = conv.w[1], conv.w[0] // conv.groups
@@ -132,7 +132,9 @@ def _quickest(conv: Conv, dtype: np.dtype[Any]) -> ModuleType:
     if n >= 32 and few and h * w <= 64 * 64 and batch_last.can(conv, dtype):
         return batch_last
     if winograd.can(conv, dtype) and min(c, o) >= (32 if conv.w[2] == 3 else 16):
-        return winograd
+        # Over few tiles, reading a kernel transformed to 36/9 of its size takes longer than it saves.
+        if op == "conv2d_weight_grad" or conv.w[2] == 5 or n * conv.out[0] * conv.out[1] > 512:
+            return winograd
     return lowering
 
 

@@ -7,11 +7,13 @@ function of its arrays; the plain definition calls it once.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from .reduction import sum
 from .threads import parallel
 
 BLOCK = 131072  # elements: in smaller ones threads wait for each other's interpreter lock
@@ -44,6 +46,35 @@ def elementwise(function: Callable[..., Any], *arrays: Any) -> Any:
 
     parallel(work, len(parts) - 1)
     return y.transpose(np.argsort(order))
+
+
+def elementwise_sum(function: Callable[..., Any], axes: tuple[int, ...], *arrays: Any) -> Any:
+    """Σ function(*arrays) over `axes` of the first array, which stay with length 1; see `elementwise`.
+
+    Where the summed axes are the outer ones in memory, every block is summed while it is in the cache.
+    """
+    x = arrays[0]
+    order = sorted(range(x.ndim), key=lambda a: -abs(x.strides[a]))
+    kept = [a for a in order if a not in axes]
+    if x.size < LARGE or x.dtype.kind != "f" or not kept or order[-len(kept) :] != kept:
+        return sum(elementwise(function, *arrays), axis=axes, keepdims=True)
+    walked = [_walked(a, order) for a in arrays]
+    shape = walked[0].shape
+    axis, parts = _blocks(shape)
+    if axis >= len(axes):  # the blocks cut a kept axis
+        return sum(elementwise(function, *arrays), axis=axes, keepdims=True)
+    spread = [_spread(a, shape, axis, parts[0]) for a in walked]
+    width = math.prod(shape[len(axes) :])
+    sums: list[Any] = [None] * len(parts)
+
+    def work(_: int, start: int, stop: int) -> None:
+        for i in range(start, stop):
+            values = function(*[take(parts[i]) for take in spread]).reshape(-1, width)
+            sums[i] = np.matmul(np.ones(len(values), values.dtype), values)
+
+    parallel(work, len(parts))
+    total = np.stack(sums).sum(0).reshape((1,) * len(axes) + shape[len(axes) :])
+    return total.transpose(np.argsort(order))
 
 
 def over_blocks(work: Callable[[tuple[slice, ...]], None], x: Any) -> None:

@@ -19,6 +19,7 @@ from .geometry import Conv, window
 
 COLUMNS = 1 << 18  # entries of one block of columns: 1 MiB of float32, what one core's cache holds
 ROWS = 512  # but at least so many positions: a product must not re-read w too often
+ALONE = 1 << 17  # weights below which one thread reorders them sooner than two
 FEW = 8  # channels up to which the columns are built transposed
 
 
@@ -111,7 +112,11 @@ def _matrix(w: Array, few: int = FEW) -> Array:
     if c <= few:
         return w.reshape(o, -1).T
     matrix = np.empty((o, kh * kw, c), dtype=w.dtype)
-    matrix[...] = w.reshape(o, c, kh * kw).swapaxes(1, 2)
+    windows = w.reshape(o, c, kh * kw).swapaxes(1, 2)
+    if w.size < ALONE:
+        matrix[...] = windows
+    else:
+        threads.parallel(lambda _, i, j: np.copyto(matrix[i:j], windows[i:j]), o)
     return matrix.reshape(o, kh * kw * c).T
 
 

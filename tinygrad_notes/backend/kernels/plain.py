@@ -248,6 +248,11 @@ def elementwise(np: Any, function: Callable[..., Array], *arrays: Array) -> Arra
     return function(*arrays)
 
 
+def elementwise_sum(np: Any, function: Callable[..., Array], axes: Shape, *arrays: Array) -> Array:
+    """Σ function(*arrays) over `axes`, which stay with length 1; `function` as in `elementwise`."""
+    return np.sum(function(*arrays), axis=axes, keepdims=True)
+
+
 def index_dtype(kernel: Pair) -> str:
     """The smallest unsigned integer type that counts the kh·kw places of a window."""
     places = kernel[0] * kernel[1]

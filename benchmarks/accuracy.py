@@ -1,0 +1,108 @@
+"""``python -m benchmarks.accuracy --data DIR``: ResNet-20 from scratch, here and in PyTorch.
+
+Both start from the same weights and get the same augmented batches and learning rates (He et al. 2015,
+section 4.2, in fewer epochs), so what differs is the framework alone. DIR is a folder with train/<class>
+and test/<class>, or a name that ``tinygrad-notes train --data`` takes. One line per epoch; the last lines are
+appended to `benchmarks/history.jsonl` with ``--record``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from tests import twins
+from tinygrad_notes.train.config import Config
+from tinygrad_notes.train.loop import evaluate
+from tinygrad_notes.train.recipes import RECIPES
+from tinygrad_notes.train.run import Run
+
+from . import harness
+
+NAME = "resnet20"
+
+
+def run(data: str, epochs: int, seed: int) -> Run:
+    """The network, its data and its schedule; nothing of it is kept on disk."""
+    config = Config(NAME, data, **{**RECIPES[NAME].defaults, "epochs": epochs}, seed=seed)
+    with TemporaryDirectory() as folder:
+        return Run.start(config, Path(folder) / "run")
+
+
+def ours(run: Run) -> Iterator[tuple[float, float]]:
+    """(training loss, test accuracy) after each epoch."""
+    for epoch in range(run.config.epochs):
+        line = run.trainer.fit(epoch + 1)[-1]
+        yield line["train_loss"], line["validation_accuracy"]
+
+
+def theirs(run: Run) -> Iterator[tuple[float, float]]:
+    """The same of PyTorch's network, optimizer and arithmetic on the batches of `run`."""
+    import torch
+
+    net = twins.resnet((3, 3, 3), (16, 32, 64), len(run.config.classes), "A", False)
+    twins.copy_weights(run.model, net)
+    config, trainer = run.config, run.trainer
+    optimizer = torch.optim.SGD(
+        net.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay
+    )
+    for _ in range(config.epochs):
+        net.train()
+        losses = []
+        for x, y in _arrays(trainer.train):
+            optimizer.param_groups[0]["lr"] = trainer.optimizer.param_groups[0]["lr"]
+            loss = torch.nn.functional.cross_entropy(net(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            trainer.schedule.step()
+            losses.append((float(loss), len(y)))
+        net.eval()
+        with torch.no_grad():
+            hits = [int((net(x).argmax(1) == y).sum()) for x, y in _arrays(trainer.validation)]
+        samples = sum(n for _, n in losses)
+        yield sum(loss * n for loss, n in losses) / samples, sum(hits) / len(run.test_set)
+
+
+def _arrays(loader: Any) -> Iterator[Any]:
+    import torch
+
+    return ((torch.from_numpy(x.numpy()), torch.from_numpy(y.numpy())) for x, y in loader)
+
+
+SIDES: dict[str, Callable[[Run], Iterable[tuple[float, float]]]] = {"ours": ours, "torch": theirs}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
+    parser.add_argument("--data", required=True, help="a folder of train/<class>, test/<class>, or a name")
+    parser.add_argument("--epochs", type=int, default=16, help="default 16")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1], help="default 0 1")
+    parser.add_argument("--sides", nargs="+", choices=SIDES, default=list(SIDES), help="default both")
+    parser.add_argument("--record", action="store_true", help="append to benchmarks/history.jsonl")
+    options = parser.parse_args()
+    rows = []
+    for side in options.sides:
+        for seed in options.seeds:
+            start = time.perf_counter()
+            accuracy = 0.0
+            for epoch, (loss, accuracy) in enumerate(SIDES[side](run(options.data, options.epochs, seed)), 1):
+                seconds = time.perf_counter() - start
+                print(f"{side} seed {seed} epoch {epoch}: loss {loss:.4f}, test {accuracy:.4f}, {seconds:.0f} s",
+                      flush=True)
+            rows.append({"name": f"{NAME} accuracy", "side": side, "seed": seed, "epochs": options.epochs,
+                         "accuracy": accuracy})
+        mean = np.mean([row["accuracy"] for row in rows if row["side"] == side])
+        print(f"{side}: mean {100 * mean:.2f} % over seeds {options.seeds}", flush=True)
+    if options.record:
+        harness.record(rows)
+
+
+if __name__ == "__main__":
+    main()
