@@ -19,7 +19,6 @@ import numpy as np
 
 from tests import twins
 from tinygrad_notes.train.config import Config
-from tinygrad_notes.train.loop import evaluate
 from tinygrad_notes.train.recipes import RECIPES
 from tinygrad_notes.train.run import Run
 
@@ -62,7 +61,7 @@ def theirs(run: Run) -> Iterator[tuple[float, float]]:
             loss.backward()
             optimizer.step()
             trainer.schedule.step()
-            losses.append((float(loss), len(y)))
+            losses.append((loss.item(), len(y)))
         net.eval()
         with torch.no_grad():
             hits = [int((net(x).argmax(1) == y).sum()) for x, y in _arrays(trainer.validation)]
@@ -94,10 +93,17 @@ def main() -> None:
             accuracy = 0.0
             for epoch, (loss, accuracy) in enumerate(SIDES[side](run(options.data, options.epochs, seed)), 1):
                 seconds = time.perf_counter() - start
-                print(f"{side} seed {seed} epoch {epoch}: loss {loss:.4f}, test {accuracy:.4f}, {seconds:.0f} s",
-                      flush=True)
-            rows.append({"name": f"{NAME} accuracy", "side": side, "seed": seed, "epochs": options.epochs,
-                         "accuracy": accuracy})
+                line = f"loss {loss:.4f}, test {accuracy:.4f}, {seconds:.0f} s"
+                print(f"{side} seed {seed} epoch {epoch}: {line}", flush=True)
+            rows.append(
+                {
+                    "name": f"{NAME} accuracy",
+                    "side": side,
+                    "seed": seed,
+                    "epochs": options.epochs,
+                    "accuracy": accuracy,
+                }
+            )
         mean = np.mean([row["accuracy"] for row in rows if row["side"] == side])
         print(f"{side}: mean {100 * mean:.2f} % over seeds {options.seeds}", flush=True)
     if options.record:

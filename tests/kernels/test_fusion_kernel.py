@@ -40,6 +40,31 @@ def test_elementwise_is_plain(shape, small, order):
         assert y.strides == x.strides
 
 
+@pytest.mark.parametrize("order", ["plain", "channels_last", "batch_last", "reversed", "strided"])
+@pytest.mark.parametrize(
+    ("shape", "axes"),
+    [((8, 64, 40, 41), (0, 2, 3)), ((8, 3, 300, 300), (0, 2, 3)), ((2000, 400), (0,)), ((2000, 400), (1,)),
+     ((2, 3, 4, 5), (0, 2, 3)), ((700001,), (0,)), ((2, 900_000), (0,))],
+)  # fmt: skip
+def test_elementwise_sum_is_plain(shape, axes, order):
+    random = np.random.default_rng(0)
+    x, g = (random.standard_normal(shape).astype(np.float32) for _ in range(2))
+    if len(shape) == 4:
+        x = laid_out(x, order)
+    small = tuple(1 if a in axes else n for a, n in enumerate(shape))
+    mean = random.standard_normal(small).astype(np.float32)
+
+    def chain(x, g, mean):
+        return (x - mean) * g
+
+    y = fusion.elementwise_sum(chain, axes, x, g, mean)
+    exact = plain.elementwise_sum(np, chain, axes, *(a.astype(np.float64) for a in (x, g, mean)))
+    assert y.shape == small
+    assert y.dtype == np.float32
+    terms = x.size / y.size
+    np.testing.assert_allclose(y, exact, rtol=1e-5, atol=2e-6 * terms**0.5)
+
+
 def test_symbols_are_computed_at_once():
     calls = []
     fusion.elementwise(lambda x: calls.append(x.shape) or x, np.ones(200_000, object))

@@ -18,13 +18,13 @@ def blocks(images: int, rows: int, cols: int, target: int) -> list[Block]:
     several whole images, or some rows of one; of even size, and a multiple of the threads."""
     together = max(1, target // (rows * cols))
     if together > 1:
-        pieces = _even(images, together)
+        pieces = even(images, together)
         return [(n0, n1, 0, rows) for n0, n1 in itertools.pairwise(pieces)]
-    pieces = _even(rows, max(1, target // cols), images)
+    pieces = even(rows, max(1, target // cols), images)
     return [(n, n + 1, r0, r1) for n in range(images) for r0, r1 in itertools.pairwise(pieces)]
 
 
-def _even(count: int, most: int, times: int = 1) -> list[int]:
+def even(count: int, most: int, times: int = 1) -> list[int]:
     """Ends of equal pieces of range(count), each at most `most`; pieces·times fills the threads."""
     pieces = -(-count // most)
     while (pieces * times) % threads() and pieces < count:

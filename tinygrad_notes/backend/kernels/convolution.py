@@ -131,10 +131,10 @@ def _quickest(op: str, conv: Conv, dtype: np.dtype[Any]) -> ModuleType:
     few = c <= 16 and (o <= 32 or conv.out == (1, 1))
     if n >= 32 and few and h * w <= 64 * 64 and batch_last.can(conv, dtype):
         return batch_last
-    if winograd.can(conv, dtype) and min(c, o) >= (32 if conv.w[2] == 3 else 16):
-        # Over few tiles, reading a kernel transformed to 36/9 of its size takes longer than it saves.
-        if op == "conv2d_weight_grad" or conv.w[2] == 5 or n * conv.out[0] * conv.out[1] > 512:
-            return winograd
+    # Over few tiles, reading a kernel transformed to 36/9 of its size takes longer than it saves.
+    few_tiles = conv.w[2] == 3 and n * conv.out[0] * conv.out[1] <= 512 and op != "conv2d_weight_grad"
+    if winograd.can(conv, dtype) and min(c, o) >= (32 if conv.w[2] == 3 else 16) and not few_tiles:
+        return winograd
     return lowering
 
 

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from .blocking import even
 from .reduction import sum
 from .threads import parallel
 
 BLOCK = 131072  # elements: in smaller ones threads wait for each other's interpreter lock
-LARGE = 8 * BLOCK  # below, the hand-over to another thread costs more than it saves
+LARGE = 4 * BLOCK  # below, the hand-over to another thread costs more than a chain saves
 
 
 def elementwise(function: Callable[..., Any], *arrays: Any) -> Any:
@@ -30,21 +31,18 @@ def elementwise(function: Callable[..., Any], *arrays: Any) -> Any:
         return function(*arrays)
     order = sorted(range(x.ndim), key=lambda a: -abs(x.strides[a]))
     walked = [_walked(a, order) for a in arrays]
-    axis, parts = _blocks(walked[0].shape)
-    spread = [_spread(a, walked[0].shape, axis, parts[0]) for a in walked]
-
-    def of(part: tuple[slice, ...]) -> Any:
-        return function(*[take(part) for take in spread])
-
-    first = of(parts[0])
-    y = np.empty(walked[0].shape, first.dtype)
-    y[parts[0]] = first
+    shape = walked[0].shape
+    axis, parts = _blocks(shape)
+    spread = [_spread(a, shape, axis, parts) for a in walked]
+    one = (slice(1),) * len(shape)
+    dtype = function(*[a[one] if isinstance(a, np.ndarray) and a.ndim else a for a in walked]).dtype
+    y = np.empty(shape, dtype)
 
     def work(_: int, start: int, stop: int) -> None:
-        for part in parts[1 + start : 1 + stop]:
-            y[part] = of(part)
+        for part in parts[start:stop]:
+            y[part] = function(*[take(part) for take in spread])
 
-    parallel(work, len(parts) - 1)
+    parallel(work, len(parts))
     return y.transpose(np.argsort(order))
 
 
@@ -63,7 +61,7 @@ def elementwise_sum(function: Callable[..., Any], axes: tuple[int, ...], *arrays
     axis, parts = _blocks(shape)
     if axis >= len(axes):  # the blocks cut a kept axis
         return sum(elementwise(function, *arrays), axis=axes, keepdims=True)
-    spread = [_spread(a, shape, axis, parts[0]) for a in walked]
+    spread = [_spread(a, shape, axis, parts) for a in walked]
     width = math.prod(shape[len(axes) :])
     sums: list[Any] = [None] * len(parts)
 
@@ -98,23 +96,23 @@ def _walked(a: Any, order: list[int]) -> Any:
 
 
 def _blocks(shape: tuple[int, ...]) -> tuple[int, list[tuple[slice, ...]]]:
-    """Slices of at most BLOCK elements: single places of the outer axes, a run of one, all of the rest.
+    """Slices of at most about BLOCK elements: single places of the outer axes, a run of one, all of the rest.
 
-    Returns the axis of the runs as well; the first slice is the largest.
+    Returns the axis of the runs as well. They are of even length, and their number fills the threads.
     """
     inner, axis = 1, len(shape) - 1
     while axis and inner * shape[axis] <= BLOCK:
         inner *= shape[axis]
         axis -= 1
-    step, length = max(1, BLOCK // inner), shape[axis]
-    runs = [slice(i, min(i + step, length)) for i in range(0, length, step)]
+    ends = even(shape[axis], max(1, BLOCK // inner), math.prod(shape[:axis]))
+    runs = [slice(start, stop) for start, stop in itertools.pairwise(ends)]
     outer = itertools.product(*([slice(i, i + 1) for i in range(n)] for n in shape[:axis]))
     rest = [slice(None)] * (len(shape) - axis - 1)
     return axis, [(*single, run, *rest) for single in outer for run in runs]
 
 
 def _spread(
-    a: Any, shape: tuple[int, ...], axis: int, first: tuple[slice, ...]
+    a: Any, shape: tuple[int, ...], axis: int, parts: list[tuple[slice, ...]]
 ) -> Callable[[tuple[slice, ...]], Any]:
     """A function from a block's slices to that block of `a`.
 
@@ -126,7 +124,7 @@ def _spread(
     if a.shape == shape:
         return lambda part: a[part]
     if all(n == 1 for n in a.shape[: axis + 1]):
-        size = first[axis].stop
+        size = max(part[axis].stop - part[axis].start for part in parts)
         whole = np.ascontiguousarray(np.broadcast_to(a, (*a.shape[:axis], size, *shape[axis + 1 :])))
         before = (slice(None),) * axis
 

@@ -18,7 +18,7 @@ from .geometry import Pair, Shape, expect_shape, pool_size, window_counts
 
 ONE = (1, 1)
 SIGNED = {2: np.int16, 4: np.int32, 8: np.int64}
-PIECE = 1 << 17  # elements of the image handled at once: what a core's cache holds
+PIECE = 1 << 19  # elements of the image handled at once: in fewer, threads wait for the interpreter lock
 ALONE = 1 << 16  # elements below which one thread is quicker than two
 
 
@@ -40,11 +40,9 @@ def max_pool2d(
     y, index = like(x, out, x.dtype), like(x, out, plain.index_dtype(kernel))
     steps = offsets(x.shape, out, kernel, stride, padding, dilation)
     first = plain.first_inside(np, out, kernel, stride, padding, dilation)
-    whole = bool(steps) and steps[0].target == (
-        ...,
-        slice(0, out[0]),
-        slice(0, out[1]),
-    )  # one offset spares the fill
+    # One offset that covers all outputs spares the fill.
+    whole = bool(steps) and steps[0].target == (..., slice(0, out[0]), slice(0, out[1]))
+    bad: list[bool] = []  # not empty: a window held NaN
 
     def work(part: Any) -> None:
         image, best, place = x[part], y[part], index[part]
@@ -56,9 +54,11 @@ def max_pool2d(
             # The places are visited in increasing order: the winner is the largest that ever won.
             np.maximum(winner, wins * winner.dtype.type(k), out=winner)
             np.maximum(value, so_far, out=so_far)
+        if np.isnan(best.max(initial=-np.inf)):
+            bad.append(True)
 
     _in_pieces(work, x)
-    if np.isnan(y).any():
+    if bad:
         # NaN compares as not greater, so its place was not recorded.
         return plain.max_pool2d(np, x, kernel, stride, padding, dilation, ceil_mode)
     return y, index
