@@ -128,8 +128,8 @@ def _quickest(op: str, conv: Conv, dtype: np.dtype[Any]) -> ModuleType:
     if pointwise.can(conv, dtype):
         return pointwise
     # The next convolution must want the batch innermost too: with many channels it would not.
-    few = c <= 16 and (o <= 32 or conv.out == (1, 1))
-    if n >= 32 and few and h * w <= 64 * 64 and batch_last.can(conv, dtype):
+    few = o <= 32 or conv.out == (1, 1)
+    if batch_last.suits(n, c) and few and h * w <= 64 * 64 and batch_last.can(conv, dtype):
         return batch_last
     # Over few tiles, reading a kernel transformed to 36/9 of its size takes longer than it saves.
     few_tiles = conv.w[2] == 3 and n * conv.out[0] * conv.out[1] <= 512 and op != "conv2d_weight_grad"

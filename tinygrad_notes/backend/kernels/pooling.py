@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import plain, threads
+from . import batch_last, plain, threads
 from .blocking import Array
 from .geometry import Pair, Shape, expect_shape, pool_size, window_counts
 
@@ -149,7 +149,7 @@ def avg_pool2d_adjoint(
     divisor = _divisor(gy, x_shape, out, kernel, stride, padding, count_include_pad)
     tiling = kernel == stride and padding == (0, 0)
     covering = tiling and (out[0] * kernel[0], out[1] * kernel[1]) == tuple(x_shape[2:])
-    if gy.flags.c_contiguous and suits_batch_last(gy.shape):
+    if gy.flags.c_contiguous and batch_last.suits(*gy.shape[:2]):
         # Out of a flatten the images come first; the convolution below has its batch last. gy is small.
         gy = np.ascontiguousarray(gy.transpose(1, 2, 3, 0)).transpose(3, 0, 1, 2)
     gx = like(gy, (x_shape[2], x_shape[3]), gy.dtype)
@@ -166,11 +166,6 @@ def avg_pool2d_adjoint(
 
     _in_pieces(work, gx)
     return gx
-
-
-def suits_batch_last(shape: Shape) -> bool:
-    """Whether convolution keeps images of this shape with the batch innermost in memory."""
-    return shape[0] >= 32 and shape[1] <= 16
 
 
 def like(x: Array, size: Pair, dtype: Any) -> Array:
