@@ -2,8 +2,8 @@
 
 Both start from the same weights and get the same augmented batches and learning rates (He et al. 2015,
 section 4.2, in fewer epochs), so what differs is the framework alone. DIR is a folder with train/<class>
-and test/<class>, or a name that ``tinygrad-notes train --data`` takes. One line per epoch; the last lines are
-appended to `benchmarks/history.jsonl` with ``--record``.
+and test/<class>, or a name that ``tinygrad-notes train --data`` takes. It prints one line per epoch;
+with ``--record`` the last accuracies are appended to `benchmarks/history.jsonl`.
 """
 
 from __future__ import annotations

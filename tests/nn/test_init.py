@@ -74,3 +74,13 @@ def test_a_seed_fixes_the_weights():
     second = nn.Linear(5, 5).state_dict()
     for name in first:
         np.testing.assert_array_equal(first[name], second[name])
+
+
+@pytest.mark.parametrize("draw", ["normal", "uniform"])
+def test_pieces_are_one_large_draw(draw, monkeypatch):
+    monkeypatch.setattr(init, "DRAW", 7)
+    tg.manual_seed(3)
+    tensor = getattr(init, f"{draw}_")(tg.Tensor(np.zeros((5, 9), np.float32)))
+    tg.manual_seed(3)
+    whole = getattr(tg.backend.rng(), draw)(0.0, 1.0, (5, 9)).astype(np.float32)
+    np.testing.assert_array_equal(tensor.numpy(), whole)

@@ -54,7 +54,7 @@ def elementwise_sum(function: Callable[..., Any], axes: tuple[int, ...], *arrays
     x = arrays[0]
     order = sorted(range(x.ndim), key=lambda a: -abs(x.strides[a]))
     kept = [a for a in order if a not in axes]
-    if x.size < LARGE or x.dtype.kind != "f" or not kept or order[-len(kept) :] != kept:
+    if x.size < LARGE or x.dtype.char not in "fd" or not kept or order[-len(kept) :] != kept:
         return sum(elementwise(function, *arrays), axis=axes, keepdims=True)
     walked = [_walked(a, order) for a in arrays]
     shape = walked[0].shape

@@ -19,7 +19,7 @@ from .geometry import Conv, window
 
 COLUMNS = 1 << 18  # entries of one block of columns: 1 MiB of float32, what one core's cache holds
 ROWS = 512  # but at least so many positions: a product must not re-read w too often
-ALONE = 1 << 17  # weights below which one thread reorders them sooner than two
+ALONE = 1 << 19  # weights below which one thread reorders them sooner than two
 FEW = 8  # channels up to which the columns are built transposed
 
 

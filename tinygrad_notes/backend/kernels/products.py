@@ -16,7 +16,6 @@ from . import threads
 
 SMALL = 1 << 18  # multiply-adds up to which OpenBLAS itself stays on one thread
 ALONE = 1 << 22  # below, the hand-over to another thread costs more than it saves
-THIN = 4  # rows or columns up to which a product only waits for memory: a quarter of ALONE
 
 
 def matmul(a: Any, b: Any) -> Any:
@@ -28,7 +27,7 @@ def matmul(a: Any, b: Any) -> Any:
     work = math.prod(batch) * rows * inner * columns
     if work <= SMALL or inner != b.shape[-2]:
         return np.matmul(a, b)
-    if work < (ALONE if min(rows, columns) > THIN else ALONE // 4):
+    if work < ALONE:
         with threads.one_blas_thread():
             return np.matmul(a, b)
     if not batch and inner > 4 * max(rows, columns):
