@@ -29,7 +29,7 @@ def laid_out(array: np.ndarray, order: str) -> np.ndarray:
     if order == "channels_last":
         return np.ascontiguousarray(array.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
     if order == "batch_last":
-        return np.ascontiguousarray(array.transpose(1, 2, 3, 0)).transpose(3, 0, 1, 2)
+        return np.ascontiguousarray(array.transpose(2, 3, 1, 0)).transpose(3, 2, 0, 1)
     if order == "reversed":
         return np.ascontiguousarray(array[:, ::-1, ::-1])[:, ::-1, ::-1]
     if order == "strided":

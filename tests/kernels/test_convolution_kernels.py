@@ -53,6 +53,8 @@ BLOCKS = [  # shapes that need several blocks, and thus threads
     ("winograd", (40, 3, 13, 13), (4, 3, 3, 3), ONE, (2, 0)),
     ("winograd", (4, 3, 45, 30), (4, 3, 5, 5), ONE, (4, 2)),
     ("batch_last", (64, 2, 12, 12), (5, 2, 5, 5), ONE, (1, 0)),
+    ("batch_last", (33, 9, 7, 8), (4, 9, 3, 3), ONE, (1, 1)),
+    ("batch_last", (33, 9, 1, 3), (5, 9, 1, 1), ONE, (3, 0)),  # rows that see padding only
     ("pointwise", (4, 6, 30, 30), (5, 6, 1, 1), (2, 3), ZERO),
 ]
 

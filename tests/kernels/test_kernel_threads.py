@@ -9,13 +9,13 @@ import warnings
 import numpy as np
 import pytest
 
-from tinygrad_notes.backend.kernels import memory, threads
+from tinygrad_notes.backend.kernels import blas, memory, threads
 
 
 @pytest.fixture
 def three(monkeypatch):
     """Three shares, whatever the machine has."""
-    if threads._openblas() is None:
+    if blas.threads() is None:
         pytest.skip("this NumPy does not bundle an OpenBLAS whose threads can be set")
     monkeypatch.setattr(threads, "threads", lambda: 3)
 
@@ -79,7 +79,7 @@ def test_error_state_reaches_the_shares(three):
 
 def test_blas_gets_its_threads_back(three, monkeypatch):
     calls = []
-    monkeypatch.setattr(threads, "_openblas", lambda: (calls.append, lambda: 3))
+    monkeypatch.setattr(blas, "threads", lambda: (calls.append, lambda: 3))
     threads.parallel(lambda *share: None, 3)
     assert calls == [1, 3]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinygrad_notes.backend.kernels import products, threads
+from tinygrad_notes.backend.kernels import blas, products, threads
 
 SHAPES = {
     "tall": ((700, 60), (60, 50)),
@@ -25,7 +25,7 @@ SHAPES = {
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", SHAPES)
 def test_matmul_is_numpys(monkeypatch, name, dtype, count):
-    if threads._openblas() is not None:
+    if blas.threads() is not None:
         monkeypatch.setattr(threads, "threads", lambda: count)
     random = np.random.default_rng(0)
     a, b = (random.standard_normal(shape).astype(dtype) for shape in SHAPES[name])
@@ -51,10 +51,10 @@ def test_mixed_dtypes_and_symbols_are_left_to_numpy():
 
 
 def test_a_product_leaves_blas_as_it_was():
-    blas = threads._openblas()
-    if blas is None:
+    openblas = blas.threads()
+    if openblas is None:
         pytest.skip("this NumPy does not bundle an OpenBLAS whose threads can be set")
-    before = blas[1]()
+    before = openblas[1]()
     for size in (80, 300):
         products.matmul(np.ones((size, size)), np.ones((size, size)))
-    assert blas[1]() == before
+    assert openblas[1]() == before

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .. import backend
-from .optimizer import Optimizer
+from .optimizer import Call, Optimizer
 
 
 class Adam(Optimizer):
@@ -16,6 +16,7 @@ class Adam(Optimizer):
     g and so divided by √v̂ too; AdamW shrinks w directly. `amsgrad` (Reddi et al. 2018) never lets v̂ fall.
     """
 
+    kernel = "adam_update"
     decoupled = False
 
     def __init__(
@@ -28,7 +29,7 @@ class Adam(Optimizer):
             params, lr=lr, betas=tuple(betas), eps=eps, weight_decay=weight_decay, amsgrad=amsgrad
         )
 
-    def _update(self, p: Any, g: Any, state: dict[str, Any], group: Mapping[str, Any]) -> None:
+    def _call(self, p: Any, g: Any, state: dict[str, Any], group: Mapping[str, Any]) -> Call:
         xp = backend.xp
         if not state:
             state["step"] = 0
@@ -37,12 +38,12 @@ class Adam(Optimizer):
                 state["max_exp_avg_sq"] = xp.zeros_like(p)
         state["step"] += 1
         decay, lr = group["weight_decay"], group["lr"]
-        xp.adam_update(
-            p, g, state["exp_avg"], state["exp_avg_sq"], state.get("max_exp_avg_sq"), lr=lr,
-            beta1=group["betas"][0], beta2=group["betas"][1], eps=group["eps"],
+        numbers = dict(
+            lr=lr, beta1=group["betas"][0], beta2=group["betas"][1], eps=group["eps"],
             l2=0 if self.decoupled else decay, decay=lr * decay if self.decoupled else 0,
             step=state["step"],
         )  # fmt: skip
+        return (p, g, state["exp_avg"], state["exp_avg_sq"], state.get("max_exp_avg_sq")), numbers
 
 
 class AdamW(Adam):

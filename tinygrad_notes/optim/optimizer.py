@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,9 +11,11 @@ from .. import backend
 from ..autograd import Tensor
 from ..autograd.guard import touched
 
+Call = tuple[tuple[Any, ...], dict[str, Any]]
+
 
 class Optimizer:
-    """Base of the optimizers: a subclass defines `_update(parameter array, gradient, state, group)`.
+    """Base of the optimizers: a subclass names its `kernel`; `_call` gives what that needs of a parameter.
 
     Args:
         params: Tensors that require grad, or dicts with a key "params" and options of their own.
@@ -22,6 +24,8 @@ class Optimizer:
     Raises:
         ValueError: no parameters, or one given twice.
     """
+
+    kernel: ClassVar[str]
 
     def __init__(self, params: Iterable[Any], **defaults: Any) -> None:
         listed = list(params)
@@ -52,19 +56,24 @@ class Optimizer:
             if not (isinstance(value, int | float) and value >= 0 and np.isfinite(value)):
                 raise ValueError(f"{type(self).__name__}: {name} must be a finite number ≥ 0, got {value}")
 
-    def _update(self, p: Any, g: Any, state: dict[str, Any], group: Mapping[str, Any]) -> None:
-        raise TypeError(f"{type(self).__name__} defines no _update")
+    def _call(self, p: Any, g: Any, state: dict[str, Any], group: Mapping[str, Any]) -> Call:
+        """(arrays, numbers) for the kernel, of a parameter array and its gradient; begins the state."""
+        raise TypeError(f"{type(self).__name__} defines no _call")
 
     def step(self) -> None:
         """Update every parameter that has a gradient, in place."""
+        calls: list[Call] = []
         index = 0
         for group in self.param_groups:
             for p in group["params"]:
                 gradient = p.grad
                 if gradient is not None:
-                    self._update(p._data, gradient._data, self.state.setdefault(index, {}), group)
-                    touched(p._data)
+                    state = self.state.setdefault(index, {})
+                    calls.append(self._call(p._data, gradient._data, state, group))
                 index += 1
+        getattr(backend.xp, self.kernel)(calls)
+        for arrays, _ in calls:
+            touched(arrays[0])
 
     def zero_grad(self) -> None:
         """Forget the gradients."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .. import backend
-from .optimizer import Optimizer
+from .optimizer import Call, Optimizer
 
 
 class SGD(Optimizer):
@@ -15,6 +15,8 @@ class SGD(Optimizer):
     The learning rate multiplies v at the step (torch's form); in Sutskever et al. 2013 and AlexNet it
     is inside v, which differs once lr changes. `nesterov` steps along g + μ v.
     """
+
+    kernel = "sgd_update"
 
     def __init__(
         self, params: Iterable[Any], lr: float, momentum: float = 0, dampening: float = 0,
@@ -27,12 +29,9 @@ class SGD(Optimizer):
             nesterov=nesterov,
         )  # fmt: skip
 
-    def _update(self, p: Any, g: Any, state: dict[str, Any], group: Mapping[str, Any]) -> None:
+    def _call(self, p: Any, g: Any, state: dict[str, Any], group: Mapping[str, Any]) -> Call:
         first = "velocity" not in state
         if group["momentum"] and first:
             state["velocity"] = backend.xp.empty_like(p)
-        backend.xp.sgd_update(
-            p, g, state.get("velocity"), lr=group["lr"], momentum=group["momentum"],
-            dampening=group["dampening"], weight_decay=group["weight_decay"],
-            nesterov=group["nesterov"], first=first,
-        )  # fmt: skip
+        numbers = {name: group[name] for name in ("lr", "momentum", "dampening", "weight_decay", "nesterov")}
+        return (p, g, state.get("velocity")), {**numbers, "first": first}

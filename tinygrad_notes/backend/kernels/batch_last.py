@@ -1,10 +1,19 @@
-"""Convolution with the batch innermost in memory, (C, H, W, N): for many small images with few channels.
+"""Convolution with the batch innermost in memory, (H, W, C, N): for many small images with few channels.
 
-Every pixel is a contiguous run of N numbers, so a window offset is a copy of long runs, however few
-channels there are. Only the width is lowered: rows[h, j, c, q, n] = x̄[n, c, h, q + j] holds kw copies of x,
-and the columns of output row p are its rows p … p+kh−1, already a matrix (kh·kw·C, OW·N). Stride 1.
+Every pixel is a contiguous run of C·N numbers, so a copy of pixels is one of long runs, however few channels
+there are. Outputs are computed q neighbours of a row at a time, all their channels in one matrix product:
 
-After MEC (Cho & Brand 2017, "MEC: Memory-efficient Convolution"), with the batch in the place of the rows.
+    y[p, bq + s, o, n] = Σ T[(s, o), (i, t, c)] x̄[p + i, bq + t, c, n]
+    T[(s, o), (i, t, c)] = w[o, c, i, t − s]
+
+over the kh rows i and q + kw − 1 columns t that they see: a band matrix, zero where w has no column t − s.
+With more than FEW channels q is 1 and each row i is a product of its own, read where it lies in the padded
+image x̄. With fewer, such matrices would be too small: the width is lowered, x̃[b, r, t] = x̄[r, bq + t], which
+holds (q + kw − 1)/q copies of x̄, and the window of output row p is its rows p … p+kh−1, already one matrix
+(kh·(q + kw − 1)·C, N). A larger q copies less and multiplies taller matrices, some of it with zeros.
+
+Stride 1. After MEC (Cho & Brand 2017, "MEC: Memory-efficient Convolution"), with the batch in the place of
+the rows.
 """
 
 from __future__ import annotations
@@ -12,13 +21,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+from numpy.lib.stride_tricks import as_strided
 
 from . import threads
 from .blocking import Array
-from .geometry import Conv, Pair
+from .geometry import Conv
 
-COLUMNS = 320  # of one product: longer rows of the operands would leave the cache before their reuse
+FEW = 8  # channels up to which the width is lowered
+TALL = 24  # rows of T from which BLAS is quick
 
 
 def can(conv: Conv, dtype: np.dtype[Any]) -> bool:
@@ -33,111 +43,137 @@ def suits(images: int, channels: int) -> bool:
 
 def forward(x: Array, w: Array, b: Array | None, conv: Conv) -> Array:
     """conv2d: x (N, C, H, W), w (O, C, kh, kw) → y (N, O, OH, OW), the batch innermost in memory."""
-    n, o, kh, (oh, ow) = x.shape[0], w.shape[0], w.shape[2], conv.out
-    rows = _lower(x, w.shape[3], conv.padding)
-    matrix = w.transpose(0, 2, 3, 1).reshape(o, -1)
-    y = np.empty((o, oh, ow, n), dtype=x.dtype)
+    o, (oh, ow), q = w.shape[0], conv.out, _neighbours(conv)
+    y = np.empty((oh, ow // q, q * o, x.shape[0]), dtype=x.dtype)
+    bias = None if b is None else np.tile(b, q)[:, None]
 
     def work(share: int, start: int, stop: int) -> None:
-        part = _strips(y[:, start:stop].swapaxes(0, 1))
-        np.matmul(matrix, _strips(_stacks(rows, kh, start, stop)), out=part)
-        if b is not None:
-            part += b[:, None]
+        windows = _windows(x, conv, q, start, stop)
+        bands = _band(w, q).reshape(q * o, len(windows), -1).swapaxes(0, 1)
+        more = np.empty_like(y[0])
+        for p, row in enumerate(y[start:stop]):
+            np.matmul(bands[0], windows[0, p], out=row)
+            for band, window in zip(bands[1:], windows[1:], strict=True):
+                np.add(row, np.matmul(band, window[p], out=more), out=row)
+            if bias is not None:
+                np.add(row, bias, out=row)
 
     threads.parallel(work, oh)
-    return y.transpose(3, 0, 1, 2)
+    return _image(y.reshape(oh, ow, o, -1))
 
 
 def weight_grad(gy: Array, x: Array, conv: Conv) -> Array:
-    """gw = Σ over the output rows of columns (kh·kw·C, OW·N) · gyᵀ."""
-    o, c, kh, kw = conv.w
-    rows = _lower(x, kw, conv.padding)
-    g = _strips(batch_last(gy).swapaxes(0, 1)).swapaxes(2, 3)
-    sums = np.empty((*g.shape[:2], kh * kw * c, o), dtype=gy.dtype)
+    """∂T = Σ gy · windowᵀ over output rows and blocks; gw is the sum of the q places of w in T."""
+    (o, c, kh, kw), (oh, ow), q = conv.w, conv.out, _neighbours(conv)
+    blocks, width = ow // q, q + kw - 1
+    sums = np.empty((oh, kh * width * c * q * o), dtype=gy.dtype)
 
     def work(share: int, start: int, stop: int) -> None:
-        columns = _strips(_stacks(rows, kh, start, stop))
-        np.matmul(columns, g[start:stop], out=sums[start:stop])
+        windows = _windows(x, conv, q, start, stop).swapaxes(3, 4)
+        g = batch_last(gy[:, :, start:stop]).reshape(stop - start, blocks, q * o, -1)
+        products = np.empty((blocks, q * o, windows.shape[4]), dtype=gy.dtype)
+        for p, total in enumerate(sums[start:stop]):
+            for window, part in zip(windows, total.reshape(-1, *products.shape[1:]), strict=True):
+                np.add.reduce(np.matmul(g[p], window[p], out=products), axis=0, out=part)
 
-    threads.parallel(work, conv.out[0])
-    gw = sums.sum((0, 1)).reshape(kh, kw, c, o).transpose(3, 2, 0, 1)
-    return np.ascontiguousarray(gw)
+    threads.parallel(work, oh)
+    groups = kh if c > FEW else 1
+    band = sums.sum(0).reshape(groups, q, o, kh // groups, width, c)
+    gw = sum(band[:, s, :, :, s : s + kw] for s in range(q))  # (groups, O, kh/groups, kw, C)
+    return np.ascontiguousarray(gw.transpose(1, 4, 0, 2, 3)).reshape(conv.w)
 
 
 def input_grad(gy: Array, w: Array, conv: Conv) -> Array:
-    """Row r of gx from the rows r + ph − i of gy, 0 ≤ i < kh: one product, then the kw shifts summed."""
-    (n, c, h, wd), (o, _, kh, kw), (oh, ow) = conv.x, conv.w, conv.out
-    top, left = conv.padding
-    g = np.ascontiguousarray(batch_last(gy).swapaxes(0, 1))
-    matrix = w[:, :, ::-1].transpose(3, 1, 2, 0).reshape(kw * c, kh * o)
-    gx = np.zeros((c, h, wd, n), dtype=gy.dtype)
+    """Row r of the padded gx: Σ Tᵢᵀ gy[r − i], one product for each block; overlapping blocks are added."""
+    (n, c, h, wd), (o, _, kh, kw), (oh, ow), q = conv.x, conv.w, conv.out, _neighbours(conv)
+    (top, left), blocks, width = conv.padding, ow // q, q + kw - 1
+    rows = batch_last(gy).reshape(oh, blocks, q * o, n)
+    g = np.empty((blocks, oh, q * o, n), dtype=gy.dtype)
+    # Columns of T by i = kh−1 … 0: the order in which the rows r−kh+1 … r of gy lie in memory.
+    band = _band(w, q).reshape(q * o, kh, width * c)[:, ::-1].transpose(2, 1, 0).reshape(width * c, -1)
+    gx = np.empty((h, wd, c, n), dtype=gy.dtype)
+
+    def arrange(share: int, start: int, stop: int) -> None:
+        g[start:stop] = rows[:, start:stop].swapaxes(0, 1)
 
     def work(share: int, start: int, stop: int) -> None:
-        columns = np.empty((1, kw * c, ow, n), dtype=gy.dtype)
-        for row in range(start, stop):
-            shift = row + top - (kh - 1)
-            first, last = max(0, shift), min(oh, shift + kh)
-            if first >= last:
+        columns = np.empty((blocks, width * c, n), dtype=gy.dtype)
+        row = np.empty((blocks + (width - 1) // q, q, c, n), dtype=gy.dtype)
+        for r in range(start, stop):
+            oldest = r + top - (kh - 1)
+            first, last = max(0, oldest), min(oh, r + top + 1)
+            if first >= last:  # padding wider than the kernel: no window reaches this row
+                gx[r] = 0
                 continue
-            read = matrix[:, (first - shift) * o : (last - shift) * o]
-            fed = g[first:last].reshape(1, -1, ow, n)
-            np.matmul(read, _strips(fed), out=_strips(columns))
-            _add_shifts(columns.reshape(kw, c, ow, n), gx[:, row], left)
+            seen = band[:, (first - oldest) * q * o : (last - oldest) * q * o]
+            np.matmul(seen, g[:, first:last].reshape(blocks, -1, n), out=columns)
+            _overlap(columns.reshape(blocks, width, c, n), row)
+            gx[r] = row.reshape(-1, c, n)[left : left + wd]
 
+    threads.parallel(arrange, blocks)
     threads.parallel(work, h)
-    return gx.transpose(3, 0, 1, 2)
-
-
-def _add_shifts(shifts: Array, row: Array, left: int) -> None:
-    """row[c, q + j − pw, n] += shifts[j, c, q, n] for one row (C, W, N) of gx."""
-    kw, _, ow, _ = shifts.shape
-    for j in range(kw):
-        first, last = max(0, j - left), min(row.shape[1], j - left + ow)
-        if first < last:
-            row[:, first:last] += shifts[j, :, first - j + left : last - j + left]
+    return _image(gx)
 
 
 def batch_last(x: Array) -> Array:
-    """x (N, C, H, W) as contiguous (C, H, W, N); no copy where it is that already."""
+    """x (N, C, H, W) as contiguous (H, W, C, N); no copy where it is that already."""
     n, c, h, w = x.shape
-    if x.strides[0] == x.itemsize or not x.flags.c_contiguous:
-        return np.ascontiguousarray(x.transpose(1, 2, 3, 0))
+    if n == 0 or x.strides[0] < max(x.strides):
+        return np.ascontiguousarray(x.transpose(2, 3, 1, 0))
     # Images are often a power of two apart: their pixels would meet in one set of the cache.
     apart = np.empty((n, c * h * w + 16), dtype=x.dtype)
-    apart[:, :-16] = x.reshape(n, -1)
-    return np.ascontiguousarray(apart[:, :-16].T).reshape(c, h, w, n)
+    apart[:, :-16].reshape(x.shape)[...] = x
+    return np.ascontiguousarray(apart[:, :-16].reshape(x.shape).transpose(2, 3, 1, 0))
 
 
-def _lower(x: Array, kw: int, padding: Pair) -> Array:
-    """rows (H + 2·ph, kw, C, OW, N): row h of the padded image, shifted by j = 0 … kw−1."""
-    n, c, h, w = x.shape
-    top, left = padding
-    x = batch_last(x).swapaxes(0, 1)
-    ow = w + 2 * left - kw + 1
-    shape = (h + 2 * top, kw, c, ow, n)
-    rows = np.zeros(shape, dtype=x.dtype) if top or left else np.empty(shape, dtype=x.dtype)
-
-    def work(share: int, start: int, stop: int) -> None:
-        for j in range(kw):
-            first, last = max(0, left - j), min(ow, w + left - j)
-            if first < last:
-                shifted = x[start:stop, :, first + j - left : last + j - left]
-                rows[top + start : top + stop, j, :, first:last] = shifted
-
-    threads.parallel(work, h)
-    return rows
+def _image(x: Array) -> Array:
+    return x.transpose(3, 2, 0, 1)
 
 
-def _stacks(rows: Array, kh: int, start: int, stop: int) -> Array:
-    """(stop − start, kh·kw·C, OW, N): for each output row its kh rows, as overlapping views."""
-    h, kw, c, ow, n = rows.shape
-    flat = rows.reshape(h * kw * c, ow, n)[start * kw * c : (stop - 1 + kh) * kw * c]
-    stacks = sliding_window_view(flat, kh * kw * c, axis=0)[:: kw * c]
-    return np.moveaxis(stacks, -1, 1)
+def _neighbours(conv: Conv) -> int:
+    """q: the smallest divisor of OW that makes T tall, and none beyond kw, where zeros would prevail."""
+    if conv.w[1] > FEW:
+        return 1
+    divisors = [q for q in range(1, min(conv.w[3], conv.out[1]) + 1) if conv.out[1] % q == 0]
+    return next((q for q in divisors if q * conv.w[0] >= TALL), divisors[-1])
 
 
-def _strips(x: Array) -> Array:
-    """x (A, B, OW, N) as (A, strips, B, columns): matrices whose columns fit the cache."""
-    a, b, ow, n = x.shape
-    strips = next(s for s in range(1, ow + 1) if ow % s == 0 and (s == ow or ow // s * n <= COLUMNS))
-    return x.reshape(a, b, strips, ow // strips * n).swapaxes(1, 2)
+def _band(w: Array, q: int) -> Array:
+    """T (q·O, kh·(q + kw − 1)·C)."""
+    o, c, kh, kw = w.shape
+    band = np.zeros((q, o, kh, q + kw - 1, c), dtype=w.dtype)
+    for s in range(q):
+        band[s, :, :, s : s + kw] = w.transpose(0, 2, 3, 1)
+    return band.reshape(q * o, -1)
+
+
+def _windows(x: Array, conv: Conv, q: int, start: int, stop: int) -> Array:
+    """What the blocks of output rows start … stop−1 see, (kh or 1, rows, OW/q, columns, N): overlapping views
+    of x̄, one for each kernel row, or, with few channels, of x̃."""
+    (n, c, h, w), (_, _, kh, kw), (top, left) = conv.x, conv.w, conv.padding
+    height, width, blocks = stop - start + kh - 1, q + kw - 1, conv.out[1] // q
+    first = max(0, start - top)
+    last = max(first, min(h, start - top + height))
+    rows = batch_last(x[:, :, first:last])
+    if top or left:
+        padded = np.zeros((height, w + 2 * left, c, n), dtype=x.dtype)
+        padded[first + top - start : last + top - start, left : left + w] = rows
+        rows = padded
+    down, across, *inner = rows.strides
+    if c > FEW:
+        shape = (kh, stop - start, blocks, width * c, n)
+        return as_strided(rows, shape, (down, down, q * across, *inner))
+    lowered = np.empty((blocks, height, width, c, n), dtype=x.dtype)
+    lowered[...] = as_strided(rows, lowered.shape, (q * across, down, across, *inner))
+    apart, down, _, *inner = lowered.strides
+    return as_strided(lowered, (1, stop - start, blocks, kh * width * c, n), (0, down, apart, *inner))
+
+
+def _overlap(columns: Array, row: Array) -> None:
+    """row[b·q + t, c, n] = Σ columns[b, t, c, n], where `row` is cut into blocks of q: (·, q, C, N)."""
+    blocks, width, q = len(columns), columns.shape[1], row.shape[1]
+    row[:blocks] = columns[:, :q]
+    row[blocks:] = 0
+    for later, t in enumerate(range(q, width, q), 1):
+        part = columns[:, t : t + q]
+        row[later : later + blocks, : part.shape[1]] += part

@@ -149,14 +149,10 @@ def _by_group(
     first = operands[0][0]
     assert first is not None
     dtype = first.dtype
-    split: list[list[Array]] = []
-    for array, axis in operands:
-        if array is None:
-            split.append([None] * groups)
-        else:
-            wide = array.astype(np.float32) if dtype == np.float16 else array
-            split.append(list(np.split(wide, groups, axis)))
+    wide = [(a.astype(np.float32) if a is not None and dtype == np.float16 else a, k) for a, k in operands]
+    if groups == 1:
+        return rule(*(a for a, _ in wide), conv).astype(dtype, copy=False)
+    split = [[None] * groups if a is None else np.split(a, groups, axis) for a, axis in wide]
     one = conv._replace(x=(n, c // groups, h, w), w=(o // groups, *conv.w[1:]), groups=1)
     parts = [rule(*part, one) for part in zip(*split, strict=True)]
-    result = parts[0] if groups == 1 else np.concatenate(parts, axis=join)
-    return result.astype(dtype, copy=False)
+    return np.concatenate(parts, axis=join).astype(dtype, copy=False)

@@ -19,7 +19,7 @@ from .geometry import Pair, Shape, expect_shape, pool_size, window_counts
 ONE = (1, 1)
 SIGNED = {2: np.int16, 4: np.int32, 8: np.int64}
 PIECE = 1 << 19  # elements of the image handled at once: in fewer, threads wait for the interpreter lock
-ALONE = 1 << 16  # elements below which one thread is quicker than two
+ALONE = 1 << 18  # elements below which one thread is quicker than two
 
 
 class Offset(NamedTuple):
@@ -151,7 +151,7 @@ def avg_pool2d_adjoint(
     covering = tiling and (out[0] * kernel[0], out[1] * kernel[1]) == tuple(x_shape[2:])
     if gy.flags.c_contiguous and batch_last.suits(*gy.shape[:2]):
         # Out of a flatten the images come first; the convolution below has its batch last. gy is small.
-        gy = np.ascontiguousarray(gy.transpose(1, 2, 3, 0)).transpose(3, 0, 1, 2)
+        gy = batch_last.batch_last(gy).transpose(3, 2, 0, 1)
     gx = like(gy, (x_shape[2], x_shape[3]), gy.dtype)
 
     def work(part: Any) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from . import threads
 
 SMALL = 1 << 18  # multiply-adds up to which OpenBLAS itself stays on one thread
-ALONE = 1 << 22  # below, the hand-over to another thread costs more than it saves
+ALONE = 1 << 23  # below, the hand-over to another thread costs more than it saves
 
 
 def matmul(a: Any, b: Any) -> Any:

@@ -7,6 +7,7 @@ is the same case. What the axes mean does not matter here, only how the memory i
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -27,26 +28,26 @@ def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
         return np.sum(x, axis=axis, keepdims=keepdims)
     total = _peel(walked, [a in axes for a in order])
     kept = [a for a in order if a not in axes]  # the axes of `total`, by their old numbers
-    total = total.transpose(sorted(range(len(kept)), key=kept.__getitem__))
+    if kept != sorted(kept):
+        total = total.transpose(sorted(range(len(kept)), key=kept.__getitem__))
     if keepdims:
         total = total.reshape([1 if a in axes else n for a, n in enumerate(x.shape)])
     return total
 
 
 def _peel(x: Any, reduced: list[bool]) -> Any:
-    """Sum contiguous `x` over the marked axes: from the inside while that is marked, then outside."""
-    count = len(reduced)
-    inner = next((i for i in range(count) if not reduced[count - 1 - i]), count)
-    if inner:
-        size = int(np.prod(x.shape[count - inner :]))
-        ones = np.ones((size, 1), x.dtype)
-        x = matmul(x.reshape(-1, size), ones).reshape(x.shape[: count - inner])
-        reduced = reduced[: count - inner]
-    outer = next((i for i, r in enumerate(reduced) if not r), 0)
+    """Sum contiguous `x` over the marked axes: from the outside while that is marked, then inside."""
+    outer = reduced.index(False)
     if outer:
-        size = int(np.prod(x.shape[:outer]))
+        size = math.prod(x.shape[:outer])
         x = matmul(np.ones((1, size), x.dtype), x.reshape(size, -1)).reshape(x.shape[outer:])
         reduced = reduced[outer:]
+    inner = reduced[::-1].index(False)
+    if inner:
+        size = math.prod(x.shape[x.ndim - inner :])
+        ones = np.ones((size, 1), x.dtype)
+        x = matmul(x.reshape(-1, size), ones).reshape(x.shape[: x.ndim - inner])
+        reduced = reduced[: x.ndim]
     left = tuple(i for i, r in enumerate(reduced) if r)
     return np.sum(x, axis=left) if left else x
 

@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-import ctypes
 import functools
 import os
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
 
-import numpy as np
+from . import blas
 
 Work = Callable[[int, int, int], object]
 
@@ -42,9 +39,9 @@ def parallel(work: Work, count: int) -> None:
         for share, (start, stop) in enumerate(parts):
             work(share, start, stop)
         return
-    blas = _openblas()
-    assert blas is not None  # threads() is 1 without it
-    set_blas_threads, get_blas_threads = blas
+    openblas = blas.threads()
+    assert openblas is not None  # threads() is 1 without it
+    set_blas_threads, get_blas_threads = openblas
     before = get_blas_threads()
     try:
         set_blas_threads(1)
@@ -57,11 +54,11 @@ def parallel(work: Work, count: int) -> None:
 @contextlib.contextmanager
 def one_blas_thread() -> Iterator[None]:
     """BLAS on this thread alone: its own would spin on after the product."""
-    blas = _openblas()
-    if blas is None or not _busy.acquire(blocking=False):
+    openblas = blas.threads()
+    if openblas is None or not _busy.acquire(blocking=False):
         yield
         return
-    set_blas_threads, get_blas_threads = blas
+    set_blas_threads, get_blas_threads = openblas
     before = get_blas_threads()
     try:
         set_blas_threads(1)
@@ -74,11 +71,11 @@ def one_blas_thread() -> Iterator[None]:
 @functools.cache
 def threads() -> int:
     """Number of threads: BLAS's own (OPENBLAS_NUM_THREADS), or 1 where BLAS cannot be steered."""
-    blas = _openblas()
-    if blas is None:
+    openblas = blas.threads()
+    if openblas is None:
         return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(int(blas[1]()), cores or 1))
+    return max(1, min(int(openblas[1]()), cores or 1))
 
 
 def _run(work: Work, parts: list[tuple[int, int]]) -> None:
@@ -121,23 +118,3 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
-
-
-@functools.cache
-def _openblas() -> tuple[Any, Any] | None:
-    """(set, get) number of threads of the OpenBLAS that NumPy's wheels bundle, or None."""
-    root = Path(np.__file__).parent
-    for folder in (root.parent / "numpy.libs", root / ".dylibs"):
-        for path in sorted(folder.glob("*openblas*")):
-            try:
-                library = ctypes.CDLL(str(path))
-            except OSError:
-                continue
-            for name in ("scipy_openblas_{}_num_threads64_", "scipy_openblas_{}_num_threads"):
-                if hasattr(library, name.format("set")):
-                    setter = library[name.format("set")]
-                    getter = library[name.format("get")]
-                    setter.argtypes, setter.restype = [ctypes.c_int], None
-                    getter.argtypes, getter.restype = [], ctypes.c_int
-                    return setter, getter
-    return None
