@@ -185,7 +185,8 @@ class Function:
         if not (tracked and recording()):
             return tuple(map(_wrap, y)) if several else _wrap(y)
 
-        values.append(y)
+        # A tuple, and so are its parts: the garbage collector passes over tuples of arrays, not over lists.
+        known = (*values, y)
         node = _new_node(Node)
         node.operation = cls
         node.edges = edges
@@ -193,10 +194,10 @@ class Function:
         node.several = several
         node.kept = kept = []
         for target, take in cls.keeps:
-            kept.append(take(values) if target < 0 or edges[target] is not None else None)
+            kept.append(take(known) if target < 0 or edges[target] is not None else None)
         node.save_inputs = node.stamps = node.created = None
-        if cls.replays and any(values[i].dtype.kind == "f" for i in cls.replays):
-            node.save_inputs = cls.save_rule.take(values)  # type: ignore[union-attr]
+        if cls.replays and any(known[i].dtype.kind == "f" for i in cls.replays):
+            node.save_inputs = cls.save_rule.take(known)  # type: ignore[union-attr]
         node.sequence = _next_number()
         if _guarded:
             node.stamps = [None if group is None else [guard.stamp(v) for v in group]
