@@ -45,7 +45,7 @@ class Rule(NamedTuple):
 
     run: Callable[..., Any]
     plan: tuple[int, ...]
-    take: Callable[[list[Any]], Sequence[Any]]
+    take: Callable[[Sequence[Any]], Sequence[Any]]
     attributes: tuple[str, ...]
     target: int = -1
 
@@ -89,7 +89,7 @@ class Function:
     save_rule: ClassVar[Rule | None]
     direct: ClassVar[bool]  # forward takes the inputs and all attributes as they come
     backward_rules: ClassVar[tuple[Rule, ...]]
-    keeps: ClassVar[tuple[tuple[int, Callable[[list[Any]], Sequence[Any]]], ...]]
+    keeps: ClassVar[tuple[tuple[int, Callable[[Sequence[Any]], Sequence[Any]]], ...]]
     replays: ClassVar[tuple[int, ...]]  # the intermediates that backward rules name
 
     def __init_subclass__(cls) -> None:
@@ -220,7 +220,7 @@ _wrap = Tensor._wrap
 _FLOAT64 = np.dtype(np.float64)
 
 
-def _taker(plan: tuple[int, ...]) -> Callable[[list[Any]], Sequence[Any]]:
+def _taker(plan: tuple[int, ...]) -> Callable[[Sequence[Any]], Sequence[Any]]:
     """A function that picks the values of a plan; itemgetter where no shape is asked for."""
     if any(i < 0 for i in plan):
         return lambda values: [values[i] if i >= 0 else getattr(values[~i], "shape", ()) for i in plan]
