@@ -1,14 +1,20 @@
-"""``python -m benchmarks [NAME...] [--seconds S] [--record]``: time, compare, and keep the figures."""
+"""``python -m benchmarks [NAME...] [--seconds S] [--chainer PYTHON] [--record]``: time, compare, keep."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from . import harness, overhead, steps
+
+MIB = ("mib_ours", "mib_torch", "mib_chainer")
+CHAINER = ("chainer", "faster_than_chainer")
 
 
 def main() -> None:
@@ -18,6 +24,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10, help="time for each comparison (default 10)")
     parser.add_argument(
         "--record", action="store_true", help="append the figures to benchmarks/history.jsonl"
+    )
+    parser.add_argument(
+        "--chainer", metavar="PYTHON", help="time Chainer's training steps too, by an interpreter that has it"
     )
     parser.add_argument("--serve", metavar="SIDE", choices=("ours", "torch"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -31,25 +40,32 @@ def main() -> None:
     limit = harness.matmul_limit()
     console = Console()
     console.print(f"matrix product 2048³, float32: {limit:.0f} GFLOP/s (the limit)")
+    peers = ["PyTorch", "Chainer"] if options.chainer else ["PyTorch"]
     table = Table(
-        "measurement", "ours", "PyTorch", "ratio", "inference", "% of limit", "peak MiB ours / PyTorch"
-    )
+        "measurement", "ours", "PyTorch", "ratio", "inference", "% of limit",
+        " / ".join(["peak MiB ours", *peers]),
+    )  # fmt: skip
+    if options.chainer:
+        table.add_column("Chainer")
+        table.add_column("Chainer / ours")
     rows = []
     for name in options.names or names:
-        row = {"name": name, "limit_gflops": round(limit, 1), **measure(name, options.seconds, limit)}
+        figures = measure(name, options.seconds, limit, options.chainer)
+        row = {"name": name, "limit_gflops": round(limit, 1), **figures}
         rows.append(row)
         table.add_row(
             name, f"{row['ours']} {row['unit']}", f"{row.get('torch', '-')}", f"{row.get('ratio', '-')}",
             f"{row.get('inference_ratio', '-')}",
             f"{row.get('percent_of_limit', '-')}",
-            f"{row['mib_ours']} / {row['mib_torch']}" if "mib_ours" in row else "-",
+            " / ".join(str(row[key]) for key in MIB if key in row) or "-",
+            *([str(row.get(key, "-")) for key in CHAINER] if options.chainer else []),
         )  # fmt: skip
     console.print(table)
     if options.record:
         harness.record(rows)
 
 
-def measure(name: str, seconds: float, limit: float) -> dict[str, Any]:
+def measure(name: str, seconds: float, limit: float, chainer: str | None = None) -> dict[str, Any]:
     """One row of the table."""
     if name == "chain":
         times = overhead.long_chain()
@@ -68,17 +84,29 @@ def measure(name: str, seconds: float, limit: float) -> dict[str, Any]:
             "unit": "µs/op", "ours": round(medians["ours"], 2), "torch": round(medians["torch"], 2),
             "ratio": round(harness.ratio(times, "ours", "torch"), 2),
         }  # fmt: skip
-    steps.check(name)
-    workers = {side: harness.Worker(name, side) for side in ("ours", "torch")}
-    times = harness.in_turn(workers, "step", seconds)
-    memory = {side: worker.ask("memory") for side, worker in workers.items()}
-    forwards = harness.in_turn(workers, "forward", seconds / 3)
-    for worker in workers.values():
-        worker.close()
+    sides = {side: [sys.executable, "-m", "benchmarks", name, "--serve", side] for side in ("ours", "torch")}
+    with TemporaryDirectory() as folder:
+        if chainer:
+            file = Path(folder) / f"{name}.npz"
+            steps.export(name, file)
+            sides["chainer"] = [chainer, "-m", "benchmarks.chainer_side", name, str(file)]
+        steps.check(name, sides.get("chainer"))
+        workers = {side: harness.Worker(command) for side, command in sides.items()}
+        times = harness.in_turn(workers, "step", seconds)
+        memory = {side: worker.ask("memory") for side, worker in workers.items()}
+        forwards = harness.in_turn(workers, "forward", seconds / 3)
+        for worker in workers.values():
+            worker.close()
     medians = harness.summary(times)
     network = steps.NETWORKS[name]
     gflop = 3 * 2 * network.macs * network.shape[0] / 1e9  # backward costs two forwards
     kept = steps.graph_bytes(name)
+    beside_chainer = {
+        "chainer": round(medians["chainer"], 2),
+        "faster_than_chainer": round(harness.ratio(times, "chainer", "ours"), 2),
+        "inference_chainer": round(harness.summary(forwards)["chainer"], 2),
+        "mib_chainer": round(memory["chainer"]),
+    } if chainer else {}  # fmt: skip
     return {
         "unit": "ms", "ours": round(medians["ours"], 2), "torch": round(medians["torch"], 2),
         "ratio": round(harness.ratio(times, "ours", "torch"), 2),
@@ -88,6 +116,7 @@ def measure(name: str, seconds: float, limit: float) -> dict[str, Any]:
         "percent_of_limit": round(100 * gflop / (medians["ours"] / 1e3) / limit),
         "mib_ours": round(memory["ours"]), "mib_torch": round(memory["torch"]),
         "graph_bytes_ours": kept["ours"], "graph_bytes_torch": kept["torch"],
+        **beside_chainer,
     }  # fmt: skip
 
 

@@ -64,13 +64,10 @@ def peak_memory_mib() -> float:
 
 
 class Worker:
-    """One framework in a process of its own: the threads of the other never spin beside it."""
+    """One framework in a process of its own: the threads of another never spin beside it."""
 
-    def __init__(self, name: str, side: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks", name, "--serve", side],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+    def __init__(self, command: list[str]) -> None:
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, what: str) -> float:
         """Milliseconds of one "step" or "forward" (median of a short burst), or "memory" in MiB."""
@@ -99,7 +96,7 @@ def serve(functions: dict[str, Callable[[], Any]], burst: float = 0.4) -> None:
 
 
 def in_turn(workers: dict[str, Worker], what: str, seconds: float) -> dict[str, list[float]]:
-    """Bursts of both workers in turn for about `seconds`, at least 3 rounds after one to warm up."""
+    """Bursts of all workers in turn for about `seconds`, at least 3 rounds after one to warm up."""
     times: dict[str, list[float]] = {side: [] for side in workers}
     for worker in workers.values():
         worker.ask(what)

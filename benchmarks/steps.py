@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -136,19 +139,44 @@ def torch_forward(network: Network, model: Any) -> Callable[[], np.ndarray]:
     return forward
 
 
-def check(name: str) -> None:
-    """Raise unless three steps and a forward from the same weights give the same numbers."""
+def check(name: str, chainer: list[str] | None = None) -> None:
+    """Raise unless three steps and a forward from the same weights give the same numbers.
+
+    `chainer`: the command that answers for Chainer, given a file of `export`.
+    """
     network = NETWORKS[name]
-    ours, theirs = _both(network)
-    a, b = our_step(network, ours), torch_step(network, theirs)
-    losses = [[step() for _ in range(3)] for step in (a, b)]
-    if not np.allclose(*losses, rtol=1e-3, atol=1e-3):
-        raise RuntimeError(f"{name}: losses differ, {losses[0]} ours, {losses[1]} PyTorch's; nothing timed")
-    ours, theirs = _both(network)
-    expected = torch_forward(network, theirs)()
-    worst = np.abs(our_forward(network, ours)() - expected).max() / np.abs(expected).max()
-    if not worst < 1e-3:
-        raise RuntimeError(f"{name}: logits differ by {worst:.1e} of the largest; nothing timed")
+    (ours, theirs), (our_other, their_other) = _both(network), _both(network)
+    losses, logits = _numbers(our_step(network, ours), our_forward(network, our_other))
+    peers = {"PyTorch": _numbers(torch_step(network, theirs), torch_forward(network, their_other))}
+    if chainer:
+        done = subprocess.run([*chainer, "--check"], stdout=subprocess.PIPE, text=True, check=True)
+        answer = json.loads(done.stdout)
+        peers["Chainer"] = answer["losses"], np.array(answer["logits"])
+    for peer, (their_losses, expected) in peers.items():
+        if not np.allclose(losses, their_losses, rtol=1e-3, atol=1e-3):
+            raise RuntimeError(
+                f"{name}: losses differ, {losses} ours, {their_losses} {peer}'s; nothing timed"
+            )
+        worst = np.abs(logits - expected).max() / np.abs(expected).max()
+        if not worst < 1e-3:
+            raise RuntimeError(
+                f"{name}: logits differ from {peer}'s by {worst:.1e} of the largest; nothing timed"
+            )
+
+
+def _numbers(step: Callable[[], float], forward: Callable[[], Any]) -> tuple[list[float], np.ndarray]:
+    """The losses of three steps and the logits: what every side must agree on."""
+    return [step() for _ in range(3)], forward()
+
+
+def export(name: str, file: Path) -> None:
+    """What another interpreter needs to run a network: weights in order, the batch, the optimizer."""
+    network = NETWORKS[name]
+    tg.manual_seed(0)
+    state = network.ours().state_dict()
+    weights = {f"weights.{k}": v for k, v in state.items() if not k.endswith("num_batches_tracked")}
+    images, labels = batch(network)
+    np.savez(file, images=images, labels=labels, optimizer=network.optimizer, lr=network.lr, **weights)
 
 
 def alone(name: str, side: str) -> dict[str, Callable[[], Any]]:

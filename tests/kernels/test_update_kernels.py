@@ -14,7 +14,7 @@ ADAM = dict(lr=0.1, beta1=0.9, beta2=0.99, eps=1e-8, l2=0.1, decay=0.05, step=3)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
 def test_axpby_is_its_definition(dtype):
     random = np.random.default_rng(0)
-    x, y = random.standard_normal((2, 1001)).astype(dtype)
+    x, y = random.standard_normal((2, blas.FEW + 1)).astype(dtype)
     expected, scratch = y.copy(), np.empty_like(y)
     blas.plain_axpby(np, 0.25, x, -0.5, expected, scratch)
     blas.axpby(0.25, x, -0.5, y, scratch)
@@ -36,6 +36,7 @@ def test_updates_of_many_parameters_are_the_definition(monkeypatch, block, array
     if blas.threads() is not None:
         monkeypatch.setattr(threads, "threads", lambda: count)
     monkeypatch.setattr(update, "BLOCK", 100)
+    monkeypatch.setattr(blas, "FEW", 50)
     random = np.random.default_rng(0)
     shapes = [(7, 9), (), (0,), (431,), (3,), (20, 21)]
     calls = [(tuple(np.array(random.random(s) + 0.1) for _ in range(arrays)), numbers) for s in shapes]

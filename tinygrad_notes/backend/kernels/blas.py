@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
+FEW = 8192  # elements up to which three calls of NumPy's are quicker than finding two addresses
 REAL = {"f": ("s", ctypes.c_float), "d": ("d", ctypes.c_double)}
 
 
 def axpby(alpha: float, x: Any, beta: float, y: Any, scratch: Any) -> None:
     """y ← αx + βy for arrays (n,) of one dtype, contiguous; `scratch` (n,) may be overwritten."""
-    routine = _axpby(y.dtype.char)
+    routine = _axpby(y.dtype.char) if y.size > FEW else None
     if routine is None:
         plain_axpby(np, alpha, x, beta, y, scratch)
     else:

@@ -32,18 +32,21 @@ def elementwise(function: Callable[..., Any], *arrays: Any) -> Any:
     order = sorted(range(x.ndim), key=lambda a: -abs(x.strides[a]))
     walked = [_walked(a, order) for a in arrays]
     shape = walked[0].shape
-    axis, parts = _blocks(shape)
-    spread = [_spread(a, shape, axis, parts) for a in walked]
-    one = (slice(1),) * len(shape)
+    if all(not isinstance(a, np.ndarray) or (a.shape == shape and a.flags.c_contiguous) for a in walked):
+        walked = [a.reshape(-1) if isinstance(a, np.ndarray) else a for a in walked]  # of one layout: a line
+    whole = walked[0].shape
+    axis, parts = _blocks(whole)
+    spread = [_spread(a, whole, axis, parts) for a in walked]
+    one = (slice(1),) * len(whole)
     dtype = function(*[a[one] if isinstance(a, np.ndarray) and a.ndim else a for a in walked]).dtype
-    y = np.empty(shape, dtype)
+    y = np.empty(whole, dtype)
 
     def work(_: int, start: int, stop: int) -> None:
         for part in parts[start:stop]:
             y[part] = function(*[take(part) for take in spread])
 
     parallel(work, len(parts))
-    return y.transpose(np.argsort(order))
+    return y.reshape(shape).transpose(np.argsort(order))
 
 
 def elementwise_sum(function: Callable[..., Any], axes: tuple[int, ...], *arrays: Any) -> Any:

@@ -119,12 +119,16 @@ def avg_pool2d(
     steps = offsets(x.shape, out, kernel, stride, padding, ONE)
     divisor = _divisor(x, x.shape, out, kernel, stride, padding, count_include_pad)
     y = like(x, out, x.dtype)
-    whole = bool(steps) and steps[0].target == (..., slice(0, out[0]), slice(0, out[1]))
+    everywhere = (..., slice(0, out[0]), slice(0, out[1]))
+    covering = len(steps) > 1 and all(step.target == everywhere for step in steps[:2])
 
     def work(part: Any) -> None:
         image, total = x[part], y[part]
-        total[...] = image[steps[0].source] if whole else 0
-        for _, source, target in steps[whole:]:
+        if covering:
+            np.add(image[steps[0].source], image[steps[1].source], out=total)
+        else:
+            total[...] = 0
+        for _, source, target in steps[2 * covering :]:
             total[target] += image[source]
         total /= divisor
 
