@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernel_cases import convolutions, laid_out
 
-from tinygrad_notes.backend.kernels import convolution, plain, threads
+from tinygrad_notes.backend.kernels import batch_last, convolution, plain, threads
 from tinygrad_notes.backend.kernels.convolution import ALGORITHMS
 from tinygrad_notes.backend.kernels.geometry import conv_geometry
 
@@ -203,3 +203,13 @@ def test_parity_with_torch(case):
     y.backward(torch.tensor(g))
     assert_close(convolution.conv2d_input_grad(g, case.w, case.x.shape, *case.rest), x.grad.numpy())
     assert_close(convolution.conv2d_weight_grad(g, case.x, case.w.shape, *case.rest), w.grad.numpy())
+
+
+@pytest.mark.parametrize("shape", [(33, 2, 3, 4), (1, 2, 3, 4), (0, 2, 3, 4), (33, 1, 1, 1)])
+@pytest.mark.parametrize("order", ["plain", "channels_last", "batch_last", "strided"])
+def test_flattened_images_are_numpys(shape, order):
+    x = laid_out(np.random.default_rng(0).standard_normal(shape), order)
+    for flat in ((shape[0], x.size // max(1, shape[0])), (x.size,), (-1, 1)):
+        np.testing.assert_array_equal(batch_last.reshape(x, flat), np.reshape(x, flat))
+    with pytest.raises(ValueError, match="reshape"):
+        batch_last.reshape(x, (7, 11))

@@ -41,7 +41,6 @@ from numpy import (
     ones_like,
     pad,
     power,
-    reshape,
     sign,
     sin,
     squeeze,
@@ -54,6 +53,7 @@ from numpy import (
     zeros_like,
 )
 
+from .kernels.batch_last import reshape
 from .kernels.convolution import (
     col2im,
     conv2d,

@@ -126,6 +126,14 @@ def batch_last(x: Array) -> Array:
     return np.ascontiguousarray(apart[:, :-16].reshape(x.shape).transpose(2, 3, 1, 0))
 
 
+def reshape(x: Array, shape: Any) -> Array:
+    """numpy.reshape(x, shape); images flattened to (N, C·H·W) keep the batch innermost in memory."""
+    flattened = x.ndim == 4 and shape == (len(x), x.size // max(1, len(x)))
+    if not flattened or x.strides[0] != x.itemsize or x.flags.c_contiguous:
+        return np.reshape(x, shape)
+    return np.ascontiguousarray(x.transpose(1, 2, 3, 0)).reshape(-1, len(x)).T
+
+
 def _image(x: Array) -> Array:
     return x.transpose(3, 2, 0, 1)
 
