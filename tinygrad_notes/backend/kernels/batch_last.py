@@ -87,16 +87,15 @@ def input_grad(gy: Array, w: Array, conv: Conv) -> Array:
     """Row r of the padded gx: Σ Tᵢᵀ gy[r − i], one product for each block; overlapping blocks are added."""
     (n, c, h, wd), (o, _, kh, kw), (oh, ow), q = conv.x, conv.w, conv.out, _neighbours(conv)
     (top, left), blocks, width = conv.padding, ow // q, q + kw - 1
-    rows = batch_last(gy).reshape(oh, blocks, q * o, n)
-    g = np.empty((blocks, oh, q * o, n), dtype=gy.dtype)
     # Columns of T by i = kh−1 … 0: the order in which the rows r−kh+1 … r of gy lie in memory.
     band = _band(w, q).reshape(q * o, kh, width * c)[:, ::-1].transpose(2, 1, 0).reshape(width * c, -1)
     gx = np.empty((h, wd, c, n), dtype=gy.dtype)
 
-    def arrange(share: int, start: int, stop: int) -> None:
-        g[start:stop] = rows[:, start:stop].swapaxes(0, 1)
-
     def work(share: int, start: int, stop: int) -> None:
+        begin = max(0, start + top - (kh - 1))  # of the rows of gy that this share needs
+        end = max(begin, min(oh, stop + top))
+        rows = batch_last(gy[:, :, begin:end]).reshape(end - begin, blocks, q * o, n)
+        g = np.ascontiguousarray(rows.swapaxes(0, 1))
         columns = np.empty((blocks, width * c, n), dtype=gy.dtype)
         row = np.empty((blocks + (width - 1) // q, q, c, n), dtype=gy.dtype)
         for r in range(start, stop):
@@ -106,11 +105,11 @@ def input_grad(gy: Array, w: Array, conv: Conv) -> Array:
                 gx[r] = 0
                 continue
             seen = band[:, (first - oldest) * q * o : (last - oldest) * q * o]
-            np.matmul(seen, g[:, first:last].reshape(blocks, -1, n), out=columns)
+            part = g[:, first - begin : last - begin].reshape(blocks, -1, n)
+            np.matmul(seen, part, out=columns)
             _overlap(columns.reshape(blocks, width, c, n), row)
             gx[r] = row.reshape(-1, c, n)[left : left + wd]
 
-    threads.parallel(arrange, blocks)
     threads.parallel(work, h)
     return _image(gx)
 
