@@ -97,6 +97,9 @@ class Inception(nn.Module):
         return concat([self.branch1(x), self.branch2(x), self.branch3(x), self.branch4(x)], axis=1)
 
 
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and deviation of red, green, blue
+
+
 class Auxiliary(nn.Module):
     """mean 5×5 s3 → 4×4, conv 128 1×1, fc 1024, dropout 0.7, fc.   x (N, before, 14, 14)."""
 
@@ -122,13 +125,18 @@ class GoogLeNet(nn.Module):
 
     `variant`: "paper" (response normalization; pools round up); "notes" (pools have a border of 1, no
     response normalization); "torchvision" (batch normalization, and 3×3 where the paper has 5×5);
-    "torchvision-5x5" (the same with 5×5).
+    "torchvision-5x5" (the same with 5×5). `transform_input`: x is normalised with ImageNet's means and
+    deviations, and torchvision's trained weights want it with ½ and ½ instead.
     """
 
     input_shape = (3, 224, 224)
 
-    def __init__(self, classes: int = 1000, variant: str = "notes", aux_logits: bool = True) -> None:
+    def __init__(
+        self, classes: int = 1000, variant: str = "notes", aux_logits: bool = True,
+        transform_input: bool = False,
+    ) -> None:  # fmt: skip
         self.variant = choose(self, variant, VARIANTS)
+        self.transform_input = transform_input
         form = VARIANTS[variant]
         self.conv1 = BasicConv2d(form, 3, 64, 7, stride=2, padding=3)
         self.conv2 = BasicConv2d(form, 64, 64, 1)
@@ -156,6 +164,9 @@ class GoogLeNet(nn.Module):
     def forward(self, x: Any) -> Tensor | Outputs:
         check_images(self, x, least=15)
         form = VARIANTS[self.variant]
+        if self.transform_input:
+            mean, deviation = (Tensor([[[v]] for v in channels], dtype=x.dtype) for channels in IMAGENET)
+            x = (x * deviation + mean - 0.5) / 0.5
         x = self._norm(_halve(self.conv1(x), form))
         x = _halve(self._norm(self.conv3(self.conv2(x))), form)
         x = _halve(self.inception3b(self.inception3a(x)), form)

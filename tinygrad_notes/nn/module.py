@@ -103,14 +103,15 @@ class Module:
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> tuple[list[str], list[str]]:
         """Replace parameters and buffers by the arrays of `state`; returns (missing, unexpected).
 
-        Nothing is changed unless everything fits. Values take the dtype of what they replace.
+        Nothing is changed unless everything fits. Values take the dtype of what they replace. The counter
+        of batch normalisation may be missing, as it is from files older than PyTorch 0.4.1.
 
         Raises:
             KeyError: `strict` and some names are missing or unexpected; all are listed.
             ValueError: a shape differs; all such names are listed.
         """
         own = dict(self._named_tensors((Parameter, Buffer)))  # type: ignore[arg-type]
-        missing = [name for name in own if name not in state]
+        missing = [n for n in own if n not in state and not n.endswith("num_batches_tracked")]
         unexpected = [name for name in state if name not in own]
         if strict and (missing or unexpected):
             raise KeyError(

@@ -53,7 +53,8 @@ def save(state: Any, path: str | os.PathLike[str]) -> None:
 def load(path: str | os.PathLike[str]) -> Any:
     """What `save` wrote, bit for bit; Tensors come back as NumPy arrays.
 
-    A safetensors file of another program gives {key: array}.
+    A safetensors file of another program gives {key: array}, and so does a state_dict that PyTorch saved
+    (.pth, .pt), where torch is installed.
 
     Raises FileNotFoundError, and CheckpointError for a file that is truncated, damaged or of
     another kind.
@@ -63,6 +64,8 @@ def load(path: str | os.PathLike[str]) -> Any:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file")
+    if path.suffix in (".pth", ".pt"):
+        return _load_torch(path)
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -79,6 +82,23 @@ def load(path: str | os.PathLike[str]) -> Any:
     if metadata.get("crc32") != _checksum(tree, arrays):
         raise CheckpointError(f"{path}: damaged, its checksum does not fit its content")
     return _unpack(json.loads(tree), arrays)
+
+
+def _load_torch(path: Path) -> dict[str, np.ndarray]:
+    """The tensors of a state_dict that PyTorch saved, under their keys."""
+    try:
+        import torch
+    except ImportError as error:
+        raise CheckpointError(
+            f"{path}: reading PyTorch's files needs torch; install it, or convert the file to safetensors"
+        ) from error
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch names no common class for what a damaged file raises
+        raise CheckpointError(f"{path}: not a sound file of PyTorch's ({type(error).__name__})") from error
+    if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
+        raise CheckpointError(f"{path}: holds no state_dict; save model.state_dict() and nothing around it")
+    return {key: value.detach().numpy() for key, value in state.items()}
 
 
 def _pack(value: Any, place: tuple[str, ...], arrays: dict[str, np.ndarray]) -> Any:
