@@ -127,3 +127,10 @@ def test_links_lead_somewhere():
         for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
             if "://" not in target and not target.startswith("mailto:"):
                 assert (page.parent / target).exists(), f"{name(page)} links {target}"
+
+
+def test_named_tests_exist():
+    """A page that says which test shows something names one that is there."""
+    for page in PAGES:
+        for file, test in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page.read_text()):
+            assert f"\ndef {test}(" in (ROOT / file).read_text(), f"{name(page)} names {file}::{test}"
