@@ -6,13 +6,14 @@ import sys
 import threading
 import time
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import tinygrad_notes as tg
 from tinygrad_notes import backend
-from tinygrad_notes.autograd import Function
+from tinygrad_notes.autograd import Function, mode
 
 
 def leaf(*shape, seed=0, dtype=np.float64):
@@ -492,3 +493,80 @@ def test_the_guard_forgets_memory_that_is_gone():
     del x, _
     gc.collect()
     assert len(guard.records) == before
+
+
+def test_changed_statistics_raise_before_the_gradient_is_wrong():
+    norm = tg.nn.BatchNorm1d(2).eval()
+    x = tg.Tensor([[1.0, 2.0]], requires_grad=True)
+    y = norm(x)
+    norm.running_var.data[:] = 100
+    with pytest.raises(RuntimeError, match=r"BatchNormFixed: data of shape .* was changed"):
+        y.sum().backward()
+
+
+def test_a_gradient_that_no_rule_gives_is_an_error():
+    class Alone(tg.Function):
+        def forward(xp, a, b):
+            return a * b
+
+        def backward_a(xp, gy, b):
+            return gy * b
+
+    class Nothing(tg.Function):
+        def forward(xp, a):
+            return a * 2
+
+        def backward(xp, gy):
+            return None
+
+    class Short(tg.Function):
+        def forward(xp, a, b):
+            return a * b
+
+        def backward(xp, gy, b):
+            return gy * b
+
+    a, b = (tg.Tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+    Alone.apply(a, b.detach()).sum().backward()
+    with pytest.raises(RuntimeError, match="Alone: no rule gives the gradient of its input 'b'"):
+        Alone.apply(a, b).sum().backward()
+    with pytest.raises(RuntimeError, match="Nothing gave None for an input that requires a gradient"):
+        Nothing.apply(a).sum().backward()
+    with pytest.raises(RuntimeError, match="Short gave 1 gradients for 2 inputs"):
+        Short.apply(a, b).sum().backward()
+
+
+def test_one_switch_serves_threads_tasks_and_coroutines():
+    switch, barrier = tg.no_grad(), threading.Barrier(3, timeout=10)
+
+    def inside(_):
+        with switch:
+            barrier.wait()  # all three are inside at once
+            quiet = not mode.is_grad_enabled()
+            barrier.wait()
+        return quiet and mode.is_grad_enabled()
+
+    with ThreadPoolExecutor(3) as pool:
+        assert all(pool.map(inside, range(3)))
+
+    @tg.no_grad()
+    async def coroutine():
+        await asyncio.sleep(0)
+        return mode.is_grad_enabled()
+
+    async def both():
+        return await asyncio.gather(coroutine(), coroutine()), mode.is_grad_enabled()
+
+    assert asyncio.run(both()) == ([False, False], True)
+    with pytest.raises(TypeError, match="generator"):
+
+        @tg.no_grad()
+        def generator():
+            yield
+
+
+@pytest.mark.parametrize("run", [
+    lambda x: x.var(), lambda x: x.std(), lambda x: tg.nn.functional.layer_norm(x, (2,)),
+])  # fmt: skip
+def test_integers_give_float32_also_where_intermediates_are_kept(run):
+    assert run(tg.Tensor([[1, 2]])).dtype == np.float32

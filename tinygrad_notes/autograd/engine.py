@@ -136,6 +136,12 @@ class _Pass:
             )
         if guard.records:
             _check_unchanged(node)
+        for i in node.operation.unruled:
+            if node.edges[i] is not None:
+                raise RuntimeError(
+                    f"backward of {node.operation.name}: no rule gives the gradient of its input "
+                    f"{node.operation.inputs[i]!r}; write one, or detach the input"
+                )
         if node.several:
             gy = tuple(self.zeros(meta) if g is None else g for g, meta in zip(gy, node.meta, strict=True))
         edges, useful = node.edges, self.useful
@@ -156,6 +162,11 @@ class _Pass:
                 self.hand_on(node, edges[target], result, result is gy)
                 continue
             results = result if type(result) is tuple else (result,)
+            if len(results) != len(edges):
+                raise RuntimeError(
+                    f"backward of {node.operation.name} gave {len(results)} gradients for {len(edges)} "
+                    "inputs; it must return one for each"
+                )
             before = gy
             for edge, gx in zip(edges, results, strict=True):
                 self.hand_on(node, edge, gx, gx is before)
@@ -166,8 +177,13 @@ class _Pass:
 
         `shared` says that another input may get the same array.
         """
-        if edge is None or gx is None:
+        if edge is None:
             return
+        if gx is None:
+            raise RuntimeError(
+                f"backward of {node.operation.name} gave None for an input that requires a gradient; "
+                "return zeros of its shape where the gradient is zero"
+            )
         to, index = edge
         shape, dtype = to.meta[index] if to.several else to.meta
         if gx.shape != shape:
@@ -277,7 +293,7 @@ def _collect(leaf: Leaf, g: Any, shared: bool) -> None:
 
 def _check_unchanged(node: Node) -> None:
     assert node.kept is not None
-    for group, kept in enumerate((*node.kept, node.save_inputs)):
+    for group, kept in enumerate((*node.kept, node.save_inputs, node.attributes.values())):
         if not kept:
             continue
         noted = node.stamps[group] if node.stamps else None

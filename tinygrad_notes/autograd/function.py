@@ -91,6 +91,7 @@ class Function:
     backward_rules: ClassVar[tuple[Rule, ...]]
     keeps: ClassVar[tuple[tuple[int, Callable[[Sequence[Any]], Sequence[Any]]], ...]]
     replays: ClassVar[tuple[int, ...]]  # the intermediates that backward rules name
+    unruled: ClassVar[tuple[int, ...]]  # the inputs for which no backward rule gives a gradient
 
     def __init_subclass__(cls) -> None:
         cls.name = cls.__name__
@@ -126,6 +127,8 @@ class Function:
                 rules.append(resolve(own, 2, i))
         cls.backward_rules = tuple(rules)
         cls.keeps = tuple((rule.target, rule.take) for rule in rules)
+        ruled = range(len(cls.inputs)) if "backward" in cls.__dict__ else [rule.target for rule in rules]
+        cls.unruled = tuple(i for i in range(len(cls.inputs)) if i not in ruled)
         named = {attribute for rule in rules for attribute in rule.attributes}
         in_order = cls.forward_rule.plan == tuple(range(len(cls.inputs)))
         cls.direct = not save and in_order and named <= set(cls.forward_rule.attributes)
@@ -176,7 +179,7 @@ class Function:
                 y = xp.asarray(y)
             dtype = y.dtype
             if dtype is _FLOAT64 and "dtype" not in attributes:
-                y = _settled(y, values)
+                y = _settled(y, values[: len(inputs)])
                 dtype = y.dtype
 
         checking = anomaly()
@@ -201,7 +204,7 @@ class Function:
         node.sequence = _next_number()
         if _guarded:
             node.stamps = [None if group is None else [guard.stamp(v) for v in group]
-                           for group in (*kept, node.save_inputs)]  # fmt: skip
+                           for group in (*kept, node.save_inputs, attributes.values())]  # fmt: skip
         if checking:
             node.created = "".join(traceback.format_stack()[:-1])
         if several:

@@ -5,12 +5,24 @@ Context variables, so that threads and asyncio tasks do not see each other's swi
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
 from contextlib import ContextDecorator
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
+from typing import Any, TypeVar
 
 recording: ContextVar[bool] = ContextVar("recording", default=True)
 anomaly: ContextVar[bool] = ContextVar("anomaly", default=False)
 updating: ContextVar[bool] = ContextVar("updating", default=True)
+
+
+# What the blocks around here replaced: (variable, value before). In the context, not in the switch: threads
+# and tasks may enter one switch side by side.
+_entered: ContextVar[tuple[tuple[ContextVar[bool], bool], ...]] = ContextVar("entered", default=())
+
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Switch(ContextDecorator):
@@ -19,16 +31,31 @@ class _Switch(ContextDecorator):
     def __init__(self, variable: ContextVar[bool], value: bool) -> None:
         self._variable = variable
         self._value = value
-        self._tokens: list[Token[bool]] = []
 
-    def _recreate_cm(self) -> _Switch:  # one fresh switch per call of a decorated function
-        return _Switch(self._variable, self._value)
+    def __call__(self, function: F) -> F:
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError(
+                f"{self._variable.name}: the body of the generator {function.__name__} runs after the call "
+                "that is decorated; write a with block inside it"
+            )
+        if not inspect.iscoroutinefunction(function):
+            return super().__call__(function)
+
+        @functools.wraps(function)
+        async def inside(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return await function(*args, **kwargs)
+
+        return inside  # type: ignore[return-value]
 
     def __enter__(self) -> None:
-        self._tokens.append(self._variable.set(self._value))
+        _entered.set((*_entered.get(), (self._variable, self._variable.get())))
+        self._variable.set(self._value)
 
     def __exit__(self, *_: object) -> None:
-        self._variable.reset(self._tokens.pop())
+        *outer, (variable, before) = _entered.get()
+        variable.set(before)
+        _entered.set(tuple(outer))
 
 
 def no_grad() -> _Switch:
