@@ -172,6 +172,7 @@ def test_doctor_tells_the_gpu(capsys, monkeypatch, tmp_path):
     ("arguments", "parameters", "macs"),
     [
         (["alexnet", "--variant", "paper"], 60_965_224, 724_406_816),
+        (["lenet5", "--variant", "paper"], 60_000, 325_680),
         (["resnet20"], 269_722, 40_551_040),
         (["ResNet-20", "--variant", "B"], 272_474, 40_813_184),
     ],
@@ -199,6 +200,9 @@ def test_diff_lists_the_forms_and_their_layers(capsys):
     (second,) = (line for line in text.splitlines() if line.startswith("features.4 "))
     assert second.split("  ")[-1].strip() == "64→192 5×5 p2"
     assert "96→256 5×5 p2 g2" in second
+    assert main(["diff", "lenet5"]) == 0
+    (c3,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("c3 "))
+    assert c3.split("  ")[-1].strip() == "6→16 5×5, 60 of 96 pairs"
     assert main(["diff", "resnet56"]) == 0
     # ResNet-110 has 15 blocks of 2 convolutions more than ResNet-20 in 3 stages; option B has 2 of its own
     assert f"and {15 * 2 * 3 + 2 - 24} more; --json has them all" in capsys.readouterr().out
@@ -318,7 +322,10 @@ def complain(arguments, capsys):
         (["diff", "alexnt"], "did you mean AlexNet"),
         (["graph", "nothing"], "known are"),
         (["derive", "sigmod"], "did you mean Sigmoid"),
-        (["gradcheck", "sigmod"], "did you mean sigmoid"),
+        (["train", "lenet5", "--size", "28"], "LeNet-5: images must be 32×32, got 28×28"),
+        (["gradcheck", "sigmod"], "did you mean Sigmoid"),
+        (["gradcheck", "nosuch"], "unknown operation 'nosuch'; known are Abs, Add, "),
+        (["verify", "sigmoid", "nosuch"], "unknown operation 'nosuch'; known are Abs, Add, "),
     ],
 )
 def test_wrong_use(arguments, reason, capsys, tmp_path, monkeypatch):

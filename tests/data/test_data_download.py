@@ -115,11 +115,29 @@ def test_files_that_are_there_are_kept(server):
 def test_damaged_file_in_the_cache_is_replaced(server):
     path = fetch("mnist") / FIRST
     path.write_bytes(FILES[FIRST][:-1] + b"?")
-    with pytest.raises(DataError, match=f"{FIRST}: damaged gzip"):
+    with pytest.raises(DataError, match=f"{FIRST}: not the published file"):
         load("mnist")
     train, _ = load("mnist", download=True)
     assert len(train) == 300
     assert path.read_bytes() == FILES[FIRST]
+
+
+def test_other_files_in_the_cache_are_not_used(server, tmp_path):
+    """Well-formed ones under the names of the published files, packed or beside them unpacked."""
+    folder = tmp_path / "mnist"
+    folder.mkdir()
+    for name in FILES:
+        array = np.zeros((2, 28, 28) if "images" in name else 2, np.uint8)
+        (folder / name).write_bytes(idx(array))
+        (folder / name.removesuffix(".gz")).write_bytes(gzip.decompress(idx(array)))
+    with pytest.raises(DataError, match=f"{FIRST}: not the published file of .* allow the download"):
+        load("mnist")
+    assert len(load(folder)[0]) == 2  # a folder of one's own is
+    train, test = load("mnist", download=True)
+    assert (len(train), len(test)) == (300, 5)
+    (folder / FIRST).unlink()
+    with pytest.raises(DataError, match="mnist is not in"):
+        load("mnist")
 
 
 def test_root_and_progress(server, tmp_path):

@@ -24,7 +24,7 @@ from tinygrad_notes.data import (
     principal_colors,
     with_channels,
 )
-from tinygrad_notes.data.cifar import ARCHIVE, META, TEST_FILE, TRAIN_FILES, UNPACKED
+from tinygrad_notes.data.cifar import ARCHIVE, META, RECORDS, TEST_FILE, TRAIN_FILES, UNPACKED
 
 
 def random_images(*shape, seed=0):
@@ -260,7 +260,8 @@ def write_archive(path, files, **kinds):
 def test_cifar10_archive_equals_its_files(tmp_path, monkeypatch):
     monkeypatch.setenv("TINYGRAD_NOTES_DATA", str(tmp_path / "cache"))
     (tmp_path / "cache" / "cifar10").mkdir(parents=True)
-    files = cifar_files()
+    monkeypatch.setattr("tinygrad_notes.data.sources.RECORDS", 4)
+    files = cifar_files() | {TEST_FILE: records(4, 9)}
     write_archive(tmp_path / "cache" / "cifar10" / ARCHIVE, files | {"../../escaped.txt": b"x"})
     (tmp_path / "plain").mkdir()
     for name, content in files.items():
@@ -269,8 +270,20 @@ def test_cifar10_archive_equals_its_files(tmp_path, monkeypatch):
         np.testing.assert_array_equal(ours.images, plain.images)
         assert ours.labels.tolist() == plain.labels.tolist()
         assert ours.classes == tuple("abcdefghij")
-    assert ours.images.shape == (3, 3, 32, 32) and len(next(iter(DataLoader(ours, 3)))[1]) == 3
+    assert ours.images.shape == (4, 3, 32, 32) and len(next(iter(DataLoader(ours, 3)))[1]) == 3
     assert not list(tmp_path.rglob("escaped*")) and len(list(tmp_path.rglob("*"))) == 11
+
+
+def test_named_cifar10_cut_between_images_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("TINYGRAD_NOTES_DATA", str(tmp_path))
+    monkeypatch.setattr("tinygrad_notes.data.sources.RECORDS", 4)
+    (tmp_path / "cifar10").mkdir()
+    for name, content in cifar_files().items():  # 4 images in each file, 3 in the last
+        (tmp_path / "cifar10" / name).write_bytes(content)
+    with pytest.raises(DataError, match=r"test_batch\.bin: holds 3 images, expected 4"):
+        load("cifar10")
+    assert len(load(tmp_path / "cifar10")[1]) == 3
+    assert RECORDS == 10_000
 
 
 def test_cifar10_archive_damaged(tmp_path):

@@ -90,9 +90,14 @@ def poolings(draw, dilated: bool = True):
     dilation = draw(pairs(1, 2)) if dilated and draw(st.booleans()) else (1, 1)
     spans = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
     padding = tuple(draw(st.integers(0, span // 2)) for span in spans)
-    size = [draw(st.integers(max(1, s - 2 * p), 10)) for s, p in zip(spans, padding, strict=True)]
+    ceil_mode = draw(st.booleans())
+    beyond = [s - 1 if ceil_mode else 0 for s in stride]  # by how much a kernel may exceed the padded input
+    size = [
+        draw(st.integers(max(1, span - 2 * p - over), 10))
+        for span, p, over in zip(spans, padding, beyond, strict=True)
+    ]
     random = np.random.default_rng(draw(SEED))
     x = random.integers(-2, 3, (draw(st.integers(1, 3)), draw(st.integers(1, 3)), *size))
     x = x.astype(draw(st.sampled_from([np.float32, np.float64])))
     x[random.random(x.shape) < draw(st.sampled_from([0, 0.5]))] = -np.inf
-    return Pool(laid_out(x, draw(ORDERS)), kernel, stride, padding, dilation, draw(st.booleans()))
+    return Pool(laid_out(x, draw(ORDERS)), kernel, stride, padding, dilation, ceil_mode)

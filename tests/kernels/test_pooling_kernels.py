@@ -40,6 +40,17 @@ def test_scatter_is_plain_and_the_adjoint_of_gather(pool, order):
         np.testing.assert_allclose(gx.sum(), g.sum(), rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize("scatter", [
+    pooling.max_pool2d_scatter, lambda *a: plain.max_pool2d_scatter(np, *a),
+])  # fmt: skip
+def test_a_kernel_beyond_the_padded_input_has_a_gradient_in_ceil_mode(scatter):
+    x, window = np.arange(3.0).reshape(1, 1, 1, 3), ((1, 4), (1, 4), ZERO, ONE)
+    y, index = plain.max_pool2d(np, x, *window, True)
+    assert scatter(np.ones_like(y), index, x.shape, *window).tolist() == [[[[0, 0, 1]]]]
+    with pytest.raises(ValueError, match="is larger than the padded input"):
+        plain.max_pool2d(np, x, *window, False)
+
+
 @settings(max_examples=120)
 @given(poolings(dilated=False), st.booleans())
 def test_avg_pool2d_is_plain_and_its_adjoint(pool, include_pad):

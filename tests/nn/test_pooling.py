@@ -59,3 +59,9 @@ def test_a_size_that_is_there_already_costs_nothing():
 def test_errors(shape, size, message):
     with pytest.raises(ValueError, match=message):
         adaptive_avg_pool2d(tg.Tensor(np.ones(shape)), size)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 6])
+def test_integers_are_refused_where_their_means_would_be_cut_off(size):
+    with pytest.raises(TypeError, match=r"adaptive_avg_pool2d: .*int64; use \.astype\('float32'\)"):
+        adaptive_avg_pool2d(tg.Tensor(np.arange(36).reshape(1, 1, 6, 6)), size)

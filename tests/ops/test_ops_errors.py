@@ -23,6 +23,10 @@ def t(*shape):
     return tg.Tensor(np.zeros(shape, np.float32))
 
 
+def whole(*shape):
+    return tg.Tensor(np.ones(shape, np.int64))
+
+
 WRONG = [
     (lambda: t(2, 3) @ t(2, 3), ValueError, r"matmul: \(2, 3\) @ \(2, 3\).*transpose"),
     (lambda: t(2, 3) @ t(), ValueError, r"matmul: shapes \(2, 3\) and \(\)"),
@@ -77,6 +81,13 @@ WRONG = [
     (lambda: cross_entropy(t(2, 3), np.zeros(2, int), np.ones(2)), ValueError, r"weight must be \(3,\)"),
     (lambda: cross_entropy(t(2, 3), np.zeros(2, int), label_smoothing=2), ValueError, r"label_smoothing"),
     (lambda: nll_loss(t(2, 3), t(2, 3)), ValueError, r"nll_loss: .*use integers"),
+    (lambda: dropout(whole(3), 0.3), TypeError, r"dropout: input .*int64; use \.astype\('float32'\)"),
+    (lambda: dropout(whole(3), mask=[0.5] * 3), TypeError, r"dropout: input .*int64"),
+    (lambda: cross_entropy(whole(2, 3), np.zeros(2, int)), TypeError,
+     r"cross_entropy: input .*int64; use \.astype"),
+    (lambda: nll_loss(whole(2, 3), np.zeros(2, int)), TypeError, r"nll_loss: input .*int64; use \.astype"),
+    (lambda: binary_cross_entropy_with_logits(whole(3), t(3), pos_weight=2.5), TypeError,
+     r"binary_cross_entropy_with_logits: input .*int64; use \.astype"),
 ]  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from tinygrad_notes.data import (
 from tinygrad_notes.models.count import undrawn
 from tinygrad_notes.models.googlenet import Outputs
 from tinygrad_notes.train import pictures
-from tinygrad_notes.train.config import Config, RunError
+from tinygrad_notes.train.config import Config, RunError, read_config
 from tinygrad_notes.train.interrupt import Interrupted
 from tinygrad_notes.train.loop import criterion, evaluate
 from tinygrad_notes.train.pipeline import evaluation_transform, network_shape, sides, training_transform
@@ -132,6 +132,17 @@ def test_gray_networks_see_the_brightness_and_color_networks_repeat_it(folder, t
     assert run.train_set.images.shape == (6, 3, 28, 28)
     images, _ = next(iter(run.trainer.train))
     assert images.shape == (6, 3, 32, 32)
+
+
+def test_run_works_from_any_directory(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(folder.parent)
+    options = ["--size", "8", "--resize", "8", "--limit", "8", "--data", folder.name]
+    assert main(["train", "mlp", *QUICK, *options, "--out", str(tmp_path / "r")]) == 0
+    assert read_config(tmp_path / "r").data == str(folder)
+    monkeypatch.chdir("/")
+    assert main(["eval", str(tmp_path / "r")]) == 0
+    assert main(["train", "--resume", str(tmp_path / "r"), "--epochs", "3"]) == 0
+    capsys.readouterr()
 
 
 def test_run_of_other_classes_is_not_resumed(folder, tmp_path):

@@ -74,7 +74,7 @@ def bits(trainer):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("stop_at", [1, 3, BATCHES, BATCHES + 2, 2 * BATCHES])
+@pytest.mark.parametrize("stop_at", [1, 3, BATCHES, BATCHES + 2, BATCHES + 5, 2 * BATCHES + 5])
 def test_resumed_training_equals_the_uninterrupted_one(tmp_path, optimizer, stop_at):
     whole = make_trainer(optimizer)
     whole.fit(EPOCHS)
@@ -93,6 +93,26 @@ def test_resumed_training_equals_the_uninterrupted_one(tmp_path, optimizer, stop
     second.load_state_dict(checkpoint.load(tmp_path / "s"))
     second.fit(EPOCHS)
     assert bits(second) == bits(whole)
+
+
+def test_validation_stops_when_asked_and_is_done_anew():
+    """Training asks after each batch, validation before each of its three."""
+    whole = make_trainer()
+    whole.fit(EPOCHS)
+    trainer, saved = make_trainer(), []
+    for stops_at in (BATCHES + 2, 3, 1):  # in the middle, at the last batch, before the first
+        steps = iter(range(1, 100))
+        with pytest.raises(Interrupted, match=f"epoch 1, batch {BATCHES}"):
+            trainer.fit(
+                EPOCHS,
+                should_stop=lambda steps=steps, at=stops_at: next(steps) == at,
+                save=lambda t: saved.append(t.state_dict()),
+            )
+        assert trainer.history == []
+        trainer = make_trainer()
+        trainer.load_state_dict(saved[-1])
+    trainer.fit(EPOCHS)
+    assert bits(trainer) == bits(whole)
 
 
 def test_resume_between_epochs(tmp_path):
@@ -125,6 +145,22 @@ def test_metrics_of_an_epoch_are_those_of_its_batches():
     (line,) = trainer.fit(1)
     assert line["train_loss"] == pytest.approx(line["validation_loss"], rel=1e-6)
     assert line["train_accuracy"] == line["validation_accuracy"]
+
+
+def test_progress_hears_of_every_batch_and_its_samples():
+    """The loss is the last that was read: showing it waits for nothing."""
+    told = []
+
+    class Listener(Silent):
+        def update(self, batch, samples, loss):
+            told.append((batch, samples, loss is None))
+
+    data = halves(4 * READ_EVERY + 6)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
+    trainer = Trainer(model, optim.SGD(model.parameters(), lr=0.0), DataLoader(data, 4))
+    trainer.fit(1, progress=Listener())
+    sizes = [4] * (READ_EVERY + 1) + [2]
+    assert told == [(i, n, i < READ_EVERY) for i, n in enumerate(sizes, 1)]
 
 
 def test_evaluate_restores_the_mode_and_records_nothing():
@@ -202,6 +238,20 @@ def test_run_folder_and_resume(tmp_path):
     assert history_of(tmp_path / "cut") == history_of(tmp_path / "whole")
 
 
+def test_last_batch_of_one_image_is_dropped(tmp_path):
+    """On maps of 1×1 batch normalization would have no variance over it."""
+    tiny = {"epochs": 2, "size": 4, "shift": 0, "seed": 1}
+    run = Run.start(Config("resnet20", batch_size=8, limit=17, **tiny), tmp_path / "r")
+    assert len(run.trainer.train) == 2
+    steps = iter(range(100))
+    with pytest.raises(Interrupted):
+        run.fit(should_stop=lambda: next(steps) == 1)
+    assert len(Run.resume(tmp_path / "r").fit()) == 2
+    for limit, size, batches in ((18, 8, 3), (16, 8, 2), (2, 1, 2), (1, 8, 1)):
+        run = Run.start(Config("mlp", batch_size=size, limit=limit), tmp_path / f"{limit}")
+        assert len(run.trainer.train) == batches
+
+
 def test_resume_mends_metrics_that_a_kill_left_torn(tmp_path):
     run = Run.start(Config("mlp", **{**TINY, "limit": 16}), tmp_path / "r")
     run.fit()
@@ -255,7 +305,7 @@ def test_lines_elsewhere_than_on_a_terminal():
     assert type(progress) is Lines
     progress.begin(7, 20, 100, 0)
     for batch in range(1, 100):
-        progress.update(batch, 0.5, 8)
+        progress.update(batch, 8, 0.5)
     progress.end(LINE)
     progress.close()
     assert stream.getvalue() == describe(LINE, 20) + "\n"
@@ -282,7 +332,7 @@ def test_bar_on_a_terminal(monkeypatch, no_color):
     progress = show(stream)
     assert isinstance(progress, Bar)
     progress.begin(7, 20, 100, 0)
-    progress.update(50, 0.5, 8)
+    progress.update(50, 8, 0.5)
     progress.progress.refresh()
     progress.end(LINE)
     progress.begin(8, 20, 100, 0)
@@ -295,10 +345,23 @@ def test_bar_on_a_terminal(monkeypatch, no_color):
     assert ("\x1b[3" not in text and "\x1b[1;3" not in text) == no_color
 
 
+def test_bar_counts_the_samples_since_it_began(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    now = iter([10.0, 11.0, 12.0])
+    bar = show(Terminal())
+    monkeypatch.setattr("tinygrad_notes.train.progress.time.perf_counter", lambda: next(now))
+    bar.progress.start = lambda: None  # its own thread would ask for the time as well
+    bar.begin(1, 1, 7, 5)
+    bar.update(6, 32, None)
+    assert bar.progress.tasks[0].fields["detail"] == "32 images/s  0:01 left"
+    bar.update(7, 2, 0.5)
+    assert bar.progress.tasks[0].fields["detail"] == "loss 0.5000  17 images/s  0:00 left"
+
+
 def test_silent_takes_everything():
     progress = Silent()
     progress.begin(1, 1, 1, 0)
-    progress.update(1, 0.0, 1)
+    progress.update(1, 1, None)
     progress.end(LINE)
     progress.message("x")
     progress.close()

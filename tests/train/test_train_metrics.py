@@ -62,6 +62,19 @@ def test_plots_are_images_and_touch_no_global_state(tmp_path):
             assert len(image.convert("L").getcolors()) > 10
 
 
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_epochs_are_whole_numbers(tmp_path, monkeypatch, epochs):
+    pytest.importorskip("matplotlib")
+    made = []
+    figure = plots.new_figure
+    monkeypatch.setattr(plots, "new_figure", lambda *size: made.append(figure(*size)) or made[0])
+    plots.learning_curves(HISTORY[:epochs], tmp_path / "l.png")
+    for axes in made[0].axes:
+        low, high = axes.get_xlim()
+        shown = [tick for tick in axes.get_xticks() if low <= tick <= high]
+        assert shown == list(range(1, epochs + 1))
+
+
 def test_plots_without_matplotlib_name_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
     with pytest.raises(ImportError, match=r"tinygrad-notes\[plot\]"):
@@ -74,6 +87,14 @@ def test_sizes_of_lenet5():
     assert sum(x.macs for x in layers) == 416_520
     assert [x.shape for x in layers if x.kind == "Conv2d"] == [(6, 28, 28), (16, 10, 10)]
     assert [x.parameters for x in layers if x.parameters] == [156, 2_416, 48_120, 10_164, 850]
+
+
+def test_layers_of_1998():
+    """The connection table counts what it connects; the network itself, with its bitmaps, is no layer."""
+    layers = summary(tg.models.LeNet1998(), (1, 32, 32))
+    assert [x.name for x in layers] == ["c1", "s2", "c3", "s4", "c5", "f6"]
+    assert [x.macs for x in layers] == [117_600, 0, 150_000, 0, 48_000, 10_080]
+    assert sum(x.parameters for x in layers) == 60_000
 
 
 class Shared(nn.Module):

@@ -6,9 +6,10 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
-from ..models.count import undrawn
+from ..models.count import SHAPES, undrawn
+from ..models.lenet1998 import PartialConv2d
 from ..models.variants import VARIANTS, variants
-from ..nn import Conv2d, Linear, Module
+from ..nn import Linear, Module
 from . import DONE
 from .networks import find_network
 from .output import print_json, print_table
@@ -52,7 +53,8 @@ def different_layers(family: str) -> list[list[str]]:
     for variant in VARIANTS[family]:
         with undrawn():
             model = variant.build()
-        found.append({name: _text(m) for name, m in model.named_modules() if isinstance(m, Conv2d | Linear)})
+        layers = [(name, m) for name, m in model.named_modules() if isinstance(m, tuple(SHAPES))]
+        found.append({name: _text(m) for name, m in layers})
     if len({len(layers) for layers in found}) == 1:
         first = list(found[0])
         found = [dict(zip(first, layers.values(), strict=True)) for layers in found]
@@ -70,6 +72,10 @@ def _text(layer: Module) -> str:
     """64→192 5×5 p2 g2, without biases."""
     if isinstance(layer, Linear):
         return f"{layer.in_features}→{layer.out_features}"
+    if isinstance(layer, PartialConv2d):
+        outputs, inputs, *kernel = layer.shape
+        size = "×".join(map(str, kernel))
+        return f"{inputs}→{outputs} {size}, {len(layer.weight)} of {inputs * outputs} pairs"
     options: list[tuple[str, Any, Any]] = [
         ("s", layer.stride, 1), ("p", layer.padding, 0), ("g", layer.groups, 1)
     ]  # fmt: skip

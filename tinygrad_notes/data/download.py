@@ -132,6 +132,19 @@ def by_hand(name: str, root: str | os.PathLike[str] | None = None) -> str:
     return f"put {', '.join(file.name for file in SOURCES[name].files)} into {folder} by hand"
 
 
+def verify(name: str) -> None:
+    """Raises FileNotFoundError or DataError unless `cache_folder()` has the published files of `name`."""
+    for file in SOURCES[name].files:
+        path = cache_folder() / name / file.name
+        if not path.is_file():
+            raise FileNotFoundError(path)
+        if not _present(path, file):
+            raise DataError(
+                f"{path}: not the published file of {file.size} bytes with SHA-256 {file.sha256}; "
+                f"allow the download, or {by_hand(name)}"
+            )
+
+
 def _present(path: Path, file: RemoteFile) -> bool:
     if not path.is_file() or path.stat().st_size != file.size:
         return False

@@ -74,7 +74,7 @@ def load_idx(folder: str | os.PathLike[str], split: str) -> ArrayDataset:
     """Images (N, 1, H, W) and labels of `split` ("train" or "test") from MNIST's file names.
 
     Looks for train-images-idx3-ubyte and train-labels-idx1-ubyte, for "test" t10k-...; the names
-    may also be written train-images.idx3-ubyte, and end in .gz.
+    may also be written train-images.idx3-ubyte, and end in .gz, which is preferred.
 
     Raises FileNotFoundError when a file is missing, DataError when one is damaged or the two do
     not fit together.
@@ -98,7 +98,7 @@ def holds_idx(folder: Path) -> bool:
 
 
 def _find(folder: Path, stem: str, kind: str) -> Path:
-    names = [stem + mark + kind + packed for mark in "-." for packed in ("", ".gz")]
+    names = [stem + mark + kind + packed for mark in "-." for packed in (".gz", "")]
     for name in names:
         if (folder / name).is_file():
             return folder / name

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from .cifar import holds_cifar10, load_cifar10
+from .cifar import RECORDS, holds_cifar10, load_cifar10
 from .dataset import ArrayDataset, DataError
 from .digits import load_digits
-from .download import SOURCES, Progress, by_hand, cache_folder, fetch
+from .download import SOURCES, Progress, by_hand, cache_folder, fetch, verify
 from .folder import load_image_folder
 from .idx import holds_idx, load_idx
 
@@ -40,7 +40,8 @@ def load(
 ) -> tuple[ArrayDataset, ArrayDataset]:
     """(train, test) of "digits" (embedded), "mnist", "fashion-mnist", "cifar10", or of a folder.
 
-    The named ones are read from `cache_folder()`, and downloaded into it only with `download`.
+    The named ones are read from `cache_folder()`, and downloaded into it only with `download`. Only
+    the published files count there: by their digests, those of CIFAR-10 by their number of images.
     A folder holds MNIST's four IDX files, CIFAR-10's binary files or archive, or a folder of
     images for each class, decoded at `size`; for these see `load_image_folder`, which also tells
     what `on_error` does. `limit` keeps the first images of each part. A folder named like a data
@@ -66,21 +67,31 @@ def _load_arrays(name: str, download: bool, progress: Progress | None) -> tuple[
     if name in SOURCES:
         folder = cache_folder() / name
         try:
-            return _load_folder(folder, CLASSES.get(name))
+            return _load_named(name)
         except (FileNotFoundError, DataError) as error:
             if download:
-                return _load_folder(fetch(name, progress=progress), CLASSES.get(name))
+                fetch(name, progress=progress)
+                return _load_named(name)
             if isinstance(error, DataError):
-                raise  # there, but damaged: the message says which file
+                raise  # there, but another: the message says which file
             raise DataError(f"{name} is not in {folder}: allow the download, or {by_hand(name)}") from None
     if Path(name).is_dir():
         return _load_folder(Path(name))
     raise ValueError(f"load: {name!r} is neither a folder nor one of {', '.join(NAMES)}")
 
 
-def _load_folder(folder: Path, classes: tuple[str, ...] | None = None) -> tuple[ArrayDataset, ArrayDataset]:
-    if holds_cifar10(folder):
-        return load_cifar10(folder)
+def _load_named(name: str) -> tuple[ArrayDataset, ArrayDataset]:
+    if name == "cifar10":
+        return load_cifar10(cache_folder() / name, records=RECORDS)
+    verify(name)  # these are packed: load_idx prefers them to others beside them
+    return _load_idx(cache_folder() / name, CLASSES.get(name))
+
+
+def _load_folder(folder: Path) -> tuple[ArrayDataset, ArrayDataset]:
+    return load_cifar10(folder) if holds_cifar10(folder) else _load_idx(folder)
+
+
+def _load_idx(folder: Path, classes: tuple[str, ...] | None = None) -> tuple[ArrayDataset, ArrayDataset]:
     parts = load_idx(folder, "train"), load_idx(folder, "test")
     classes = classes or max((part.classes for part in parts), key=len)
     train, test = (ArrayDataset(part.images, part.labels, classes) for part in parts)

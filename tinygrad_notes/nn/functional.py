@@ -17,7 +17,7 @@ from ..ops.activation import (
     softplus,
     tanh,
 )  # fmt: skip
-from ..ops.arguments import as_tensor
+from ..ops.arguments import as_tensor, check_real
 from ..ops.dropout import dropout
 from ..ops.linear import linear
 from ..ops.loss import (
@@ -129,5 +129,4 @@ def avg_pool2d(
 def _check_images(op: str, x: Tensor) -> None:
     if x.ndim != 4:
         raise ValueError(f"{op}: images must be (N, C, H, W), got {x.shape}; add a batch axis with x[None]")
-    if x.dtype.kind != "f":
-        raise TypeError(f"{op}: images must be real numbers, got {x.dtype}; use .astype('float32')")
+    check_real(op, "images", x)

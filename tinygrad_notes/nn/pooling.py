@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Tensor
-from ..ops.arguments import as_tensor
+from ..ops.arguments import as_tensor, check_real
 from ..ops.linear import einsum
 from ..ops.pooling import avg_pool2d
 from .module import Module
@@ -22,6 +22,7 @@ def adaptive_avg_pool2d(input: Any, output_size: Any) -> Tensor:
     x = as_tensor(input)
     if x.ndim != 4 or 0 in x.shape[1:]:
         raise ValueError(f"adaptive_avg_pool2d: images must be (N, C, H, W), got {x.shape}")
+    check_real("adaptive_avg_pool2d", "images", x)
     both = (output_size, output_size) if isinstance(output_size, int | None) else tuple(output_size)
     if len(both) != 2 or not all(n is None or (isinstance(n, int) and n > 0) for n in both):
         raise ValueError(

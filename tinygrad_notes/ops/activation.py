@@ -134,39 +134,39 @@ ROOT_2_OVER_PI = math.sqrt(2 / math.pi)
 TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 
 
-def sigmoid(x) -> Tensor:
+def sigmoid(input) -> Tensor:
     """1 / (1 + e⁻ˣ), in (0, 1)."""
-    return Sigmoid.apply(x)
+    return Sigmoid.apply(input)
 
 
-def tanh(x) -> Tensor:
+def tanh(input) -> Tensor:
     """Hyperbolic tangent, in (−1, 1)."""
-    return Tanh.apply(x)
+    return Tanh.apply(input)
 
 
-def relu(x) -> Tensor:
+def relu(input) -> Tensor:
     """max(x, 0)."""
-    return ReLU.apply(x)
+    return ReLU.apply(input)
 
 
-def leaky_relu(x, negative_slope: float = 0.01) -> Tensor:
+def leaky_relu(input, negative_slope: float = 0.01) -> Tensor:
     """x where positive, else negative_slope · x."""
-    return LeakyReLU.apply(x, slope=number("leaky_relu", "negative_slope", negative_slope))
+    return LeakyReLU.apply(input, slope=number("leaky_relu", "negative_slope", negative_slope))
 
 
-def softplus(x, beta: float = 1.0) -> Tensor:
+def softplus(input, beta: float = 1.0) -> Tensor:
     """ln(1 + eᵝˣ)/β, a smooth relu."""
     beta = number("softplus", "beta", beta)
     if not beta > 0:
         raise ValueError(f"softplus: beta must be positive, got {beta}")
-    return Softplus.apply(x, beta=beta)
+    return Softplus.apply(input, beta=beta)
 
 
-def gelu(x, approximate: str = "none") -> Tensor:
+def gelu(input, approximate: str = "none") -> Tensor:
     """x Φ(x); `approximate="tanh"` for the paper's cheaper form."""
     if approximate not in ("none", "tanh"):
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
-    return (GELU if approximate == "none" else GELUTanh).apply(x)
+    return (GELU if approximate == "none" else GELUTanh).apply(input)
 
 
 def erf(x) -> Tensor:
@@ -179,15 +179,15 @@ def log1p(x) -> Tensor:
     return Log1p.apply(x)
 
 
-def softmax(x, axis: int = -1) -> Tensor:
+def softmax(input, axis: int = -1) -> Tensor:
     """Positive numbers of sum 1 along `axis`."""
-    x = as_tensor(x)
+    x = as_tensor(input)
     return Softmax.apply(x, axis=_full_axis("softmax", x.shape, axis))
 
 
-def log_softmax(x, axis: int = -1) -> Tensor:
+def log_softmax(input, axis: int = -1) -> Tensor:
     """The logarithm of `softmax`, computed without it: exact where a probability underflows."""
-    x = as_tensor(x)
+    x = as_tensor(input)
     return LogSoftmax.apply(x, axis=_full_axis("log_softmax", x.shape, axis))
 
 

@@ -39,6 +39,12 @@ def number(op: str, name: str, value: Any) -> float:
     raise TypeError(f"{op}: {name} must be a number, got {type(value).__name__}")
 
 
+def check_real(op: str, name: str, x: Tensor) -> None:
+    """Refuse integers where a fraction is computed in the dtype of `x`, which would round it to 0 or 1."""
+    if x.dtype.kind != "f":
+        raise TypeError(f"{op}: {name} must be real numbers, got {x.dtype}; use .astype('float32')")
+
+
 def normalize_axis(axis: Any, shape: tuple[int, ...] | int, op: str = "") -> tuple[int, ...]:
     """The axes as a tuple of numbers in 0..ndim−1. `axis` is None (all), an integer or several."""
     ndim = shape if isinstance(shape, int) else len(shape)

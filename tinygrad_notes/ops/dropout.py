@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Function, Tensor
-from .arguments import as_tensor, number, raw_array
+from .arguments import as_tensor, check_real, number, raw_array
 
 
 class Dropout(Function):
@@ -22,17 +22,18 @@ class Dropout(Function):
         return gy * mask
 
 
-def dropout(x, p: float = 0.5, training: bool = True, mask=None) -> Tensor:
-    """x with each element set to 0 with probability p and the others scaled by 1/(1 − p).
+def dropout(input, p: float = 0.5, training: bool = True, mask=None) -> Tensor:
+    """input with each element set to 0 with probability p and the others scaled by 1/(1 − p).
 
-    `mask` replaces the draw: an array that x is multiplied by, of x's shape or stretching to it.
+    `mask` replaces the draw: an array that input is multiplied by, of its shape or stretching to it.
     """
     p = number("dropout", "p", p)
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: p is a probability, got {p}")
-    x = as_tensor(x)
+    x = as_tensor(input)
     if not training or (p == 0 and mask is None):
         return x
+    check_real("dropout", "input", x)
     mask = _draw(x.shape, p, x.dtype) if mask is None else raw_array(mask).astype(x.dtype)
     return Dropout.apply(x, mask=mask)
 

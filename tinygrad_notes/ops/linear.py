@@ -84,9 +84,9 @@ def matmul(a, b) -> Tensor:
     return squeeze(MatMul.apply(row, column), added)
 
 
-def linear(x, weight, bias=None) -> Tensor:
+def linear(input, weight, bias=None) -> Tensor:
     """x Wᵀ + b.   x (..., in); weight (out, in); bias (out,)."""
-    x, weight = as_tensor(x), as_tensor(weight)
+    x, weight = as_tensor(input), as_tensor(weight)
     if x.ndim == 0 or weight.ndim != 2 or x.shape[-1] != weight.shape[1]:
         raise ValueError(
             f"linear: x {x.shape} needs a last axis equal to in of weight (out, in) = {weight.shape}"

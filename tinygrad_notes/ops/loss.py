@@ -9,7 +9,7 @@ import numpy as np
 from .. import backend
 from ..autograd import Function, Tensor
 from .activation import _log_softmax, softplus
-from .arguments import as_tensor, number, raw_array
+from .arguments import as_tensor, check_real, number, raw_array
 from .arithmetic import where
 from .shape import moveaxis
 
@@ -177,6 +177,7 @@ def binary_cross_entropy_with_logits(
     `pos_weight` multiplies the first term, `weight` the whole; both may stretch to x, and are constants.
     """
     x, t = _pair("binary_cross_entropy_with_logits", input, target, reduction)
+    check_real("binary_cross_entropy_with_logits", "input", x)
     if pos_weight is None:
         loss = BinaryCrossEntropy.apply(x, t)
     else:
@@ -213,6 +214,7 @@ def _targets(op, input, target, weight, ignore_index, reduction, smoothing):
     Targets are q (rows, C) with every factor in it, or for class indices what `_class_targets` makes it from.
     """
     _check_reduction(op, reduction)
+    check_real(op, "input", input)
     smoothing = number(op, "label_smoothing", smoothing)
     if not 0 <= smoothing <= 1:
         raise ValueError(f"{op}: label_smoothing must lie in [0, 1], got {smoothing}")

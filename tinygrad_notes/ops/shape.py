@@ -116,9 +116,9 @@ def reshape(x, shape) -> Tensor:
     return Reshape.apply(x, shape=shape)
 
 
-def flatten(x, start_axis: int = 0, end_axis: int = -1) -> Tensor:
+def flatten(input, start_axis: int = 0, end_axis: int = -1) -> Tensor:
     """Axes start_axis..end_axis joined into one."""
-    x = as_tensor(x)
+    x = as_tensor(input)
     if x.ndim == 0:
         return reshape(x, (1,))
     start, end = (one_axis(a, x.shape, "flatten") for a in (start_axis, end_axis))

@@ -124,23 +124,30 @@ class Trainer:
 
     def _epoch(self, progress: Silent, should_stop: Callable[[], bool]) -> dict[str, Any]:
         self.model.train()
-        start = time.perf_counter()
-        for images, labels in self.train:  # the rest of the epoch: nothing if it was cut at its end
-            self._step(images, labels)
-            if len(self._unread) == READ_EVERY or self.batch == len(self.train):
-                self._read()
-                progress.update(self.batch, self.sums.loss / self.sums.samples, len(images))
-            if should_stop():
-                self._read()
-                self.sums.seconds += time.perf_counter() - start
-                raise Interrupted(self._place())
+        start, position = time.perf_counter(), self.train.state_dict()
+        try:
+            for images, labels in self.train:  # the rest of the epoch: nothing if it was cut at its end
+                self._step(images, labels)
+                position = self.train.state_dict()
+                if len(self._unread) == READ_EVERY or self.batch == len(self.train):
+                    self._read()
+                read = self.sums.samples
+                progress.update(self.batch, len(images), self.sums.loss / read if read else None)
+                if should_stop():
+                    raise Interrupted
+            if self.validation is not None:
+                loss, predicted, labels = evaluate(self.model, self.validation, should_stop)
+        except Interrupted:
+            self._read()
+            self.train.load_state_dict(position)  # at the end of the epoch if validation was cut
+            self.sums.seconds += time.perf_counter() - start
+            raise Interrupted(self._place()) from None
         line = {
             "epoch": len(self.history) + 1,
             "train_loss": self.sums.loss / self.sums.samples,
             "train_accuracy": self.sums.correct / self.sums.samples,
         }
         if self.validation is not None:
-            loss, predicted, labels = evaluate(self.model, self.validation)
             if not math.isfinite(loss):
                 raise Diverged(f"{self._place()}: the validation loss is {loss}{ADVICE}")
             line |= {"validation_loss": loss, "validation_accuracy": accuracy(predicted, labels)}
@@ -194,11 +201,14 @@ def criterion(model: Module) -> Callable[[Any, Any], Tensor]:
     return getattr(model, "loss", cross_entropy)
 
 
-def evaluate(model: Module, loader: DataLoader) -> tuple[float, np.ndarray, np.ndarray]:
+def evaluate(
+    model: Module, loader: DataLoader, should_stop: Callable[[], bool] = lambda: False
+) -> tuple[float, np.ndarray, np.ndarray]:
     """(mean loss, predicted classes (N,), labels (N,)) of `model` in evaluation mode.
 
     A loader that gives several views of each image, one behind the other (`data.TenCrop`), has their
-    softmax averaged. The mode is put back afterwards; nothing is recorded.
+    softmax averaged. The mode is put back afterwards; nothing is recorded. Raises Interrupted if
+    `should_stop()` is true before a batch.
     """
     mode = model.training
     model.eval()
@@ -206,6 +216,8 @@ def evaluate(model: Module, loader: DataLoader) -> tuple[float, np.ndarray, np.n
     try:
         with no_grad():
             for images, wanted in loader:
+                if should_stop():
+                    raise Interrupted("evaluation")
                 scores, loss = model(images), criterion(model)
                 if len(images) != len(wanted):
                     scores, loss = _mean_of_views(scores, len(wanted)), nll_loss

@@ -29,7 +29,7 @@ def learning_curves(history: Sequence[dict[str, Any]], path: str | os.PathLike[s
                           marker=marker, markersize=3.5, linewidth=1.6)  # fmt: skip
         axes.set_xlabel("epoch")
         axes.set_title("loss" if name == "loss" else "accuracy (%)", loc="left")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.grid(color="#e5e5e5", linewidth=0.8)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)

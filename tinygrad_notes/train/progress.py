@@ -14,8 +14,8 @@ class Silent:
     def begin(self, epoch: int, epochs: int, batches: int, done: int) -> None:
         """Epoch `epoch` of `epochs` starts (or goes on) with `done` of its `batches` done."""
 
-    def update(self, batch: int, loss: float, batch_size: int) -> None:
-        """`batch` batches are done; `loss` is the epoch's mean so far."""
+    def update(self, batch: int, samples: int, loss: float | None) -> None:
+        """`batch` batches are done, the latest of `samples`; `loss` is the epoch's mean as far as known."""
 
     def end(self, line: dict[str, Any]) -> None:
         """The epoch is done; `line` is its line of metrics."""
@@ -62,6 +62,7 @@ class Bar(Lines):
     def begin(self, epoch: int, epochs: int, batches: int, done: int) -> None:
         super().begin(epoch, epochs, batches, done)
         self.first, self.since, self.left = done, time.perf_counter(), epochs - epoch
+        self.samples = 0  # since then
         if self.task is not None:
             self.progress.remove_task(self.task)
         self.task = self.progress.add_task(
@@ -70,10 +71,13 @@ class Bar(Lines):
         self.batches = batches
         self.progress.start()
 
-    def update(self, batch: int, loss: float, batch_size: int) -> None:
-        per_batch = (time.perf_counter() - self.since) / max(batch - self.first, 1)
-        left = per_batch * (self.batches - batch + self.left * self.batches)
-        detail = f"loss {loss:.4f}  {batch_size / per_batch:,.0f} images/s  {_clock(left)} left"
+    def update(self, batch: int, samples: int, loss: float | None) -> None:
+        self.samples += samples
+        seconds = time.perf_counter() - self.since
+        left = seconds / max(batch - self.first, 1) * (self.batches - batch + self.left * self.batches)
+        detail = f"{self.samples / seconds:,.0f} images/s  {_clock(left)} left"
+        if loss is not None:
+            detail = f"loss {loss:.4f}  {detail}"
         self.progress.update(self.task, completed=batch, detail=detail)
 
     def message(self, text: str) -> None:

@@ -40,6 +40,8 @@ def _mlp(shape: Shape, classes: int, variant: str) -> Module:
 
 
 def _lenet5(shape: Shape, classes: int, variant: str) -> Module:
+    if shape[1:] != (32, 32):  # what both forms' fully connected layers fit
+        raise ValueError(f"LeNet-5: images must be 32×32, got {shape[1]}×{shape[2]}; leave out --size")
     if variant == "notes":
         return models.LeNet5(classes)
     if classes != 10:

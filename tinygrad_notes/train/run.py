@@ -23,6 +23,7 @@ from ..data import (
     principal_colors,
     with_channels,
 )  # fmt: skip
+from ..data.sources import NAMES
 from ..models.count import multiply_adds
 from ..nn import Module
 from . import checkpoint
@@ -38,7 +39,11 @@ EVALUATION_PIXELS = 500 * 32 * 32  # a batch has as many images as hold them, at
 
 
 class Run:
-    """A training and the folder it lives in. Make one with `Run.start` or `Run.resume`."""
+    """A training and the folder it lives in. Make one with `Run.start` or `Run.resume`.
+
+    Where one image would be left for the last batch of an epoch, that batch is dropped: batch
+    normalization has no variance over one number. The order is new in each epoch, so is the image.
+    """
 
     def __init__(self, config: Config, folder: Path, parts: tuple[ArrayDataset, ArrayDataset]) -> None:
         self.config, self.folder = config, folder
@@ -50,7 +55,10 @@ class Run:
             self.model.parameters(), lr=config.lr, weight_decay=config.weight_decay, **options
         )
         transform = training_transform(config, self.train_set.images.shape[1:])
-        train = DataLoader(self.train_set, config.batch_size, shuffle=True, transform=transform)
+        lonely = len(self.train_set) > 1 == len(self.train_set) % config.batch_size
+        train = DataLoader(
+            self.train_set, config.batch_size, shuffle=True, drop_last=lonely, transform=transform
+        )
         schedule = make_schedule(config.schedule, optimizer, config.epochs, len(train))
         self.trainer = Trainer(
             self.model, optimizer, train, evaluation_loader(config, self.test_set),
@@ -64,6 +72,8 @@ class Run:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise RunError(f"{folder} is not empty; go on with --resume {folder} or choose another --out")
         parts = load_parts(config, **how)
+        if config.data not in NAMES:  # a folder: the run is to be read from anywhere
+            config = replace(config, data=os.path.abspath(config.data))
         config = replace(config, **_statistics(config, parts[0]))
         run = cls(config, folder, parts)
         folder.mkdir(parents=True, exist_ok=True)

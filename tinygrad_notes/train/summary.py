@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Tensor, no_grad
-from ..nn import Conv2d, Linear, Module
+from ..models.count import SHAPES
+from ..nn import Module, Parameter
 
 
 @dataclass
@@ -29,7 +29,7 @@ def summary(model: Module, input_shape: Sequence[int]) -> list[Layer]:
     """The layers of `model` in the order in which they run on one sample of `input_shape`.
 
     A layer is a module without parts, or with parameters of its own. Multiply-adds (MACs) are those
-    of convolutions and fully connected layers, without bias: outputs × inputs that each one sums.
+    that `models.count.multiply_adds` counts, of convolutions and fully connected layers, without bias.
     Parameters shared by two layers count at the first. Layers that did not run come last, with
     shape None.
     """
@@ -61,7 +61,7 @@ def _watched(name: str, module: Module, layers: dict[int, Layer], counted: set[i
         first = y[0] if isinstance(y, tuple) else y
         if id(module) not in layers:
             layers[id(module)] = _layer(name, module, tuple(first.shape[1:]), counted)
-        layers[id(module)].macs += _macs(module, first.shape)
+        layers[id(module)].macs += _macs(module, inputs[0].shape)
         return y
 
     return run
@@ -69,7 +69,7 @@ def _watched(name: str, module: Module, layers: dict[int, Layer], counted: set[i
 
 def _is_layer(module: Module) -> bool:
     parts = any(True for _ in module.children())
-    return not parts or any(isinstance(v, Tensor) for v in vars(module).values())
+    return not parts or any(isinstance(v, Parameter) for v in vars(module).values())
 
 
 def _layer(name: str, module: Module, shape: tuple[int, ...] | None, counted: set[int]) -> Layer:
@@ -82,7 +82,9 @@ def _layer(name: str, module: Module, shape: tuple[int, ...] | None, counted: se
 
 
 def _macs(module: Module, shape: tuple[int, ...]) -> int:
-    """Every output element is a sum over one row of the weight, (out, what is summed...)."""
-    if not isinstance(module, Conv2d | Linear):
-        return 0
-    return math.prod(shape) * math.prod(module.weight.shape[1:])
+    """For an input of `shape`: every number of the weight at each place of the output."""
+    for kind, shape_of in SHAPES.items():
+        if isinstance(module, kind):
+            _, places = shape_of(module, shape)
+            return module.weight.size * places
+    return 0

@@ -270,8 +270,13 @@ def check_index(
     dilation: Pair,
 ) -> None:
     """A pooling's index and output must belong to this input: floor or ceil size, same N and C."""
-    sizes = [pool_size(op, x_shape, kernel, stride, padding, dilation, c) for c in (False, True)]
-    if tuple(index.shape) != tuple(y_shape) or y_shape not in [(*x_shape[:2], *s) for s in sizes]:
+
+    def belongs(ceil_mode: bool) -> bool:
+        size = pool_size(op, x_shape, kernel, stride, padding, dilation, ceil_mode)
+        return tuple(y_shape) == (*x_shape[:2], *size)
+
+    # The ceil size first: it exists where the floor size does not, for a kernel beyond the padded input.
+    if tuple(index.shape) != tuple(y_shape) or not (belongs(True) or belongs(False)):
         raise ValueError(
             f"{op}: index {tuple(index.shape)} and output {tuple(y_shape)} do not belong to an "
             f"input {tuple(x_shape)} pooled by {kernel} with stride {stride}, padding {padding}"
