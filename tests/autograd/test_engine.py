@@ -502,6 +502,7 @@ def test_changed_statistics_raise_before_the_gradient_is_wrong():
     norm.running_var.data[:] = 100
     with pytest.raises(RuntimeError, match=r"BatchNormFixed: data of shape .* was changed"):
         y.sum().backward()
+    x.astype(np.float64).sum().backward()  # an attribute that is no array, while data is watched
 
 
 def test_a_gradient_that_no_rule_gives_is_an_error():

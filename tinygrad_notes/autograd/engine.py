@@ -293,7 +293,7 @@ def _collect(leaf: Leaf, g: Any, shared: bool) -> None:
 
 def _check_unchanged(node: Node) -> None:
     assert node.kept is not None
-    for group, kept in enumerate((*node.kept, node.save_inputs, node.attributes.values())):
+    for group, kept in enumerate((*node.kept, node.save_inputs, guard.arrays(node.attributes))):
         if not kept:
             continue
         noted = node.stamps[group] if node.stamps else None

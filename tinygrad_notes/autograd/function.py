@@ -204,7 +204,7 @@ class Function:
         node.sequence = _next_number()
         if _guarded:
             node.stamps = [None if group is None else [guard.stamp(v) for v in group]
-                           for group in (*kept, node.save_inputs, attributes.values())]  # fmt: skip
+                           for group in (*kept, node.save_inputs, guard.arrays(attributes))]  # fmt: skip
         if checking:
             node.created = "".join(traceback.format_stack()[:-1])
         if several:

@@ -76,6 +76,11 @@ def lend(array: Any) -> None:
         record.writes_when_lent = record.writes
 
 
+def arrays(attributes: dict[str, Any]) -> list[Any]:
+    """The attributes of a node that are arrays: a backward may need them as well."""
+    return [value for value in attributes.values() if backend.is_array(value)]
+
+
 def stamp(array: Any) -> Stamp:
     """What a node notes of an array that it keeps: (writes, checksum if it is out on loan)."""
     record = records.get(id(_owner(array)))
