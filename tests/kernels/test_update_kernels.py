@@ -26,6 +26,13 @@ def test_axpby_without_openblas(monkeypatch):
     test_axpby_is_its_definition(np.float32)
 
 
+def test_axpby_of_two_dtypes():
+    """As an optimizer meets it whose state was made before its parameters became float64."""
+    x, y = np.arange(blas.FEW + 1.0), np.ones(blas.FEW + 1, np.float32)
+    blas.axpby(0.5, x, 2.0, y, np.empty_like(x))
+    np.testing.assert_allclose(y, 0.5 * x + 2, rtol=1e-6)
+
+
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("block, arrays, numbers", [
     (update.sgd_block, 3, SGD),

@@ -18,8 +18,9 @@ REAL = {"f": ("s", ctypes.c_float), "d": ("d", ctypes.c_double)}
 
 
 def axpby(alpha: float, x: Any, beta: float, y: Any, scratch: Any) -> None:
-    """y ← αx + βy for arrays (n,) of one dtype, contiguous; `scratch` (n,) may be overwritten."""
-    routine = _axpby(y.dtype.char) if y.size > FEW else None
+    """y ← αx + βy for contiguous arrays (n,); `scratch` (n,) may be overwritten."""
+    # Of two dtypes the routine, which sees only addresses, would make wrong numbers.
+    routine = _axpby(y.dtype.char) if y.size > FEW and x.dtype == y.dtype else None
     if routine is None:
         plain_axpby(np, alpha, x, beta, y, scratch)
     else:
