@@ -24,6 +24,7 @@ from ..ops.shape import concat
 from .images import check_images, choose
 
 AUXILIARY_WEIGHT = 0.3
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and deviation of red, green, blue
 
 # in, #1×1, #3×3 reduce, #3×3, #5×5 reduce, #5×5, pool projection: Table 1 of the paper
 INCEPTIONS = {
@@ -95,9 +96,6 @@ class Inception(nn.Module):
 
     def forward(self, x: Any) -> Tensor:
         return concat([self.branch1(x), self.branch2(x), self.branch3(x), self.branch4(x)], axis=1)
-
-
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and deviation of red, green, blue
 
 
 class Auxiliary(nn.Module):
