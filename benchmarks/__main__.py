@@ -34,7 +34,8 @@ def main() -> None:
     if unknown:
         parser.error(f"unknown {', '.join(sorted(unknown))}; choose from {', '.join(names)}")
     if options.serve:
-        harness.serve(steps.alone(options.names[0], options.serve))
+        (name,) = options.names
+        harness.serve((overhead if name == "overhead" else steps).alone(name, options.serve))
         return
 
     limit = harness.matmul_limit()
@@ -75,16 +76,17 @@ def measure(name: str, seconds: float, limit: float, chainer: str | None = None)
             "growth_per_10x": round(total[100_000] / total[10_000], 1),
             **{key: round(t, 3) for key, t in times.items()},
         }  # fmt: skip
+    sides = {side: [sys.executable, "-m", "benchmarks", name, "--serve", side] for side in ("ours", "torch")}
     if name == "overhead":
-        times = harness.alternate(
-            {"ours": overhead.our_chain(), "torch": overhead.torch_chain()}, seconds, warmup=5
-        )
+        workers = {side: harness.Worker(command) for side, command in sides.items()}
+        times = harness.in_turn(workers, "step", seconds)
+        for worker in workers.values():
+            worker.close()
         medians = harness.summary(times)  # ms for 1000 operations = µs for one
         return {
             "unit": "µs/op", "ours": round(medians["ours"], 2), "torch": round(medians["torch"], 2),
             "ratio": round(harness.ratio(times, "ours", "torch"), 2),
         }  # fmt: skip
-    sides = {side: [sys.executable, "-m", "benchmarks", name, "--serve", side] for side in ("ours", "torch")}
     with TemporaryDirectory() as folder:
         if chainer:
             file = Path(folder) / f"{name}.npz"

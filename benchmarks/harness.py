@@ -18,21 +18,6 @@ import numpy as np
 HISTORY = Path(__file__).with_name("history.jsonl")
 
 
-def alternate(steps: dict[str, Callable[[], Any]], seconds: float, warmup: int = 2) -> dict[str, list[float]]:
-    """Call the steps in turn for about `seconds`, at least 5 rounds; milliseconds of every call."""
-    for _ in range(warmup):
-        for step in steps.values():
-            step()
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(next(iter(times.values()))) < 5:
-        for name, step in steps.items():
-            start = time.perf_counter()
-            step()
-            times[name].append((time.perf_counter() - start) * 1e3)
-    return times
-
-
 def summary(times: dict[str, list[float]]) -> dict[str, float]:
     """The median of each, in ms."""
     return {name: statistics.median(values) for name, values in times.items()}

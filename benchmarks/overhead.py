@@ -48,6 +48,11 @@ def torch_chain(length: int = LENGTH) -> Callable[[], Any]:
     return run
 
 
+def alone(_: str, side: str) -> dict[str, Callable[[], Any]]:
+    """The chain of one side, for a process of its own."""
+    return {"step": our_chain() if side == "ours" else torch_chain()}
+
+
 def long_chain() -> dict[str, float]:
     """`chains` in a process of its own: what others left in memory would be collected again and again."""
     program = "import json; from benchmarks import overhead; print(json.dumps(overhead.chains()))"
