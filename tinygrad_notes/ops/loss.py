@@ -65,9 +65,8 @@ class Filling(NamedTuple):
 
 
 def _expected(xp, log_p, q):
-    """−Σ_c q ln p, where a logit of −∞ that nobody asks for adds nothing: 0 · ln 0 = 0."""
-    unasked = (log_p == -np.inf) * (q == 0)
-    return -xp.sum(q * xp.where(unasked, 0, log_p), axis=1)
+    """−Σ_c q ln p, where a class that nobody asks for adds nothing, its logit −∞ or not: 0 · ln 0 = 0."""
+    return -xp.sum(q * xp.where(q == 0, 0, log_p), axis=1)
 
 
 class BinaryCrossEntropy(Function):
@@ -248,18 +247,18 @@ def _targets(op, input, target, weight, ignore_index, reduction, smoothing):
 
 def _class_targets(labels, weight, filling):
     """q of class indices: one-hot rows, smoothed, weighted, 0 where ignored, divided for the mean."""
-    array = backend.xp  # q is a constant in every reading: made of plain arrays
     op, classes, dtype, ignore_index, mean, smoothing = filling
     counted = labels != ignore_index
     try:
-        q = array.one_hot(labels * counted, classes, dtype)
+        q = backend.xp.one_hot(labels * counted, classes, dtype)
     except ValueError as error:
         raise ValueError(f"{op}: {error}; ignore_index is {ignore_index}") from None
-    used = array.expand_dims(counted, 1).astype(dtype)
-    total = used if weight is None else array.sum(q * weight * used, axis=1, keepdims=True)
+    share = counted.astype(dtype)  # of each row in the loss
+    if mean:
+        used = share if weight is None else share * (q @ weight)
+        share = share / backend.xp.maximum(used.sum(), np.finfo(dtype).tiny)
     if smoothing:
         q = q * (1 - smoothing) + smoothing / classes
-    q = q * used if weight is None else q * used * weight
-    if mean:
-        q = q / array.maximum(array.sum(total), np.finfo(dtype).tiny)
-    return q
+    if weight is not None:
+        q = q * weight
+    return q * share[:, None]
