@@ -487,12 +487,46 @@ def test_reader_that_leaves_early():
     assert (process.returncode, err) == (0, "")
 
 
-@pytest.mark.skipif(importlib.util.find_spec("cupy") is not None, reason="CuPy is installed")
-def test_backend_that_is_not_there_is_one_sentence():
-    code, out, err = finish(start("summary", "lenet5", env={"BACKEND": "cupy"}))
+@pytest.fixture
+def no_cupy(tmp_path):
+    """An environment that asks for CuPy and cannot have it."""
+    (tmp_path / "cupy.py").write_text("raise ImportError('libcuda.so.1 is missing')")
+    return {"BACKEND": "cupy", "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT), *sys.path])}
+
+
+def test_backend_that_is_not_there_is_one_sentence(no_cupy):
+    code, out, err = finish(start("summary", "lenet5", env=no_cupy))
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
     assert "CuPy is not installed" in err
+
+
+def test_doctor_explains_a_backend_that_is_not_there(no_cupy):
+    code, out, err = finish(start("doctor", "--json", env=no_cupy))
+    assert (code, err) == (1, "")
+    result = json.loads(out)
+    assert result["usable"] is False
+    assert "libcuda.so.1 is missing" in result["cupy"]
+    assert "BACKEND=cupy: CuPy is not installed" in result["backend"]
+
+
+def test_help_needs_no_backend(no_cupy, tmp_path):
+    code, out, _ = finish(start("train", "--help", env=no_cupy))
+    assert code == 0
+    assert "tinygrad-notes train lenet5" in out
+    script = tmp_path / "tinygrad-notes"  # the installed command
+    script.write_text("import sys\nfrom tinygrad_notes.cli import main\nsys.exit(main())")
+    done = subprocess.run([sys.executable, script, "--help"], env={**os.environ, **no_cupy})
+    assert done.returncode == 0
+
+
+def test_doctor_tells_a_backend_that_fails(monkeypatch, capsys):
+    def fail(data):
+        raise OSError("libnvrtc.so.12:\n cannot open")
+
+    monkeypatch.setattr("tinygrad_notes.backend.asarray", fail)
+    assert main(["doctor", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["backend"].endswith("OSError: libnvrtc.so.12: cannot open")
 
 
 def test_unknown_backend_is_one_sentence():

@@ -4,8 +4,9 @@
 with the same names: array functions plus our kernels. It is looked up once per operation as
 ``backend.xp``; nothing else in the package asks which backend is in use.
 
-The environment variable ``BACKEND`` ("numpy", the default, or "cupy") chooses at import;
-``set_backend`` chooses later. ``asarray`` and ``to_numpy`` are the only crossings.
+The environment variable ``BACKEND`` ("numpy", the default, or "cupy") chooses at import, and ends the
+program there if it cannot be used; ``set_backend`` chooses later. ``asarray`` and ``to_numpy`` are the
+only crossings.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +28,7 @@ Array = Any  # numpy.ndarray or cupy.ndarray
 
 xp: Any = cpu
 BACKEND = "numpy"
+refused: Exception | None = None  # why the command ``tinygrad-notes`` cannot have what BACKEND asks for
 
 _rng = np.random.default_rng()
 
@@ -141,9 +145,17 @@ def set_rng_state(state: dict[str, Any]) -> None:
     _rng.bit_generator.state = state
 
 
+def _is_command() -> bool:
+    """Whether this program is ``tinygrad-notes``: its ``--help`` and ``doctor`` need no backend."""
+    named = Path(*sys.argv[:1]).name.startswith("tinygrad-notes")
+    return named or ("-m", "tinygrad_notes") in pairwise(sys.orig_argv)
+
+
 keep_freed_memory()
 try:
     set_backend(os.environ.get("BACKEND") or "numpy")
 except (BackendError, ValueError) as error:  # the wish of the environment, not a fault of the program:
-    print(f"tinygrad_notes: {error}", file=sys.stderr)  # one sentence instead of a traceback
-    raise SystemExit(2) from None
+    if not _is_command():
+        print(f"tinygrad_notes: {error}", file=sys.stderr)  # one sentence instead of a traceback
+        raise SystemExit(2) from None
+    refused = error  # the command raises it, or explains it

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from .. import __version__
+from .. import __version__, backend
 
 
 class Parser(argparse.ArgumentParser):
@@ -117,9 +117,14 @@ def _on_error(parser: argparse.ArgumentParser) -> None:
 
 
 def _later(module: str, name: str) -> Callable[[argparse.Namespace], Any]:
-    """The function `name`_command of a module that is imported when the command runs."""
+    """The function `name`_command of a module that is imported when the command runs.
+
+    It raises what the backend refused, but for doctor, which explains it.
+    """
 
     def run(arguments: argparse.Namespace) -> Any:
+        if backend.refused is not None and name != "doctor":
+            raise backend.refused
         return getattr(importlib.import_module(f".{module}", __package__), f"{name}_command")(arguments)
 
     return run
