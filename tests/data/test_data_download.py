@@ -10,6 +10,7 @@ import threading
 import numpy as np
 import pytest
 
+from tinygrad_notes.cli import main
 from tinygrad_notes.data import DataError, cache_folder, download, fetch, load
 
 
@@ -144,8 +145,23 @@ def test_root_and_progress(server, tmp_path):
     calls = []
     folder = fetch("mnist", root=tmp_path / "elsewhere", progress=lambda *call: calls.append(call))
     assert folder == tmp_path / "elsewhere" / "mnist"
-    first = [done for name, done, size in calls if name == FIRST and size == len(FILES[FIRST])]
+    first = [done for task, done, *_ in calls if task == f"downloading {FIRST} (1 of 4)"]
     assert first == sorted(first) and len(first) > 1 and first[-1] == len(FILES[FIRST])
+    assert [call for call in calls if call[1] == call[2]] == [
+        (f"downloading {name} ({number} of 4)", len(body), len(body), "bytes")
+        for number, (name, body) in enumerate(FILES.items(), 1)
+    ]
+
+
+def test_command_shows_the_downloads(server, tmp_path, capsys):
+    options = ["--limit", "8", "--epochs", "1", "--out", str(tmp_path / "r")]
+    assert main(["train", "mlp", "--data", "mnist", "--download", *options]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    size = f"{len(FILES[FIRST]) / 1e3:.1f}"
+    assert lines[0].startswith(f"downloading {FIRST} (1 of 4): {size}/{size} kB, ")
+    assert [line.split(" of ")[0] for line in lines[1:4]] == [
+        f"downloading {name} ({number}" for number, name in list(enumerate(FILES, 1))[1:]
+    ]
 
 
 SPOILT = {
@@ -175,7 +191,7 @@ def test_next_mirror_is_tried(server, how):
 
 
 def test_interrupted_download_leaves_nothing(server, tmp_path):
-    def interrupt(name, done, size):
+    def interrupt(*call):
         assert any(path.suffix == ".part" for path in (tmp_path / "mnist").iterdir())
         raise KeyboardInterrupt
 

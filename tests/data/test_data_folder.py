@@ -1,12 +1,13 @@
 """Folders of images, sound and damaged. Needs Pillow, an extra."""
 
 import sys
+import threading
 import warnings
 
 import numpy as np
 import pytest
 
-from tinygrad_notes.data import DataError, DataLoader, ImageFolder
+from tinygrad_notes.data import DataError, DataLoader, ImageFolder, folder
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -99,6 +100,70 @@ def test_damaged_files_are_skipped_and_reported(root):
     assert [path for path, _ in data.skipped] == bad
     assert all(reason for _, reason in data.skipped)
     np.testing.assert_array_equal(data.images, ImageFolder(root_without(bad), 4).images)
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    """30 files of more than 4 KB, the sixth and the eighth of them damaged."""
+    rng = np.random.default_rng(0)
+    for i in range(30):
+        (tmp_path / "abc"[i // 10]).mkdir(exist_ok=True)
+        path = tmp_path / "abc"[i // 10] / f"{i:02}.jpg"
+        Image.fromarray(rng.integers(0, 256, (90 + i, 100, 3), dtype=np.uint8)).save(path, quality=90)
+        if i in (5, 7):
+            path.write_bytes(path.read_bytes()[:3000])
+    return tmp_path
+
+
+@pytest.fixture
+def threads(monkeypatch):
+    """Decode on four cores, whatever there are; the set holds the threads that decoded."""
+    seen, decode = set(), folder._decode
+
+    def watched(*arguments):
+        seen.add(threading.current_thread())
+        return decode(*arguments)
+
+    monkeypatch.setattr(folder, "_decode", watched)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: range(4), raising=False)
+    return seen
+
+
+def test_large_files_are_decoded_on_all_cores_and_kept_in_order(photographs, threads, monkeypatch):
+    calls = []
+    with pytest.warns(UserWarning, match="left out 2 of 30 files"):
+        data = ImageFolder(photographs, 64, "skip", progress=lambda *call: calls.append(call))
+    assert threads and threading.main_thread() not in threads
+    assert calls == [(f"decoding {photographs.name}", i, 30, "images") for i in range(1, 31)]
+    monkeypatch.setattr(folder, "SMALL", float("inf"))
+    threads.clear()
+    with pytest.warns(UserWarning, match="left out 2 of 30 files"):
+        plain = ImageFolder(photographs, 64, "skip")
+    assert threads == {threading.main_thread()}
+    np.testing.assert_array_equal(data.images, plain.images)
+    assert (data.files, data.skipped) == (plain.files, plain.skipped)
+    assert data.labels.tolist() == plain.labels.tolist() == [0] * 8 + [1] * 10 + [2] * 10
+
+
+def test_first_damaged_file_is_named_whoever_decodes_it(photographs, threads):
+    filters = list(warnings.filters)
+    with pytest.raises(DataError, match=r"05\.jpg: not a usable image"):
+        ImageFolder(photographs, 64)
+    assert warnings.filters == filters
+
+
+def test_nothing_more_is_decoded_after_ctrl_c(photographs, threads, monkeypatch):
+    decoded, watched = [], folder._decode
+    monkeypatch.setattr(folder, "_decode", lambda *a: (decoded.append(a), watched(*a))[1])
+    monkeypatch.setattr(folder, "TOGETHER", 1)
+
+    def interrupt(task, done, total, unit):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ImageFolder(photographs, 64, "skip", progress=interrupt)
+    assert len(decoded) <= 1 + 4 * 4
+    assert not any(thread.is_alive() for thread in threads)
 
 
 def root_without(bad):

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import signal
 
 import numpy as np
 import pytest
@@ -123,6 +124,29 @@ def test_damaged_image_ends_the_command_or_is_left_out(folder, tmp_path, capsys)
     assert sum("warning: ImageFolder: left out 1 of 36 files in" in line for line in said) == 1
     assert main(["eval", str(tmp_path / "r")]) == 0  # remembers to leave it out
     assert main(["eval", str(tmp_path / "r"), "--on-error", "raise"]) == 2
+
+
+@pytest.mark.parametrize("command", ["train", "eval"])
+def test_ctrl_c_is_heard_while_images_are_decoded(folder, tmp_path, capsys, monkeypatch, command):
+    arguments = {
+        "train": ["train", "mlp", "--data", str(folder), *QUICK, "--out", str(tmp_path / "r")],
+        "eval": ["eval", str(tmp_path / "r")],
+    }
+    if command == "eval":
+        assert main(arguments["train"]) == 0
+    decoded = []
+
+    def interrupted(path, height, width):
+        decoded.append(path)
+        signal.raise_signal(signal.SIGINT)
+        return np.zeros((3, height, width), np.uint8)
+
+    monkeypatch.setattr("tinygrad_notes.data.folder._decode", interrupted)
+    capsys.readouterr()
+    assert main(arguments[command]) == 130
+    assert capsys.readouterr().err == "tinygrad-notes: interrupted\n"
+    assert len(decoded) < 36
+    assert (tmp_path / "r").exists() == (command == "eval")
 
 
 def test_gray_networks_see_the_brightness_and_color_networks_repeat_it(folder, tmp_path):

@@ -1,6 +1,7 @@
 """The loop: it learns, it goes on bit for bit, it stops where it must."""
 
 import io
+import itertools
 import json
 import math
 import os
@@ -358,8 +359,49 @@ def test_bar_counts_the_samples_since_it_began(monkeypatch):
     assert bar.progress.tasks[0].fields["detail"] == "loss 0.5000  17 images/s  0:00 left"
 
 
+def clock(monkeypatch, seconds):
+    """Each look at the clock is `seconds` after the one before."""
+    times = itertools.count(0.0, seconds)
+    monkeypatch.setattr("tinygrad_notes.train.progress.time.perf_counter", lambda: next(times))
+
+
+def test_work_gets_a_line_every_ten_seconds(monkeypatch):
+    progress = Lines(io.StringIO())
+    clock(monkeypatch, 0.25)
+    for done in range(1, 101):  # 24.75 s
+        progress.work("decoding train", done, 100, "images")
+    for done in (4542, 9_912_422):
+        progress.work("downloading x.gz (1 of 4)", done, 9_912_422, "bytes")
+    assert progress.stream.getvalue().splitlines() == [
+        "decoding train: 41/100 images", "decoding train: 81/100 images",
+        "decoding train: 100/100 images, 24.8 s", "downloading x.gz (1 of 4): 9.9/9.9 MB, 0.2 s",
+    ]  # fmt: skip
+
+
+def test_work_has_a_bar_on_a_terminal(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "80")
+    stream = Terminal()
+    bar = show(stream)
+    clock(monkeypatch, 0.25)
+    monkeypatch.setattr(bar.progress, "start", lambda: None)  # its own thread would ask for the time as well
+    task = "downloading train-images-idx3-ubyte.gz (1 of 4)"
+    for size in (65_536, 2_478_106):
+        bar.work(task, size, 9_912_422, "bytes")
+    (row,) = bar.progress.tasks
+    assert (row.description, row.completed, row.total) == (task, 2_478_106, 9_912_422)
+    assert row.fields == {"amount": "2.5/9.9 MB", "detail": "0:01 left"}
+    bar.progress.console.print(bar.progress.get_renderable())
+    assert f"{task} " in stream.getvalue()
+    assert "2.5/9.9 MB 0:01 left" in stream.getvalue()
+    bar.work(task, 9_912_422, 9_912_422, "bytes")
+    assert not bar.progress.tasks
+    assert f"{task}: 9.9/9.9 MB, 0.5 s" in stream.getvalue()
+
+
 def test_silent_takes_everything():
     progress = Silent()
+    progress.work("decoding train", 1, 1, "images")
     progress.begin(1, 1, 1, 0)
     progress.update(1, 1, None)
     progress.end(LINE)

@@ -29,18 +29,16 @@ OPTIONS = ("data", "batch_size", "optimizer", "lr", "momentum", "weight_decay", 
 
 def train_command(arguments: argparse.Namespace) -> int:
     progress = show()
-    how = _how(arguments, progress)
     try:
-        with stop_on_signal(progress.message) as should_stop:
-            with _warnings_told(progress):
-                run = _make_run(arguments, how)
-            progress.message(
-                f"{len(run.train_set):,} training and {len(run.test_set):,} test images of "
-                f"{len(run.train_set.classes)} classes; run folder {run.folder}"
-            )
-            guard = detect_anomaly() if arguments.detect_anomaly else contextlib.nullcontext()
-            with guard:
-                history = run.fit(progress=progress, should_stop=should_stop)
+        with _warnings_told(progress):
+            run = _make_run(arguments, {"download": arguments.download, "progress": progress.work})
+        progress.message(
+            f"{len(run.train_set):,} training and {len(run.test_set):,} test images of "
+            f"{len(run.train_set.classes)} classes; run folder {run.folder}"
+        )
+        guard = detect_anomaly() if arguments.detect_anomaly else contextlib.nullcontext()
+        with stop_on_signal(progress.message) as should_stop, guard:  # before that there is nothing to save
+            history = run.fit(progress=progress, should_stop=should_stop)
     except Interrupted as stopped:
         progress.close()
         progress.message(f"interrupted at {stopped}; go on with: tinygrad-notes train --resume {run.folder}")
@@ -59,8 +57,12 @@ def eval_command(arguments: argparse.Namespace) -> int:
         config = replace(config, data=arguments.data, limit=None)
     if arguments.on_error is not None:
         config = replace(config, on_error=arguments.on_error)
-    with _warnings_told(progress := show()):
-        train, test = load_parts(config, **_how(arguments, progress))
+    progress = show()
+    try:
+        with _warnings_told(progress):
+            train, test = load_parts(config, download=arguments.download, progress=progress.work)
+    finally:
+        progress.close()
     if train.classes != config.classes:
         ours, theirs = _listed(config.classes), _listed(train.classes)
         raise RunError(f"{folder} tells apart {ours}, but {config.data} has {theirs}")
@@ -117,14 +119,6 @@ def _new_folder(model: str) -> Path:
         number += 1
         folder = first.with_name(f"{first.name}-{number}")
     return folder
-
-
-def _how(arguments: argparse.Namespace, progress: Silent) -> dict[str, Any]:
-    def arrived(name: str, size: int, total: int) -> None:
-        if size == total:
-            progress.message(f"downloaded {name}, {size:,} bytes")
-
-    return {"download": arguments.download, "progress": arrived}
 
 
 @contextlib.contextmanager

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
+Progress = Callable[[str, int, int, str], None]  # (what is done, how much of it, of how much, its unit)
 
 
 class DataError(ValueError):

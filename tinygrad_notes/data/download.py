@@ -20,10 +20,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .dataset import DataError
+from .dataset import DataError, Progress
 
 CHUNK = 1 << 16
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -104,14 +103,14 @@ def fetch(
     name: str,
     root: str | os.PathLike[str] | None = None,
     mirrors: Sequence[str] | None = None,
-    progress: Progress | None = None,
+    progress: Progress = lambda *call: None,
     timeout: float = 30.0,
 ) -> Path:
     """Download "mnist", "fashion-mnist" or "cifar10" into `root`/name and return that folder.
 
     Files already there with the right size and digest are kept. The mirrors are tried in order;
-    `progress(file, bytes so far, bytes in all)` is called as a file arrives; `timeout` is in
-    seconds without any data. `root` is `cache_folder()` by default.
+    `progress("downloading FILE (1 of 4)", bytes so far, bytes in all, "bytes")` is called as a
+    file arrives; `timeout` is in seconds without any data. `root` is `cache_folder()` by default.
 
     Raises DataError when no mirror delivers the expected bytes: what was wrong at each of them,
     and where to put the files by hand. Nothing partial is left behind.
@@ -120,9 +119,14 @@ def fetch(
         raise ValueError(f"fetch: unknown data set {name!r}; known are {', '.join(SOURCES)}")
     source, folder = SOURCES[name], Path(cache_folder() if root is None else root) / name
     folder.mkdir(parents=True, exist_ok=True)
-    for file in source.files:
+    for number, file in enumerate(source.files, 1):
         if not _present(folder / file.name, file):
-            _fetch_file(file, folder, mirrors or source.mirrors, progress, timeout)
+            task = f"downloading {file.name} ({number} of {len(source.files)})"
+
+            def arrived(size: int, task: str = task, total: int = file.size) -> None:
+                progress(task, size, total, "bytes")
+
+            _fetch_file(file, folder, mirrors or source.mirrors, arrived, timeout)
     return folder
 
 
@@ -156,7 +160,7 @@ def _fetch_file(
     file: RemoteFile,
     folder: Path,
     mirrors: Sequence[str],
-    progress: Progress | None,
+    arrived: Callable[[int], None],
     timeout: float,
 ) -> None:
     reasons = []
@@ -164,7 +168,7 @@ def _fetch_file(
         url = f"{mirror.rstrip('/')}/{file.name}"
         part = folder / f".{file.name}.{secrets.token_hex(4)}.part"
         try:
-            _download(url, part, file, progress, timeout)
+            _download(url, part, file, arrived, timeout)
             os.replace(part, folder / file.name)
             return
         except (OSError, http.client.HTTPException, DataError) as error:
@@ -177,7 +181,7 @@ def _fetch_file(
     )
 
 
-def _download(url: str, part: Path, file: RemoteFile, progress: Progress | None, timeout: float) -> None:
+def _download(url: str, part: Path, file: RemoteFile, arrived: Callable[[int], None], timeout: float) -> None:
     """`url` into the new file `part`; DataError unless size and digest are as expected."""
     digest, size = hashlib.sha256(), 0
     request = urllib.request.Request(url, headers={"User-Agent": "tinygrad_notes"})
@@ -186,8 +190,7 @@ def _download(url: str, part: Path, file: RemoteFile, progress: Progress | None,
             stream.write(chunk)
             digest.update(chunk)
             size += len(chunk)
-            if progress is not None:
-                progress(file.name, size, file.size)
+            arrived(size)
     if size != file.size:
         got = f"{size}" if size < file.size else "more"
         raise DataError(f"{got} bytes arrived, expected {file.size}")

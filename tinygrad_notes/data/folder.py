@@ -6,24 +6,34 @@ import math
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
-from .dataset import ArrayDataset, DataError
+from .dataset import ArrayDataset, DataError, Progress
 from .loader import shuffled
 
 TEST_FOLDERS = ("test", "val", "valid", "validation")
 IN_MEMORY = 1 << 30  # bytes of pixels; more are kept in a temporary file
+TOGETHER = 4  # files a thread decodes before it hands over
+SMALL = 4096  # bytes of a file, on average, below which two threads wait for the GIL more than they decode
+
+T, R = TypeVar("T"), TypeVar("R")
 
 
 class ImageFiles(ArrayDataset):
     """RGB images (N, 3, H, W) uint8 from `files`, of the classes at `labels`.
 
-    Every file is decoded here, once, so that no epoch can fail halfway; that takes N·3·H·W bytes,
-    beyond 1 GiB in a temporary file that ends with the process.
+    Every file is decoded here, once, on all cores, so that no epoch can fail halfway; that takes
+    N·3·H·W bytes, beyond 1 GiB in a temporary file that ends with the process.
     The shorter side is scaled to fit `size` (an int, or (height, width)) and the middle is kept.
+    `progress("decoding FOLDER", images so far, images in all, "images")` is called after each.
     A file that is not a sound 8-bit image raises DataError, or, with `on_error="skip"`, is left
     out, listed in `skipped` as (path, reason) and reported in one warning. `files` are those used.
     """
@@ -35,6 +45,7 @@ class ImageFiles(ArrayDataset):
         classes: Sequence[str],
         size: int | tuple[int, int],
         on_error: str = "raise",
+        progress: Progress = lambda *call: None,
     ) -> None:
         if on_error not in ("raise", "skip"):
             raise ValueError(f"ImageFolder: on_error must be 'raise' or 'skip', not {on_error!r}")
@@ -44,16 +55,18 @@ class ImageFiles(ArrayDataset):
         self.files: list[Path] = []
         self.skipped: list[tuple[Path, str]] = []
         images, used = _room((len(files), 3, height, width)), list[int]()
-        for path, label in zip(files, labels, strict=True):
-            try:
-                images[len(used)] = _decode(path, height, width)
-            except DataError as error:
-                if on_error == "raise":
-                    raise
-                self.skipped.append((path, str(error.__cause__ or error)))
-                continue
-            self.files.append(path)
-            used.append(label)
+        task = f"decoding {files[0].parents[1].name}" if files else ""
+        with closing(_decoded(files, height, width)) as decoded:
+            for done, (path, label, image) in enumerate(zip(files, labels, decoded, strict=True), 1):
+                if not isinstance(image, DataError):
+                    images[len(used)] = image
+                    self.files.append(path)
+                    used.append(label)
+                elif on_error == "raise":
+                    raise image
+                else:
+                    self.skipped.append((path, str(image.__cause__ or image)))
+                progress(task, done, len(files), "images")
         missing = set(labels) - set(used)
         for path, label in zip(files, labels, strict=True):
             if label in missing:
@@ -79,8 +92,9 @@ class ImageFolder(ImageFiles):
         root: str | os.PathLike[str],
         size: int | tuple[int, int],
         on_error: str = "raise",
+        progress: Progress = lambda *call: None,
     ) -> None:
-        super().__init__(*list_images(Path(root)), size, on_error)
+        super().__init__(*list_images(Path(root)), size, on_error, progress)
 
 
 def load_image_folder(
@@ -90,13 +104,14 @@ def load_image_folder(
     limit: int | None = None,
     share: float = 0.2,
     seed: int = 0,
+    progress: Progress = lambda *call: None,
 ) -> tuple[ImageFiles, ImageFiles]:
     """(train, test) of root/train/<class>/* and root/test/<class>/*, or of root/<class>/*.
 
     "val", "valid" and "validation" are other names for "test". With one level the files are split:
     of each class `share`, at least one, is for the test, chosen by `seed` from the sorted names.
     Both parts take turns through the classes, so their first images, those up to `limit`, hold
-    every class as often as all of them do. Errors as for `ImageFiles`.
+    every class as often as all of them do. Errors and `progress` as for `ImageFiles`.
     """
     root = Path(root)
     tests = [root / name for name in TEST_FOLDERS if (root / name).is_dir()]
@@ -110,7 +125,7 @@ def load_image_folder(
     for files, labels in parts:
         order = _in_turns(labels)[:limit]
         files, labels = [files[i] for i in order], [labels[i] for i in order]
-        decoded.append(ImageFiles(files, labels, classes, size, on_error))
+        decoded.append(ImageFiles(files, labels, classes, size, on_error, progress))
     return decoded[0], decoded[1]
 
 
@@ -177,6 +192,40 @@ def _visible(folder: Path) -> Iterator[Path]:
     return (path for path in sorted(folder.iterdir()) if not path.name.startswith("."))
 
 
+def _decoded(files: Sequence[Path], height: int, width: int) -> Generator[np.ndarray | DataError, None, None]:
+    """Each image, or why there is none, in the order of `files`."""
+
+    def decode(path: Path) -> np.ndarray | DataError:
+        try:
+            return _decode(path, height, width)
+        except DataError as error:
+            return error
+
+    sizes = [path.stat().st_size for path in files[:100] if path.is_file()]
+    small = sum(sizes) < SMALL * len(sizes)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", module=r"PIL\b")  # of absurd sizes and broken metadata
+        yield from map(decode, files) if small else _on_all_cores(decode, files)
+
+
+def _on_all_cores(work: Callable[[T], R], items: Sequence[T]) -> Generator[R, None, None]:
+    """map(work, items) by threads: Pillow decodes without the GIL."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+    def some(start: int) -> list[R]:
+        return [work(item) for item in items[start : start + TOGETHER]]
+
+    with ThreadPoolExecutor(cores) as pool:
+        jobs = (pool.submit(some, start) for start in range(0, len(items), TOGETHER))
+        ahead = deque(islice(jobs, 4 * cores))
+        try:
+            while ahead:
+                yield from ahead.popleft().result()
+                ahead.extend(islice(jobs, 1))
+        finally:  # Ctrl-C, or a damaged file: what nobody waits for is not begun
+            pool.shutdown(cancel_futures=True)
+
+
 def _decode(path: Path, height: int, width: int) -> np.ndarray:
     """(3, height, width) uint8."""
     try:
@@ -186,13 +235,11 @@ def _decode(path: Path, height: int, width: int) -> np.ndarray:
             "ImageFolder decodes images with Pillow, which is not installed: pip install pillow"
         ) from error
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # Pillow warns of absurd sizes and broken metadata
-            with Image.open(path) as image:
-                if image.mode.startswith(("I", "F")):
-                    raise ValueError(f"mode {image.mode} has more than 8 bits a channel")
-                upright = ImageOps.exif_transpose(image).convert("RGB")
-                fitted = ImageOps.fit(upright, (width, height), Image.Resampling.BILINEAR)
+        with Image.open(path) as image:
+            if image.mode.startswith(("I", "F")):
+                raise ValueError(f"mode {image.mode} has more than 8 bits a channel")
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+            fitted = ImageOps.fit(upright, (width, height), Image.Resampling.BILINEAR)
     except Exception as error:  # decoders of damaged files raise nearly anything
         raise DataError(f"{path}: not a usable image ({error})") from error
     return np.asarray(fitted).transpose(2, 0, 1)

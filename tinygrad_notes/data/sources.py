@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 from .cifar import RECORDS, holds_cifar10, load_cifar10
-from .dataset import ArrayDataset, DataError
+from .dataset import ArrayDataset, DataError, Progress
 from .digits import load_digits
-from .download import SOURCES, Progress, by_hand, cache_folder, fetch, verify
+from .download import SOURCES, by_hand, cache_folder, fetch, verify
 from .folder import load_image_folder
 from .idx import holds_idx, load_idx
 
@@ -32,7 +32,7 @@ CLASSES = {
 def load(
     name_or_path: str | os.PathLike[str],
     download: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = lambda *call: None,
     *,
     size: int | tuple[int, int] | None = None,
     on_error: str = "raise",
@@ -44,8 +44,8 @@ def load(
     the published files count there: by their digests, those of CIFAR-10 by their number of images.
     A folder holds MNIST's four IDX files, CIFAR-10's binary files or archive, or a folder of
     images for each class, decoded at `size`; for these see `load_image_folder`, which also tells
-    what `on_error` does. `limit` keeps the first images of each part. A folder named like a data
-    set is written ./name.
+    what `on_error` does. `limit` keeps the first images of each part. `progress` hears of downloads
+    and of decoding. A folder named like a data set is written ./name.
 
     Raises ValueError for an unknown name, DataError when the data is missing or damaged.
     """
@@ -54,14 +54,14 @@ def load(
     if name not in NAMES and folder.is_dir() and not (holds_cifar10(folder) or holds_idx(folder)):
         if size is None:
             raise ValueError(f"load: {name} holds images to decode; say at which size, e.g. size=32")
-        return load_image_folder(folder, size, on_error, limit)
+        return load_image_folder(folder, size, on_error, limit, progress=progress)
     train, test = _load_arrays(name, download, progress)
     if limit is None:
         return train, test
     return train.subset(slice(limit)), test.subset(slice(limit))
 
 
-def _load_arrays(name: str, download: bool, progress: Progress | None) -> tuple[ArrayDataset, ArrayDataset]:
+def _load_arrays(name: str, download: bool, progress: Progress) -> tuple[ArrayDataset, ArrayDataset]:
     if name == "digits":
         return load_digits()
     if name in SOURCES:

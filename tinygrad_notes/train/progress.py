@@ -20,6 +20,9 @@ class Silent:
     def end(self, line: dict[str, Any]) -> None:
         """The epoch is done; `line` is its line of metrics."""
 
+    def work(self, task: str, done: int, total: int, unit: str) -> None:
+        """Before the first epoch: of `task`, a download or decoding, `done` of `total` is done."""
+
     def message(self, text: str) -> None:
         """Something worth a line."""
 
@@ -28,11 +31,15 @@ class Silent:
 
 
 class Lines(Silent):
-    """One plain line per epoch."""
+    """One plain line per epoch; of work before the first one every 10 s, and one at its end."""
+
+    interval = 10.0  # seconds between two looks at the work under way
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = sys.stderr if stream is None else stream
         self.epochs = 0
+        self.task: str | None = None  # the work under way
+        self.since = self.shown = 0.0
 
     def begin(self, epoch: int, epochs: int, batches: int, done: int) -> None:
         self.epochs = epochs
@@ -40,36 +47,51 @@ class Lines(Silent):
     def end(self, line: dict[str, Any]) -> None:
         self.message(describe(line, self.epochs))
 
+    def work(self, task: str, done: int, total: int, unit: str) -> None:
+        now = time.perf_counter()
+        if task != self.task:
+            self.task, self.since, self.shown = task, now, now
+        if done == total:
+            self.task = None
+            self.message(f"{task}: {_amount(done, total, unit)}, {now - self.since:.1f} s")
+        elif now - self.shown >= self.interval:
+            self.shown = now
+            self.show_work(done, total, unit, now - self.since)
+
+    def show_work(self, done: int, total: int, unit: str, seconds: float) -> None:
+        """One of the looks at the work, `seconds` after it began."""
+        self.message(f"{self.task}: {_amount(done, total, unit)}")
+
     def message(self, text: str) -> None:
         with contextlib.suppress(BrokenPipeError):  # nobody reads: the training goes on
             print(text, file=self.stream, flush=True)
 
 
 class Bar(Lines):
-    """A bar for the epoch under way (batches, loss, images/s, time left), a line for each before."""
+    """A bar for the epoch under way (batches, loss, images/s, time left), a line for each before.
+
+    Work before the first epoch has a bar as well, and a line when it is done.
+    """
+
+    interval = 0.1
 
     def __init__(self, console: Any) -> None:
         from rich.progress import BarColumn, Progress, TextColumn
 
         super().__init__()
         self.progress = Progress(
-            TextColumn("{task.description}"), BarColumn(bar_width=None),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}"), TextColumn("{task.fields[detail]}"),
+            TextColumn("{task.description}", markup=False), BarColumn(bar_width=None),
+            TextColumn("{task.fields[amount]}"), TextColumn("{task.fields[detail]}"),
             console=console, transient=True,
         )  # fmt: skip
-        self.task: Any = None
+        self.bar: Any = None
 
     def begin(self, epoch: int, epochs: int, batches: int, done: int) -> None:
         super().begin(epoch, epochs, batches, done)
         self.first, self.since, self.left = done, time.perf_counter(), epochs - epoch
         self.samples = 0  # since then
-        if self.task is not None:
-            self.progress.remove_task(self.task)
-        self.task = self.progress.add_task(
-            f"epoch {epoch}/{epochs}", total=batches, completed=done, detail=""
-        )
         self.batches = batches
-        self.progress.start()
+        self._new_bar(f"epoch {epoch}/{epochs}", done, batches, f"{done}/{batches}")
 
     def update(self, batch: int, samples: int, loss: float | None) -> None:
         self.samples += samples
@@ -78,13 +100,34 @@ class Bar(Lines):
         detail = f"{self.samples / seconds:,.0f} images/s  {_clock(left)} left"
         if loss is not None:
             detail = f"loss {loss:.4f}  {detail}"
-        self.progress.update(self.task, completed=batch, detail=detail)
+        self.progress.update(self.bar, completed=batch, amount=f"{batch}/{self.batches}", detail=detail)
+
+    def work(self, task: str, done: int, total: int, unit: str) -> None:
+        if task != self.task:
+            self._new_bar(task, done, total, _amount(done, total, unit))
+        super().work(task, done, total, unit)
+        if done == total:
+            self._no_bar()
+
+    def show_work(self, done: int, total: int, unit: str, seconds: float) -> None:
+        left = f"{_clock(seconds / done * (total - done))} left"
+        self.progress.update(self.bar, completed=done, amount=_amount(done, total, unit), detail=left)
 
     def message(self, text: str) -> None:
         self.progress.console.print(text, highlight=False, markup=False)
 
     def close(self) -> None:
         self.progress.stop()
+
+    def _new_bar(self, description: str, done: int, total: int, amount: str) -> None:
+        self._no_bar()
+        self.bar = self.progress.add_task(description, total=total, completed=done, amount=amount, detail="")
+        self.progress.start()
+
+    def _no_bar(self) -> None:
+        if self.bar is not None:
+            self.progress.remove_task(self.bar)
+        self.bar = None
 
 
 def show(stream: TextIO | None = None) -> Silent:
@@ -110,3 +153,11 @@ def describe(line: dict[str, Any], epochs: int) -> str:
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02d}"
+
+
+def _amount(done: int, total: int, unit: str) -> str:
+    """5/10 images; bytes in kB, MB or GB."""
+    for size, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if unit == "bytes" and total >= size:
+            return f"{done / size:.1f}/{total / size:.1f} {name}"
+    return f"{done:,}/{total:,} {unit}"
