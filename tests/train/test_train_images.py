@@ -1,7 +1,9 @@
 """Networks on folders of real images: recipes, augmentation, resuming, evaluation, pictures."""
 
+import csv
 import inspect
 import json
+import shutil
 import signal
 
 import numpy as np
@@ -14,10 +16,12 @@ from tinygrad_notes.data import (
     ArrayDataset,
     Compose,
     DataLoader,
+    ImageFolder,
     Lighting,
     RandomCrop,
     RandomHorizontalFlip,
     TenCrop,
+    with_channels,
 )
 from tinygrad_notes.models.count import undrawn
 from tinygrad_notes.models.googlenet import Outputs
@@ -98,8 +102,6 @@ def test_recipe_and_pictures_of_a_deep_network(folder, tmp_path):
 
 
 def test_damaged_image_ends_the_command_or_is_left_out(folder, tmp_path, capsys):
-    import shutil
-
     images = tmp_path / "images"
     shutil.copytree(folder, images)
     (images / "train" / "red" / "3.png").write_bytes(b"\x89PNG damaged")
@@ -121,7 +123,14 @@ def test_damaged_image_ends_the_command_or_is_left_out(folder, tmp_path, capsys)
     assert not (tmp_path / "r").exists()
     assert main([*command, "--on-error", "skip"]) == 0
     said = capsys.readouterr().err.splitlines()
-    assert sum("warning: ImageFolder: left out 1 of 36 files in" in line for line in said) == 1
+    assert sum(line.startswith(f"warning: ImageFolder: left out 1 of 36 files in {images / 'train'}: red")
+               for line in said) == 1  # fmt: skip
+    assert f"{tmp_path / 'r' / 'files.csv'} names every image that was left out" in said
+    with (tmp_path / "r" / "files.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 48
+    left_out = [(row["part"], row["file"], row["bytes"]) for row in rows if row["left out"]]
+    assert left_out == [("train", "train/red/3.png", str(len(b"\x89PNG damaged")))]
     assert main(["eval", str(tmp_path / "r")]) == 0  # remembers to leave it out
     assert main(["eval", str(tmp_path / "r"), "--on-error", "raise"]) == 2
 
@@ -176,6 +185,61 @@ def test_run_of_other_classes_is_not_resumed(folder, tmp_path):
     (tmp_path / "r" / "config.json").write_text(json.dumps(config))
     with pytest.raises(RunError, match="are not those of the run any more"):
         Run.resume(tmp_path / "r")
+
+
+@pytest.mark.parametrize("levels", [1, 2])
+def test_run_of_other_images_is_not_resumed(folder, tmp_path, levels):
+    root = tmp_path / "images"
+    shutil.copytree(folder if levels == 2 else folder / "train", root)
+    run = tmp_path / "r"
+    Run.start(small(root, epochs=1), run).fit()
+    kept = {path: path.read_bytes() for path in root.rglob("*.png")}
+    red = root / "train" / "red" if levels == 2 else root / "red"
+    Image.new("RGB", (9, 9)).save(red / "new.png")
+    with pytest.raises(RunError, match=rf"{root} are not those .*: 1 added \(.*red/new\.png\)"):
+        Run.resume(run, 2)
+    (red / "new.png").unlink()
+    for i in range(4):
+        (red / f"{i}.png").unlink()
+    with pytest.raises(RunError, match=r"4 removed \((.*red/\d\.png, ){3}\.\.\.\)") as caught:
+        Run.resume(run, 2)
+    assert "\n" not in str(caught.value)
+    for path, content in kept.items():
+        path.write_bytes(content)
+    with (red / "5.png").open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(RunError, match=r": 1 of another size \(.*red/5\.png\); put them back"):
+        Run.resume(run, 2)
+    for path, content in kept.items():
+        path.write_bytes(content)
+    Run.resume(run, 2).fit()
+
+
+def test_files_that_a_run_does_not_use_may_change(folder, tmp_path):
+    root = tmp_path / "images"
+    shutil.copytree(folder, root)
+    Run.start(small(root, epochs=1, limit=6), tmp_path / "r").fit()
+    (root / "test" / "red" / "3.png").write_bytes(b"")
+    Run.resume(tmp_path / "r", 2)
+    (tmp_path / "r" / "files.csv").write_text("part,file\ntrain,x\n")
+    with pytest.raises(RunError, match=r"files\.csv: damaged"):
+        Run.resume(tmp_path / "r", 2)
+    shutil.rmtree(root)
+    (tmp_path / "r" / "files.csv").write_text("part,file,bytes,left out\n")
+    with pytest.raises(RunError, match="is no folder of images any more"):
+        Run.resume(tmp_path / "r", 2)
+
+
+def test_data_without_image_files_has_no_list_of_them(tmp_path):
+    Run.start(Config("mlp", limit=8), tmp_path / "r")
+    assert not (tmp_path / "r" / "files.csv").exists()
+
+
+def test_gray_images_of_files_keep_what_was_left_out(folder):
+    data = ImageFolder(folder / "train", 8)
+    gray = with_channels(data, 1)
+    assert gray.images.shape == (36, 1, 8, 8) and data.images.shape == (36, 3, 8, 8)
+    assert (gray.files, gray.skipped) == (data.files, [])
 
 
 def test_resumed_training_equals_the_uninterrupted_one(folder, tmp_path):

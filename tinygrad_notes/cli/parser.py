@@ -113,7 +113,11 @@ def _train(parser: argparse.ArgumentParser) -> None:
 
 def _on_error(parser: argparse.ArgumentParser) -> None:
     choices = ("raise", "skip")
-    parser.add_argument("--on-error", choices=choices, help="of a damaged image: end, or leave it out")
+    parser.add_argument(
+        "--on-error",
+        choices=choices,
+        help="of a damaged image: end, or leave it out and list it in files.csv",
+    )
 
 
 def _later(module: str, name: str) -> Callable[[argparse.Namespace], Any]:

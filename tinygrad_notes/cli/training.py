@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..autograd import detect_anomaly
+from ..train import files
 from ..train.config import Config, RunError
 from ..train.interrupt import Interrupted, stop_on_signal
 from ..train.loop import evaluate
@@ -36,6 +37,8 @@ def train_command(arguments: argparse.Namespace) -> int:
             f"{len(run.train_set):,} training and {len(run.test_set):,} test images of "
             f"{len(run.train_set.classes)} classes; run folder {run.folder}"
         )
+        if any(getattr(part, "skipped", ()) for part in (run.train_set, run.test_set)):
+            progress.message(f"{run.folder / files.NAME} names every image that was left out")
         guard = detect_anomaly() if arguments.detect_anomaly else contextlib.nullcontext()
         with stop_on_signal(progress.message) as should_stop, guard:  # before that there is nothing to save
             history = run.fit(progress=progress, should_stop=should_stop)

@@ -21,6 +21,7 @@ from .loader import shuffled
 
 TEST_FOLDERS = ("test", "val", "valid", "validation")
 IN_MEMORY = 1 << 30  # bytes of pixels; more are kept in a temporary file
+NAMED = 3  # damaged files in a warning
 TOGETHER = 4  # files a thread decodes before it hands over
 SMALL = 4096  # bytes of a file, on average, below which two threads wait for the GIL more than they decode
 
@@ -72,10 +73,11 @@ class ImageFiles(ArrayDataset):
             if label in missing:
                 raise DataError(f"{path.parent}: holds no usable image")
         if self.skipped:
-            (path, reason), count = self.skipped[0], len(self.skipped)
+            count, root = len(self.skipped), self.skipped[0][0].parents[1]
+            named = [f"{path.relative_to(root)} ({reason})" for path, reason in self.skipped[:NAMED]]
+            more = f" and {count - NAMED} more" if count > NAMED else ""
             warnings.warn(
-                f"ImageFolder: left out {count} of {len(files)} files in {path.parents[1]}, "
-                f"the first {path} ({reason})",
+                f"ImageFolder: left out {count} of {len(files)} files in {root}: {', '.join(named)}{more}",
                 stacklevel=3,
             )
         super().__init__(images[: len(used)], used, classes)
@@ -113,7 +115,15 @@ def load_image_folder(
     Both parts take turns through the classes, so their first images, those up to `limit`, hold
     every class as often as all of them do. Errors and `progress` as for `ImageFiles`.
     """
-    root = Path(root)
+    parts, classes = list_parts(Path(root), limit, share, seed)
+    train, test = (ImageFiles(*part, classes, size, on_error, progress) for part in parts)
+    return train, test
+
+
+def list_parts(
+    root: Path, limit: int | None = None, share: float = 0.2, seed: int = 0
+) -> tuple[list[tuple[list[Path], list[int]]], list[str]]:
+    """([(files, labels) of the training, of the test], classes): what `load_image_folder` decodes."""
     tests = [root / name for name in TEST_FOLDERS if (root / name).is_dir()]
     if (root / "train").is_dir() and tests:
         files, labels, classes = list_images(root / "train")
@@ -121,12 +131,11 @@ def load_image_folder(
     else:
         files, labels, classes = list_images(root)
         parts = _split(files, labels, share, seed)
-    decoded = []
+    chosen = []
     for files, labels in parts:
         order = _in_turns(labels)[:limit]
-        files, labels = [files[i] for i in order], [labels[i] for i in order]
-        decoded.append(ImageFiles(files, labels, classes, size, on_error, progress))
-    return decoded[0], decoded[1]
+        chosen.append(([files[i] for i in order], [labels[i] for i in order]))
+    return chosen, classes
 
 
 def list_images(root: Path) -> tuple[list[Path], list[int], list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import lru_cache
 
 import numpy as np
@@ -42,20 +43,22 @@ def weights(before: int, after: int) -> np.ndarray:
 
 
 def with_channels(dataset: ArrayDataset, channels: int) -> ArrayDataset:
-    """The same images with `channels`: gray is repeated (as a view), color becomes its luma.
+    """The same dataset, its images with `channels`: gray is repeated (as a view), color becomes its luma.
 
     Raises ValueError for anything but 1 → 3 and 3 → 1.
     """
     have = dataset.images.shape[1]
     if have == channels:
         return dataset
+    changed = copy.copy(dataset)
     if (have, channels) == (1, 3):
-        shape = (len(dataset), 3, *dataset.images.shape[2:])
-        return ArrayDataset(np.broadcast_to(dataset.images, shape), dataset.labels, dataset.classes)
+        changed.images = np.broadcast_to(dataset.images, (len(dataset), 3, *dataset.images.shape[2:]))
+        return changed
     if (have, channels) != (3, 1):
         raise ValueError(f"with_channels: cannot make {channels} channels of {have}")
     gray = np.empty((len(dataset), 1, *dataset.images.shape[2:]), dataset.images.dtype)
     for i, image in enumerate(dataset.images):
         luma = np.tensordot(LUMA, image, axes=1)
         gray[i, 0] = np.rint(luma) if gray.dtype == np.uint8 else luma
-    return ArrayDataset(gray, dataset.labels, dataset.classes)
+    changed.images = gray
+    return changed

@@ -50,15 +50,20 @@ def load(
     Raises ValueError for an unknown name, DataError when the data is missing or damaged.
     """
     name = os.fspath(name_or_path)
-    folder = Path(name)
-    if name not in NAMES and folder.is_dir() and not (holds_cifar10(folder) or holds_idx(folder)):
+    if holds_images(name):
         if size is None:
             raise ValueError(f"load: {name} holds images to decode; say at which size, e.g. size=32")
-        return load_image_folder(folder, size, on_error, limit, progress=progress)
+        return load_image_folder(name, size, on_error, limit, progress=progress)
     train, test = _load_arrays(name, download, progress)
     if limit is None:
         return train, test
     return train.subset(slice(limit)), test.subset(slice(limit))
+
+
+def holds_images(name: str) -> bool:
+    """Whether `load` would decode the images in the folder `name`."""
+    folder = Path(name)
+    return name not in NAMES and folder.is_dir() and not (holds_cifar10(folder) or holds_idx(folder))
 
 
 def _load_arrays(name: str, download: bool, progress: Progress) -> tuple[ArrayDataset, ArrayDataset]:

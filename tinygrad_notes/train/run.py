@@ -1,6 +1,7 @@
 """A run: the folder that holds one training, from its configuration to its plots.
 
-config.json  metrics.jsonl  checkpoint.safetensors  and the PNG files that `Run.plot` lists
+config.json  metrics.jsonl  checkpoint.safetensors  and the PNG files that `Run.plot` lists; for
+images in files also files.csv
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from ..data import (
 from ..data.sources import NAMES
 from ..models.count import multiply_adds
 from ..nn import Module
-from . import checkpoint
+from . import checkpoint, files
 from .config import Config, RunError, read_config
 from .loop import Trainer, evaluate
 from .metrics import confusion_matrix
@@ -78,6 +79,8 @@ class Run:
         run = cls(config, folder, parts)
         folder.mkdir(parents=True, exist_ok=True)
         run.save(run.trainer)
+        if (used := files.list_files(config)) is not None:
+            _write(folder / files.NAME, files.as_csv(used, config, parts))
         _write(folder / "config.json", json.dumps(asdict(config), indent=2) + "\n")
         return run
 
@@ -89,6 +92,7 @@ class Run:
         if epochs is not None:
             config = replace(config, epochs=epochs)
         state = checkpoint.load(folder / "checkpoint.safetensors")
+        files.check_files(folder, config)
         parts = load_parts(config, **how)
         if parts[0].classes != config.classes:
             raise RunError(f"{folder}: the classes of {config.data} are not those of the run any more")
@@ -198,7 +202,7 @@ def _write(path: Path, text: str) -> None:
     """Replace a small text file in one step."""
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        part.write_text(text, encoding="utf-8")
+        part.write_text(text, encoding="utf-8", errors="surrogateescape")  # for names of files
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
