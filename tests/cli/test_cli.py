@@ -305,7 +305,13 @@ def complain(arguments, capsys):
         (["train", "mlp", "--lr", "nan"], "'nan' is not a number above 0"),
         (["train", "mlp", "--epochs", "0"], "'0' is not a whole number of at least 1"),
         (["train", "mlp", "--optimizer", "lion"], "choose from sgd, adam, adamw"),
-        (["train", "mlp", "--schedule", "x"], "choose from cosine, step, resnet, googlenet, constant"),
+        (["train", "mlp", "--schedule", "x"], "cosine, step, resnet, resnet-warmup, googlenet, constant"),
+        (
+            ["train", "mlp", "--momentum", "0.5"],
+            "mlp is trained with adam: add --optimizer sgd, or leave out",
+        ),
+        (["train", "resnet20", "--optimizer", "adamw", "--momentum", "0"], "--momentum is of sgd"),
+        (["train", "mlp", "--on-error", "skip"], "--on-error is for images in files; digits has none"),
         (["train", "mlp", "--data", "nowhere"], "'nowhere' is neither a folder"),
         (["train", "mlp", "--unknown"], "unrecognized arguments"),
         (["train", "--resume", "nowhere"], "nowhere is not a folder"),
@@ -341,6 +347,12 @@ def test_missing_data_says_what_to_do(capsys, tmp_path, monkeypatch):
     code, said = complain(["train", "mlp", "--data", "mnist", "--out", tmp_path / "r"], capsys)
     assert code == 2
     assert "mnist is not in" in said
+
+
+def test_on_error_of_an_evaluation_needs_files(run_folder, capsys):
+    code, said = complain(["eval", run_folder, "--on-error", "skip"], capsys)
+    assert code == 2
+    assert "digits has none" in said
 
 
 def test_folder_in_use_is_not_overwritten(run_folder, capsys):
@@ -424,6 +436,29 @@ def test_divergence_exits_with_1_and_keeps_the_checkpoint(tmp_path, capsys):
     assert code == 1
     assert "--lr" in capsys.readouterr().err.splitlines()[-1]
     assert load(out / "checkpoint.safetensors")["resume"]["batch"] == 0
+
+
+def test_anomaly_of_a_forward_comes_with_its_place(tmp_path, capsys):
+    options = [*QUICK, "--out", str(tmp_path / "r"), "--lr", "1e30", "--optimizer", "sgd", "--detect-anomaly"]
+    assert main(["train", "mlp", *options]) == 1
+    said = capsys.readouterr().err
+    assert "detect_anomaly: the forward of Linear is NaN or infinite; its inputs are finite\n" in said
+    assert "mlp.py" in said and "return F.linear(x, self.weight, self.bias)" in said
+
+
+def test_anomaly_of_a_backward_comes_with_the_place_of_its_forward(tmp_path, capsys, monkeypatch):
+    from tinygrad_notes.models import MLP
+
+    def forward(self, x):
+        y = self.layers(x)
+        return y + (y * 0).sqrt()  # the slope at 0 is infinite
+
+    monkeypatch.setattr(MLP, "forward", forward)
+    options = [*QUICK, "--out", str(tmp_path / "r"), "--detect-anomaly"]
+    assert main(["train", "mlp", *options]) == 1
+    said = capsys.readouterr().err
+    assert "backward of Sqrt gave NaN or infinity. Its forward was called here:\n" in said
+    assert "\n    return y + (y * 0).sqrt()" in said
 
 
 def test_debug_shows_the_traceback(monkeypatch):

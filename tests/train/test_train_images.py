@@ -264,7 +264,7 @@ def test_every_image_network_has_a_recipe():
     forms = {models.VGG, models.ResNet, models.LeNet1998, models.CifarResNet}  # of which there are several
     classes = (value for value in vars(models).values() if inspect.isclass(value) and value not in forms)
     networks = {value.__name__.lower() for value in classes if issubclass(value, nn.Module)}
-    assert networks | {"resnet20", "resnet32", "resnet44", "resnet56"} == set(RECIPES)
+    assert networks | {f"resnet{depth}" for depth in (20, 32, 44, 56, 110)} == set(RECIPES)
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -330,6 +330,17 @@ def test_schedules(name, expected):
             schedule.step()
     assert seen == pytest.approx(expected)
     assert name in SCHEDULES
+
+
+def test_resnet_110_warms_up_at_a_tenth_for_400_steps():
+    recipe = RECIPES["resnet110"].defaults
+    assert recipe == {**RECIPES["resnet56"].defaults, "schedule": "resnet-warmup"}
+    optimizer = tg.optim.SGD(nn.Linear(1, 1).parameters(), lr=recipe["lr"])
+    schedule, seen = make_schedule(recipe["schedule"], optimizer, epochs=4, batches=300), []
+    for _ in range(1200):
+        seen.append(round(optimizer.param_groups[0]["lr"], 9))
+        schedule.step()
+    assert seen == [0.01] * 400 + [0.1] * 200 + [0.01] * 300 + [0.001] * 300
 
 
 def test_schedule_of_googlenet():

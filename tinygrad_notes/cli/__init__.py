@@ -1,13 +1,15 @@
 """The command ``tinygrad-notes``: arguments in, a result on stdout, an exit code out.
 
 Exit codes: 0 done, 1 a check failed or the training diverged, 2 wrong use, 130 interrupted.
-Progress and errors go to stderr; an error is one sentence unless TINYGRAD_NOTES_DEBUG=1.
+Progress and errors go to stderr; an error is one sentence unless TINYGRAD_NOTES_DEBUG=1, but for what
+``--detect-anomaly`` finds, which comes with the place of the operation.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
@@ -40,8 +42,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _explain(error: Exception) -> int:
-    """Print one sentence; say whose fault it is by the exit code."""
+    """Print one sentence, and the place of an anomaly; say whose fault it is by the exit code."""
+    from ..autograd import AnomalyError
     from ..backend import BackendError
+
+    if isinstance(error, AnomalyError):  # of a forward the place is the traceback, of a backward it is told
+        place = traceback.format_tb(error.__traceback__) if "\n" not in str(error) else []
+        print(f"tinygrad-notes: {error}", "".join(place), sep="\n", end="", file=sys.stderr)
+        return FAILED
 
     text = " ".join(str(error).split())
     if isinstance(error, OSError) and error.strerror:

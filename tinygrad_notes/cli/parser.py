@@ -94,10 +94,11 @@ def _train(parser: argparse.ArgumentParser) -> None:
     add("--batch-size", metavar="B", type=_whole(1), help="images per step")
     add("--lr", metavar="X", type=_number(positive=True), help="learning rate at the start")
     add("--optimizer", metavar="NAME", help="sgd, adam or adamw")
-    add("--momentum", metavar="X", type=_number(), help="of sgd")
+    add("--momentum", metavar="X", type=_number(), help="of sgd; adam and adamw have none")
     add("--weight-decay", metavar="X", type=_number(), help="pull of the weights towards 0")
     add("--schedule", metavar="NAME", help="cosine (down to 0), step (a tenth after each "
-        "quarter), resnet (after 1/2 and 3/4), googlenet (4 %% less every 8 epochs) or constant")  # fmt: skip
+        "quarter), resnet (after 1/2 and 3/4), resnet-warmup (the same, and for the first 400 steps), "
+        "googlenet (4 %% less every 8 epochs) or constant")  # fmt: skip
     add("--clip-norm", metavar="X", type=_number(positive=True), help="limit of the gradient's norm")
     add("--shift", metavar="P", type=_whole(0), help="move training images by up to P pixels")
     add("--flip", action=argparse.BooleanOptionalAction, help="mirror training images at random")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..autograd import detect_anomaly
+from ..data.sources import NAMES
 from ..train import files
 from ..train.config import Config, RunError
 from ..train.interrupt import Interrupted, stop_on_signal
@@ -59,6 +60,7 @@ def eval_command(arguments: argparse.Namespace) -> int:
     if arguments.data is not None:
         config = replace(config, data=arguments.data, limit=None)
     if arguments.on_error is not None:
+        _refuse_without_files(config.data)
         config = replace(config, on_error=arguments.on_error)
     progress = show()
     try:
@@ -111,7 +113,19 @@ def _make_run(arguments: argparse.Namespace, how: dict[str, Any]) -> Run:
     if arguments.epochs is not None:
         given["epochs"] = arguments.epochs
     config = Config(name, **{**RECIPES[name].defaults, **given})
+    if "momentum" in given and config.optimizer != "sgd":
+        raise RunError(
+            f"--momentum is of sgd, and {name} is trained with {config.optimizer}: "
+            "add --optimizer sgd, or leave out --momentum"
+        )
+    if "on_error" in given:
+        _refuse_without_files(config.data)
     return Run.start(config, arguments.out or _new_folder(name), **how)
+
+
+def _refuse_without_files(data: str) -> None:
+    if data in NAMES:
+        raise RunError(f"--on-error is for images in files; {data} has none: leave it out")
 
 
 def _new_folder(model: str) -> Path:

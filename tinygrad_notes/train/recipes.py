@@ -81,6 +81,7 @@ VGG = {"epochs": 74, "lr": 0.01 * 32 / 256, "weight_decay": 5e-4}
 # He et al. 2015, ImageNet: 600,000 steps of 256 are 120 epochs, lr 0.1, decay 1e-4.
 RESNET = {"epochs": 120, "lr": 0.1 * 32 / 256, "weight_decay": 1e-4}
 # He et al. 2015, CIFAR-10: 64,000 steps of 128 are 164 epochs; 4 pixels of border, crops, mirror images.
+# ResNet-110 begins at a tenth of the learning rate.
 CIFAR = {"epochs": 164, "batch_size": 128, "optimizer": "sgd", "momentum": 0.9, "lr": 0.1,
          "weight_decay": 1e-4, "schedule": "resnet", "shift": 4, "flip": True}  # fmt: skip
 
@@ -109,4 +110,7 @@ RECIPES = {
         f"resnet{depth}": Recipe(_cifar_resnet(depth), 32, 3, CIFAR, variants=("A", "B"))
         for depth in (20, 32, 44, 56)
     },
+    "resnet110": Recipe(
+        _cifar_resnet(110), 32, 3, CIFAR | {"schedule": "resnet-warmup"}, variants=("A", "B")
+    ),
 }  # fmt: skip

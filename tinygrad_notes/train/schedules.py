@@ -12,19 +12,28 @@ SCHEDULES = {
     "cosine": "down to 0",
     "step": "a tenth after each quarter",
     "resnet": "a tenth after 1/2 and after 3/4",
+    "resnet-warmup": "the same, and a tenth for the first 400 steps",
     "googlenet": "4 % less every 8 epochs",
     "constant": "always the same",
 }
 
 
-class Drops(LRScheduler):
-    """lr · 0.1^(number of `milestones` passed): He et al. 2015, section 4.2."""
+WARMUP = 400  # steps: where He et al. saw the training error of ResNet-110 below 80 %
 
-    def __init__(self, optimizer: Optimizer, milestones: tuple[int, ...]) -> None:
-        self.milestones = milestones
+
+class Drops(LRScheduler):
+    """lr · 0.1^(number of `milestones` passed), and lr / 10 in the first `warmup` steps.
+
+    He et al. 2015, section 4.2.
+    """
+
+    def __init__(self, optimizer: Optimizer, milestones: tuple[int, ...], warmup: int = 0) -> None:
+        self.milestones, self.warmup = milestones, warmup
         super().__init__(optimizer)
 
     def factor(self, step: int) -> float:
+        if step < self.warmup:
+            return 0.1
         return 0.1 ** sum(step >= milestone for milestone in self.milestones)
 
 
@@ -35,8 +44,9 @@ def make_schedule(name: str, optimizer: Optimizer, epochs: int, batches: int) ->
         return CosineAnnealingLR(optimizer, steps)
     if name == "step":
         return StepLR(optimizer, max(1, math.ceil(steps / 4)))
-    if name == "resnet":
-        return Drops(optimizer, (math.ceil(steps / 2), math.ceil(3 * steps / 4)))
+    if name.startswith("resnet"):
+        milestones = math.ceil(steps / 2), math.ceil(3 * steps / 4)
+        return Drops(optimizer, milestones, WARMUP if name == "resnet-warmup" else 0)
     if name == "googlenet":
         return StepLR(optimizer, 8 * batches, 0.96)
     return None
