@@ -1,5 +1,6 @@
 """Saved states: what goes in comes out, damage is noticed, and a kill leaves a whole file."""
 
+import importlib
 import os
 import random
 import signal
@@ -100,6 +101,39 @@ def test_other_programs_read_the_arrays_under_their_keys(tmp_path):
 def test_files_of_other_programs_are_read(tmp_path):
     save_file({"w": np.ones(3, np.float32)}, tmp_path / "s", {"format": "pt"})
     assert equal(load(tmp_path / "s"), {"w": np.ones(3, np.float32)})
+
+
+BFLOAT16 = [1.5, -(2.0**-130), 3.0e38, float("inf"), 0.1]  # 0.1 is rounded when it is made, not when read
+
+
+@pytest.mark.parametrize("suffix", ["pth", "safetensors"])
+def test_bfloat16_comes_as_float32_exactly(tmp_path, suffix):
+    torch = pytest.importorskip("torch")
+    state = {
+        "first": torch.ones(3),
+        "w": torch.tensor([BFLOAT16] * 2, dtype=torch.bfloat16, requires_grad=True),
+        "half": torch.tensor([0.1], dtype=torch.float16),
+        "number": torch.tensor(-2.5, dtype=torch.bfloat16),
+        "empty": torch.zeros((0, 3), dtype=torch.bfloat16),
+    }
+    write = torch.save if suffix == "pth" else importlib.import_module("safetensors.torch").save_file
+    write(state, tmp_path / f"s.{suffix}")
+    loaded = load(tmp_path / f"s.{suffix}")
+    expected = {
+        key: (value.float() if value.dtype is torch.bfloat16 else value).detach().numpy()
+        for key, value in state.items()
+    }
+    assert loaded["w"].dtype == np.float32 and loaded["half"].dtype == np.float16
+    assert equal(expected, {key: loaded[key] for key in expected}) and len(loaded) == len(expected)
+
+
+@pytest.mark.parametrize("suffix", ["pth", "safetensors"])
+def test_a_dtype_that_numpy_has_not_is_refused_with_its_key(tmp_path, suffix):
+    torch = pytest.importorskip("torch")
+    write = torch.save if suffix == "pth" else importlib.import_module("safetensors.torch").save_file
+    write({"fine": torch.ones(2), "layer.w": torch.ones(2).to(torch.float8_e4m3fn)}, tmp_path / f"s.{suffix}")
+    with pytest.raises(CheckpointError, match=r"layer\.w is no array of NumPy's: (torch\.float8|F8)_"):
+        load(tmp_path / f"s.{suffix}")
 
 
 @pytest.mark.parametrize(

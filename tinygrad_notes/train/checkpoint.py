@@ -54,10 +54,10 @@ def load(path: str | os.PathLike[str]) -> Any:
     """What `save` wrote, bit for bit; Tensors come back as NumPy arrays.
 
     A safetensors file of another program gives {key: array}, and so does a state_dict that PyTorch saved
-    (.pth, .pt), where torch is installed.
+    (.pth, .pt), where torch is installed. NumPy has no bfloat16: such arrays come as float32, exactly.
 
     Raises FileNotFoundError, and CheckpointError for a file that is truncated, damaged or of
-    another kind.
+    another kind, or that holds an array of a dtype that NumPy has not.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -69,7 +69,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
-            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            arrays = {key: _read(path, file, key) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, TypeError, AttributeError, KeyError) as error:
         raise CheckpointError(f"{path}: {_reason(path, error)}") from error
     if not metadata.keys() & {"tinygrad_notes", "tree", "crc32"}:
@@ -98,7 +98,36 @@ def _load_torch(path: Path) -> dict[str, np.ndarray]:
         raise CheckpointError(f"{path}: not a sound file of PyTorch's ({type(error).__name__})") from error
     if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise CheckpointError(f"{path}: holds no state_dict; save model.state_dict() and nothing around it")
-    return {key: value.detach().numpy() for key, value in state.items()}
+    arrays = {}
+    for key, value in state.items():
+        value = value.detach()
+        try:
+            arrays[key] = (value.float() if value.dtype is torch.bfloat16 else value).numpy()
+        except (TypeError, RuntimeError) as error:  # float8, quantized, sparse
+            raise CheckpointError(f"{path}: {key} is no array of NumPy's: {value.dtype}") from error
+    return arrays
+
+
+def _read(path: Path, file: Any, key: str) -> np.ndarray:
+    """One array of an open safetensors file."""
+    dtype = file.get_slice(key).get_dtype()
+    if dtype == "BF16":
+        return _read_bfloat16(path, key)
+    try:
+        return file.get_tensor(key)  # type: ignore[no-any-return]
+    except (TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path}: {key} is no array of NumPy's: {dtype}") from error
+
+
+def _read_bfloat16(path: Path, key: str) -> np.ndarray:
+    """A bfloat16 array as float32, of which it is the upper half. It lies where the header says."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        entry = json.loads(file.read(length))[key]
+        begin, end = entry["data_offsets"]
+        file.seek(8 + length + begin)
+        upper = np.frombuffer(file.read(end - begin), "<u2")
+    return (upper.astype(np.uint32) << 16).view(np.float32).reshape(entry["shape"])
 
 
 def _pack(value: Any, place: tuple[str, ...], arrays: dict[str, np.ndarray]) -> Any:
