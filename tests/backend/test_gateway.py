@@ -91,9 +91,31 @@ def test_round_trip_and_copies():
     assert backend.to_numpy(array)[0, 0] == 0
 
 
-def test_what_is_no_number_is_refused():
-    with pytest.raises(TypeError, match=r"dtype .* is not supported"):
-        backend.asarray(["text"])
+UNSUPPORTED = [np.array(["text"]), np.array([1j]), np.array([None]), np.array(["2020"], "datetime64[D]")]
+if np.dtype(np.longdouble).itemsize > 8:
+    UNSUPPORTED.append(np.ones(1, np.longdouble))
+
+
+@pytest.mark.parametrize("array", UNSUPPORTED, ids=lambda a: str(a.dtype))
+def test_what_is_no_real_number_of_64_bits_is_refused_everywhere(array):
+    """Accepted, a complex array would be computed with and lose its imaginary part in the gradient."""
+    dtype = array.dtype
+    x = tg.Tensor([1.0])
+    layer = tg.nn.Linear(1, 1)
+    for attempt in (
+        lambda: tg.Tensor(array),
+        lambda: tg.Tensor(array.tolist()) if dtype.kind != "f" else tg.Tensor(array[0]),
+        lambda: tg.Tensor([1], dtype=dtype),
+        lambda: x * array,
+        lambda: x.astype(dtype),
+        lambda: tg.zeros((2,), dtype=dtype),
+        lambda: tg.arange(3, dtype=dtype),
+        lambda: setattr(x, "data", array),
+        lambda: layer.astype(dtype),
+    ):
+        with pytest.raises(TypeError, match=r"dtype .* is not supported: Tensors hold real numbers"):
+            attempt()
+    assert layer.weight.dtype == np.float32
 
 
 def test_a_seed_fixes_every_draw_and_its_state_can_be_restored():

@@ -1,10 +1,13 @@
 """Modules: what they are made of, their state, their modes."""
 
+import re
+
 import numpy as np
 import pytest
 
 import tinygrad_notes as tg
 from tinygrad_notes import nn
+from tinygrad_notes.nn import functional as F
 
 
 class Net(nn.Module):
@@ -12,7 +15,7 @@ class Net(nn.Module):
         self.body = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Dropout(0.5))
         self.heads = nn.ModuleList([nn.Linear(3, 2), nn.Linear(3, 2)])
         self.mean = nn.Buffer(np.zeros(3))
-        self.scale = nn.Parameter(np.ones(3))
+        self.scale = nn.Parameter(np.ones(3, np.float32))
         self.comment = "not a part"
 
     def forward(self, x):
@@ -40,7 +43,7 @@ def test_shared_parameters_count_once_and_save_under_both_names():
     net[1].weight = net[0].weight
     assert sum(p.size for p in net.parameters()) == 9 + 3 + 3
     assert {"0.weight", "1.weight"} <= set(net.state_dict())
-    x = tg.Tensor(np.ones((1, 3)))
+    x = tg.Tensor(np.ones((1, 3), np.float32))
     net(x).sum().backward()
     tg.optim.SGD(net.parameters(), lr=0.1).step()
 
@@ -74,7 +77,7 @@ def test_train_and_eval_reach_every_part():
     net = Net()
     net.eval()
     assert not any(m.training for m in net.modules())
-    x = tg.Tensor(np.ones((2, 4)))
+    x = tg.Tensor(np.ones((2, 4), np.float32))
     np.testing.assert_array_equal(net(x).numpy(), net(x).numpy())
     net.train()
     assert all(m.training for m in net.modules())
@@ -127,6 +130,56 @@ def test_layers_name_the_shapes_they_refuse():
         nn.Linear(4, 3)(tg.Tensor(np.ones((2, 5), np.float32)))
     with pytest.raises(ValueError, match=r"images must be \(N, C, H, W\), got \(3, 8, 8\)"):
         nn.Conv2d(3, 4, 3)(tg.Tensor(np.ones((3, 8, 8), np.float32)))
+
+
+@pytest.mark.parametrize(
+    ("layer", "name", "shape"),
+    [
+        (nn.Linear(4, 3), "linear", (2, 4)),
+        (nn.Conv2d(4, 3, 1), "conv2d", (1, 4, 2, 2)),
+        (nn.LayerNorm(4), "layer_norm", (2, 4)),
+        (nn.GroupNorm(2, 4), "group_norm", (2, 4)),
+        (nn.BatchNorm1d(4), "batch_norm", (2, 4)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_input_of_another_precision_is_refused(layer, name, shape):
+    """A float64 batch would make everything behind the first layer float64, without a word."""
+    x = np.ones(shape)
+    with pytest.raises(TypeError, match=rf"{name}: input is float64 but \w+ is float32"):
+        layer(tg.Tensor(x))
+    fix = re.escape("use x.astype('float32'), or module.astype('float64')")
+    with pytest.raises(TypeError, match=fix):
+        layer(tg.Tensor(x))
+    assert layer(tg.Tensor(x).astype("float32")).dtype == np.float32
+    assert layer.astype("float64")(tg.Tensor(x)).dtype == np.float64
+    with pytest.raises(TypeError, match="input is float32 but"):
+        layer(tg.Tensor(x).astype("float32"))
+
+
+@pytest.mark.parametrize("function", [
+    lambda x, w, b: F.linear(x[0, 0], w[0, 0], b), F.conv2d, F.conv_transpose2d,
+])  # fmt: skip
+@pytest.mark.parametrize("odd", range(3))
+def test_input_weight_and_bias_have_one_dtype(function, odd):
+    arrays = [np.ones(shape, np.float32) for shape in ((1, 1, 3, 3), (1, 1, 3, 3), (3,))]
+    arrays[2] = arrays[2] if function not in (F.conv2d, F.conv_transpose2d) else arrays[2][:1]
+    function(*map(tg.Tensor, arrays))
+    arrays[odd] = arrays[odd].astype(np.float64)
+    with pytest.raises(TypeError, match="must have one dtype"):
+        function(*map(tg.Tensor, arrays))
+
+
+def test_parameters_are_no_integers():
+    layer = nn.Linear(2, 3)
+    with pytest.raises(TypeError, match=r"Linear\.astype: parameters are real numbers"):
+        layer.astype("int32")
+    assert layer.weight.dtype == layer.bias.dtype == np.float32 and layer.weight.requires_grad
+
+
+def test_integers_are_no_input_of_a_linear_layer():
+    with pytest.raises(TypeError, match="linear: input is int64 but weight is float32 and bias is float32"):
+        nn.Linear(2, 3)(tg.Tensor([[1, 2]]))
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel:UserWarning")  # torch's own

@@ -284,6 +284,7 @@ def _constant(cls: type[Function], position: int, value: Any) -> Any:
     if value is None:
         return value
     if backend.is_array(value):
+        backend.check_dtype(value.dtype)
         return value.copy()  # the caller may write into it before the backward
     if isinstance(value, np.generic):
         value = value.item()

@@ -77,13 +77,32 @@ def use_backend(name: str) -> Iterator[None]:
         set_backend(before)
 
 
+NUMBERS = "?bBhHiIlLqQefd"  # booleans, integers, and reals of 16, 32 and 64 bits
+
+
+def check_dtype(dtype: Any) -> np.dtype[Any]:
+    """`dtype` as NumPy's; TypeError unless it is one of the real numbers that operations compute with."""
+    checked: np.dtype[Any] = np.dtype(dtype)
+    if checked.char not in NUMBERS:
+        raise TypeError(
+            f"dtype {checked} is not supported: Tensors hold real numbers of at most 64 bits (float, int or "
+            "bool), for example .astype('float64')"
+        )
+    return checked
+
+
 def asarray(data: Any, dtype: Any = None, copy: bool | None = None) -> Array:
     """Array of the current backend. Host to device is one explicit copy.
 
     Python numbers and lists follow the default precision: floats become float32, integers int64.
     Arrays keep their dtype unless `dtype` is given. `copy=True` never shares memory with `data`.
+
+    Raises TypeError for complex numbers, reals of more than 64 bits and what is no number.
     """
+    if dtype is not None:
+        check_dtype(dtype)
     if isinstance(data, xp.ndarray):
+        check_dtype(data.dtype)
         array = data if dtype is None else data.astype(dtype, copy=False)
         return array.copy() if copy and array is data else array
     if is_array(data) and not isinstance(data, np.ndarray):
@@ -92,10 +111,7 @@ def asarray(data: Any, dtype: Any = None, copy: bool | None = None) -> Array:
             "move it with to_numpy first"
         )
     host = np.asarray(data)
-    if host.dtype.kind not in "fiub":
-        raise TypeError(
-            f"asarray: dtype {host.dtype} is not supported; give real numbers (float, int or bool)"
-        )
+    check_dtype(host.dtype)
     if dtype is None and not isinstance(data, np.ndarray | np.generic) and host.dtype == np.float64:
         dtype = np.float32
     if dtype is not None:

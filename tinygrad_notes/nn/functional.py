@@ -17,7 +17,7 @@ from ..ops.activation import (
     softplus,
     tanh,
 )  # fmt: skip
-from ..ops.arguments import as_tensor, check_real
+from ..ops.arguments import as_tensor, check_real, mixed_dtypes
 from ..ops.dropout import dropout
 from ..ops.linear import linear
 from ..ops.loss import (
@@ -58,10 +58,11 @@ def conv2d(
     Output length ⌊(H + 2·padding − dilation·(kh − 1) − 1) / stride⌋ + 1. `padding` may be "valid", or
     "same" for stride 1 (an odd border goes to the bottom and right, as in torch).
 
-    Raises ValueError if the shapes do not fit.
+    Raises ValueError if the shapes do not fit, TypeError unless all have one dtype.
     """
     x, w = as_tensor(input), as_tensor(weight)
-    _check_images("conv2d", x)
+    bias = None if bias is None else as_tensor(bias)
+    _check_images("conv2d", x, w, bias)
     stride, dilation = pair("conv2d", "stride", stride), pair("conv2d", "dilation", dilation)
     if padding == "same":
         if stride != (1, 1):
@@ -80,7 +81,8 @@ def conv_transpose2d(
 ) -> Tensor:  # fmt: skip
     """The adjoint of `conv2d`: input (N, I, H, W), weight (I, O/groups, kh, kw), bias (O,)."""
     x, w = as_tensor(input), as_tensor(weight)
-    _check_images("conv_transpose2d", x)
+    bias = None if bias is None else as_tensor(bias)
+    _check_images("conv_transpose2d", x, w, bias)
     op = "conv_transpose2d"
     stride, dilation = pair(op, "stride", stride), pair(op, "dilation", dilation)
     padding, extra = pair(op, "padding", padding), pair(op, "output_padding", output_padding)
@@ -95,7 +97,7 @@ def conv_transpose2d(
     y = convolution.conv2d_input_grad(
         x, w, (x.shape[0], w.shape[1] * groups, *size), stride, padding, dilation, groups
     )
-    return y if bias is None else y + as_tensor(bias).reshape(1, -1, 1, 1)
+    return y if bias is None else y + bias.reshape(1, -1, 1, 1)
 
 
 def max_pool2d(
@@ -126,7 +128,9 @@ def avg_pool2d(
     return pooling.avg_pool2d(x, kernel, stride, pair(op, "padding", padding), ceil_mode, count_include_pad)
 
 
-def _check_images(op: str, x: Tensor) -> None:
+def _check_images(op: str, x: Tensor, weight: Tensor | None = None, bias: Tensor | None = None) -> None:
     if x.ndim != 4:
         raise ValueError(f"{op}: images must be (N, C, H, W), got {x.shape}; add a batch axis with x[None]")
     check_real(op, "images", x)
+    if any(p is not None and p.dtype != x.dtype for p in (weight, bias)):
+        raise mixed_dtypes(op, x, weight=weight, bias=bias)

@@ -156,7 +156,12 @@ class Module:
             parameter.zero_grad()
 
     def astype(self, dtype: Any) -> Module:
-        """Convert every real parameter and buffer in place, e.g. to float64 for a gradient check."""
+        """Convert every real parameter and buffer in place, e.g. to float64 for a gradient check.
+
+        Raises TypeError, and changes nothing, unless `dtype` is one of real numbers.
+        """
+        if backend.check_dtype(dtype).kind != "f":
+            raise TypeError(f"{type(self).__name__}.astype: parameters are real numbers, not {dtype}")
         for _, tensor in self._named_tensors((Parameter, Buffer)):  # type: ignore[arg-type]
             if tensor.dtype.kind == "f":
                 requires_grad = tensor.requires_grad

@@ -45,6 +45,17 @@ def check_real(op: str, name: str, x: Tensor) -> None:
         raise TypeError(f"{op}: {name} must be real numbers, got {x.dtype}; use .astype('float32')")
 
 
+def mixed_dtypes(op: str, x: Tensor, **parameters: Any) -> TypeError:
+    """The error for parameters that have not the dtype of `x`: the layer would compute in the wider one."""
+    others = {name: p.dtype for name, p in parameters.items() if p is not None and p.dtype != x.dtype}
+    found = " and ".join(f"{name} is {dtype}" for name, dtype in others.items())
+    dtype = next(iter(others.values()))
+    return TypeError(
+        f"{op}: input is {x.dtype} but {found}; all must have one dtype: use x.astype({str(dtype)!r}), or "
+        f"module.astype({str(x.dtype)!r}) for a whole network"
+    )
+
+
 def normalize_axis(axis: Any, shape: tuple[int, ...] | int, op: str = "") -> tuple[int, ...]:
     """The axes as a tuple of numbers in 0..ndim−1. `axis` is None (all), an integer or several."""
     ndim = shape if isinstance(shape, int) else len(shape)

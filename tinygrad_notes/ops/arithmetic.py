@@ -334,7 +334,7 @@ def where(condition, a, b) -> Tensor:
 
 def astype(x, dtype) -> Tensor:
     """x in another dtype."""
-    return Astype.apply(x, dtype=np.dtype(dtype))
+    return Astype.apply(x, dtype=backend.check_dtype(dtype))
 
 
 def sign(x) -> Tensor:

@@ -18,17 +18,17 @@ def tensor(data: Any, requires_grad: bool = False, dtype: Any = None) -> Tensor:
 
 def zeros(shape: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
     """Zeros of `shape`."""
-    return _new(backend.xp.zeros(shape, dtype=dtype), requires_grad)
+    return _new(backend.xp.zeros(shape, dtype=_dtype("zeros", dtype)), requires_grad)
 
 
 def ones(shape: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
     """Ones of `shape`."""
-    return _new(backend.xp.ones(shape, dtype=dtype), requires_grad)
+    return _new(backend.xp.ones(shape, dtype=_dtype("ones", dtype)), requires_grad)
 
 
 def full(shape: Any, value: float, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
     """`value` everywhere in `shape`."""
-    return _new(backend.xp.full(shape, value, dtype=dtype), requires_grad)
+    return _new(backend.xp.full(shape, value, dtype=_dtype("full", dtype)), requires_grad)
 
 
 def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any = None) -> Tensor:
@@ -37,7 +37,7 @@ def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any 
         start, stop = 0, start
     whole = all(isinstance(v, int | np.integer) for v in (start, stop, step))
     dtype = (np.int64 if whole else np.float32) if dtype is None else dtype
-    return Tensor._wrap(backend.xp.arange(start, stop, step, dtype=dtype))
+    return Tensor._wrap(backend.xp.arange(start, stop, step, dtype=_dtype("arange", dtype)))
 
 
 def zeros_like(x: Any) -> Tensor:
@@ -48,6 +48,12 @@ def zeros_like(x: Any) -> Tensor:
 def ones_like(x: Any) -> Tensor:
     """Ones of the shape and dtype of x."""
     return Tensor._wrap(backend.xp.ones_like(raw_array(x)))
+
+
+def _dtype(op: str, dtype: Any) -> Any:
+    if isinstance(dtype, int | np.integer):
+        raise TypeError(f"{op}: dtype cannot be {dtype}; a shape is one argument, as in {op}((2, 3))")
+    return backend.check_dtype(dtype)
 
 
 def _new(array: Any, requires_grad: bool) -> Tensor:

@@ -6,7 +6,7 @@ import functools
 import math
 
 from ..autograd import Function, Tensor
-from .arguments import as_tensor
+from .arguments import as_tensor, mixed_dtypes
 from .shape import squeeze
 
 
@@ -85,7 +85,10 @@ def matmul(a, b) -> Tensor:
 
 
 def linear(input, weight, bias=None) -> Tensor:
-    """x Wᵀ + b.   x (..., in); weight (out, in); bias (out,)."""
+    """x Wᵀ + b.   x (..., in); weight (out, in); bias (out,).
+
+    Raises ValueError if the shapes do not fit, TypeError unless all have one dtype.
+    """
     x, weight = as_tensor(input), as_tensor(weight)
     if x.ndim == 0 or weight.ndim != 2 or x.shape[-1] != weight.shape[1]:
         raise ValueError(
@@ -93,6 +96,9 @@ def linear(input, weight, bias=None) -> Tensor:
         )
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ValueError(f"linear: bias {bias.shape} for weight (out, in) = {weight.shape}")
+    dtype = x._data.dtype
+    if weight._data.dtype != dtype or (bias is not None and bias.dtype != dtype):
+        raise mixed_dtypes("linear", x, weight=weight, bias=bias)
     return Linear.apply(x, weight, bias)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Function, Tensor
-from .arguments import as_tensor, number
+from .arguments import as_tensor, mixed_dtypes, number
 
 
 class BatchNorm(Function):
@@ -186,11 +186,10 @@ def _check_channels(op: str, x: Tensor, **per_channel: Tensor) -> None:
 
 def _check_parameters(op: str, x: Tensor, shape: tuple[int, ...], **parameters: Any) -> None:
     for name, p in parameters.items():
-        if isinstance(p, Tensor) and (p.shape != shape or p.dtype != x.dtype):
-            raise ValueError(
-                f"{op}: {name} is {p.shape} {p.dtype}; for input {x.shape} {x.dtype} it must be {shape} "
-                f"of the same dtype"
-            )
+        if isinstance(p, Tensor) and p.shape != shape:
+            raise ValueError(f"{op}: {name} is {p.shape}; for input {x.shape} it must be {shape}")
+        if isinstance(p, Tensor) and p.dtype != x.dtype:
+            raise mixed_dtypes(op, x, **{name: p})
 
 
 def batch_norm(x: Any, gamma: Any, beta: Any, eps: float = 1e-5) -> tuple[Tensor, Tensor, Tensor]:
