@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from operator import index
 from typing import Any
+
+import numpy as np
 
 from ..autograd import Tensor
 from ..ops import convolution, pooling
@@ -40,13 +42,30 @@ __all__ = [
     "tanh",
 ]  # fmt: skip
 
+INTEGERS = (int, np.integer)
 
-def pair(op: str, name: str, value: int | Sequence[int]) -> tuple[int, int]:
-    """One number for both directions, or (vertical, horizontal)."""
-    both = (value, value) if isinstance(value, int) else tuple(value)
-    if len(both) != 2 or not all(isinstance(v, int) for v in both):
-        raise ValueError(f"{op}: {name} must be an integer or a pair of them, got {value!r}")
+
+def pair(op: str, name: str, value: Any, least: int = 0) -> tuple[int, int]:
+    """One number for both directions, or (vertical, horizontal); each at least `least`."""
+    try:
+        down, across = (value, value) if isinstance(value, INTEGERS) else value
+        both = index(down), index(across)
+    except (TypeError, ValueError):
+        raise ValueError(f"{op}: {name} must be an integer or a pair of them, got {value!r}") from None
+    if min(both) < least:
+        raise ValueError(f"{op}: {name} must be at least {least}, got {value!r}")
     return both
+
+
+def conv_padding(op: str, value: Any, stride: tuple[int, int]) -> Any:
+    """The padding of a convolution, checked: "same" (for stride 1), "valid", or a pair."""
+    if not isinstance(value, str):
+        return pair(op, "padding", value)
+    if value not in ("same", "valid"):
+        raise ValueError(f"{op}: padding must be 'same', 'valid', an integer or a pair, got {value!r}")
+    if value == "same" and stride != (1, 1):
+        raise ValueError(f"{op}: padding='same' needs stride 1, got {stride}")
+    return value
 
 
 def conv2d(
@@ -62,16 +81,17 @@ def conv2d(
     """
     x, w = as_tensor(input), as_tensor(weight)
     bias = None if bias is None else as_tensor(bias)
-    _check_images("conv2d", x, w, bias)
-    stride, dilation = pair("conv2d", "stride", stride), pair("conv2d", "dilation", dilation)
+    op = "conv2d"
+    _check_images(op, x, w, bias)
+    _check_weight(op, w, groups)
+    stride, dilation = pair(op, "stride", stride, 1), pair(op, "dilation", dilation, 1)
+    padding = conv_padding(op, padding, stride)
     if padding == "same":
-        if stride != (1, 1):
-            raise ValueError(f"conv2d: padding='same' needs stride 1, got {stride}")
         total = [d * (k - 1) for d, k in zip(dilation, w.shape[2:], strict=True)]
         if any(t % 2 for t in total):
             x = pad(x, ((0, 0), (0, 0), (0, total[0] % 2), (0, total[1] % 2)))
         padding = (total[0] // 2, total[1] // 2)
-    padding = (0, 0) if padding == "valid" else pair("conv2d", "padding", padding)
+    padding = (0, 0) if padding == "valid" else padding
     return convolution.conv2d(x, w, bias, stride, padding, dilation, groups)
 
 
@@ -79,24 +99,40 @@ def conv_transpose2d(
     input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
     output_padding: Any = 0, groups: int = 1, dilation: Any = 1,
 ) -> Tensor:  # fmt: skip
-    """The adjoint of `conv2d`: input (N, I, H, W), weight (I, O/groups, kh, kw), bias (O,)."""
+    """The adjoint of `conv2d`: input (N, I, H, W), weight (I, O/groups, kh, kw), bias (O,).
+
+    Output length (H − 1)·stride − 2·padding + dilation·(kh − 1) + 1 + output_padding, where
+    output_padding is below stride or dilation.
+
+    Raises ValueError if the shapes do not fit, TypeError unless all have one dtype.
+    """
     x, w = as_tensor(input), as_tensor(weight)
     bias = None if bias is None else as_tensor(bias)
-    _check_images("conv_transpose2d", x, w, bias)
     op = "conv_transpose2d"
-    stride, dilation = pair(op, "stride", stride), pair(op, "dilation", dilation)
+    _check_images(op, x, w, bias)
+    _check_weight(op, w, groups)
+    stride, dilation = pair(op, "stride", stride, 1), pair(op, "dilation", dilation, 1)
     padding, extra = pair(op, "padding", padding), pair(op, "output_padding", output_padding)
-    if w.ndim != 4 or w.shape[0] != x.shape[1]:
-        raise ValueError(f"{op}: weight must be (I, O/groups, kh, kw), got {w.shape} for {x.shape}")
+    if w.shape[0] != x.shape[1] or w.shape[0] % groups:
+        raise ValueError(
+            f"{op}: weight must be (I, O/groups, kh, kw) with groups = {groups} dividing I, got {w.shape} "
+            f"for {x.shape}"
+        )
+    channels = w.shape[1] * groups
+    if bias is not None and bias.shape != (channels,):
+        raise ValueError(f"{op}: bias must be (O,) = ({channels},), got {bias.shape}")
     if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
-        raise ValueError(f"{op}: output_padding {extra} must be below stride or dilation")
+        raise ValueError(f"{op}: output_padding {extra} must be below stride {stride} or dilation {dilation}")
     size = tuple(
         (n - 1) * s - 2 * p + d * (k - 1) + e + 1
         for n, s, p, d, k, e in zip(x.shape[2:], stride, padding, dilation, w.shape[2:], extra, strict=True)
     )
-    y = convolution.conv2d_input_grad(
-        x, w, (x.shape[0], w.shape[1] * groups, *size), stride, padding, dilation, groups
-    )
+    if min(size) < 1:
+        raise ValueError(f"{op}: padding {padding} leaves nothing, the output would be {size}")
+    more = [e // s for e, s in zip(extra, stride, strict=True)]
+    if any(more):  # room for another window of the convolution: nothing comes from there
+        x = pad(x, ((0, 0), (0, 0), (0, more[0]), (0, more[1])))
+    y = convolution.conv2d_input_grad(x, w, (x.shape[0], channels, *size), stride, padding, dilation, groups)
     return y if bias is None else y + bias.reshape(1, -1, 1, 1)
 
 
@@ -108,10 +144,10 @@ def max_pool2d(
     x = as_tensor(input)
     _check_images("max_pool2d", x)
     op = "max_pool2d"
-    kernel = pair(op, "kernel_size", kernel_size)
-    stride = kernel if stride is None else pair(op, "stride", stride)
+    kernel = pair(op, "kernel_size", kernel_size, 1)
+    stride = kernel if stride is None else pair(op, "stride", stride, 1)
     return pooling.max_pool2d(
-        x, kernel, stride, pair(op, "padding", padding), pair(op, "dilation", dilation), ceil_mode
+        x, kernel, stride, pair(op, "padding", padding), pair(op, "dilation", dilation, 1), ceil_mode
     )
 
 
@@ -123,8 +159,8 @@ def avg_pool2d(
     x = as_tensor(input)
     _check_images("avg_pool2d", x)
     op = "avg_pool2d"
-    kernel = pair(op, "kernel_size", kernel_size)
-    stride = kernel if stride is None else pair(op, "stride", stride)
+    kernel = pair(op, "kernel_size", kernel_size, 1)
+    stride = kernel if stride is None else pair(op, "stride", stride, 1)
     return pooling.avg_pool2d(x, kernel, stride, pair(op, "padding", padding), ceil_mode, count_include_pad)
 
 
@@ -134,3 +170,10 @@ def _check_images(op: str, x: Tensor, weight: Tensor | None = None, bias: Tensor
     check_real(op, "images", x)
     if any(p is not None and p.dtype != x.dtype for p in (weight, bias)):
         raise mixed_dtypes(op, x, weight=weight, bias=bias)
+
+
+def _check_weight(op: str, weight: Tensor, groups: int) -> None:
+    if weight.ndim != 4 or 0 in weight.shape:
+        raise ValueError(f"{op}: weight must have four axes, none of them empty, got {weight.shape}")
+    if not isinstance(groups, INTEGERS) or groups < 1:
+        raise ValueError(f"{op}: groups must be a positive integer, got {groups!r}")

@@ -50,10 +50,10 @@ class Conv2d(Module):
                 f"Conv2d: groups = {groups} must divide in_channels {in_channels} and "
                 f"out_channels {out_channels}"
             )
-        self.kernel_size = F.pair("Conv2d", "kernel_size", kernel_size)
-        self.stride = F.pair("Conv2d", "stride", stride)
-        self.padding = padding if isinstance(padding, str) else F.pair("Conv2d", "padding", padding)
-        self.dilation = F.pair("Conv2d", "dilation", dilation)
+        self.kernel_size = F.pair("Conv2d", "kernel_size", kernel_size, 1)
+        self.stride = F.pair("Conv2d", "stride", stride, 1)
+        self.padding = F.conv_padding("Conv2d", padding, self.stride)
+        self.dilation = F.pair("Conv2d", "dilation", dilation, 1)
         shape = (out_channels, in_channels // groups, *self.kernel_size)
         self.weight = Parameter(np.empty(shape, np.float32))
         self.bias = Parameter(np.empty(out_channels, np.float32)) if bias else None

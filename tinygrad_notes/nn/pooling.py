@@ -23,8 +23,8 @@ def adaptive_avg_pool2d(input: Any, output_size: Any) -> Tensor:
     if x.ndim != 4 or 0 in x.shape[1:]:
         raise ValueError(f"adaptive_avg_pool2d: images must be (N, C, H, W), got {x.shape}")
     check_real("adaptive_avg_pool2d", "images", x)
-    both = (output_size, output_size) if isinstance(output_size, int | None) else tuple(output_size)
-    if len(both) != 2 or not all(n is None or (isinstance(n, int) and n > 0) for n in both):
+    both = output_size if isinstance(output_size, tuple | list) else (output_size, output_size)
+    if len(both) != 2 or not all(n is None or (isinstance(n, int | np.integer) and n > 0) for n in both):
         raise ValueError(
             f"adaptive_avg_pool2d: output_size must be positive integers or None, got {output_size!r}"
         )
