@@ -70,6 +70,65 @@ def test_a_recorded_tensor_does_not_slip_into_numpy():
     np.testing.assert_array_equal(np.asarray(x.detach()), [1.0])
 
 
+def test_one_number_takes_a_format():
+    loss = tg.Tensor([1.0, 2.0], requires_grad=True).mean()
+    assert f"{loss:.3f}" == "1.500" and f"{loss}" == "1.5" and f"{tg.Tensor([[0.25]]):>7.1%}" == "  25.0%"
+    assert f"{tg.Tensor([1.0])}" == "Tensor([1.])"
+    with pytest.raises(TypeError, match=r"'.2f' is for one number, this Tensor is \(2,\)"):
+        f"{tg.Tensor([1.0, 2.0]):.2f}"
+
+
+@pytest.mark.parametrize("make", [tg.zeros, tg.ones])
+def test_a_shape_is_one_argument(make):
+    with pytest.raises(TypeError, match=rf"a shape is one argument, as in {make.__name__}\(\(2, 3\)\)"):
+        make(2, 3)
+    assert make((2, 3)).shape == (2, 3) and make(3, "float64").dtype == np.float64
+
+
+def test_masks_combine():
+    x = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    low, high = x > 1.5, x < 2.5
+    cases = [
+        (low & high, [False, True, False]),
+        (low | high, [True, True, True]),
+        (low ^ high, [True, False, True]),
+        (~low, [True, False, False]),
+        (low & True, [False, True, True]),
+        (backend.asarray(np.array([True, True, False])) & low, [False, True, False]),
+        (tg.Tensor([6, 3, 8]) & 3, [2, 3, 0]),
+        (1 | tg.Tensor([6, 3, 8]), [7, 3, 9]),
+        (~tg.Tensor([0, 1, -1]), [-1, -2, 0]),
+    ]
+    for y, expected in cases:
+        np.testing.assert_array_equal(y.numpy(), expected)
+        assert y.dtype == np.array(expected).dtype and not y.requires_grad
+    assert (tg.Tensor(True) & tg.Tensor(False)).item() is False
+
+
+@pytest.mark.parametrize("combine", [
+    lambda x: x & True, lambda x: True | x, lambda x: (x > 0) ^ x, lambda x: ~x, lambda x: (x > 0) & 1.5,
+])  # fmt: skip
+def test_only_booleans_and_integers_have_bits(combine):
+    with pytest.raises(TypeError, match=r"needs booleans or integers, got float\d\d; compare first"):
+        combine(tg.Tensor([1.0, 2.0]))
+    with pytest.raises(ValueError, match=r"bitwise_and: shapes \(2,\) and \(3,\) do not broadcast"):
+        tg.Tensor([1, 2]) & tg.Tensor([1, 2, 3])
+
+
+@pytest.mark.parametrize("function", [
+    np.sum, np.mean, np.std, np.max, np.argmax, np.transpose, np.squeeze, np.cumsum, np.linalg.norm,
+    lambda x: np.mean(x, axis=0, dtype=np.float64), lambda x: np.concatenate([x, np.ones(2)]),
+    lambda x: np.stack((x, x), axis=1), lambda x: np.clip(x, 0, 1.5),
+])  # fmt: skip
+def test_functions_of_numpy_give_arrays_and_never_lose_a_graph(function):
+    a = np.array([1.0, 2.0], np.float32)
+    found, expected = function(tg.Tensor(a)), function(a)
+    assert type(found) is type(expected) and found.dtype == expected.dtype
+    np.testing.assert_array_equal(found, expected)
+    with pytest.raises(TypeError, match=r"call \.detach\(\)\.numpy\(\), or use the functions of tinygrad"):
+        function(tg.Tensor(a, requires_grad=True))
+
+
 def test_data_keeps_its_shape_and_dtype():
     x = tg.Tensor([1.0, 2.0])
     with pytest.raises(ValueError, match=r"shape \(3,\) cannot replace \(2,\)"):

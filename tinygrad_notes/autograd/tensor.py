@@ -163,6 +163,10 @@ class Tensor:
             )
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """NumPy's function on the values, e.g. np.sum(t): an array. One that requires grad raises."""
+        return function(*_values(args), **{key: _values(value) for key, value in kwargs.items()})
+
     __array_ufunc__ = None  # ndarray + Tensor asks the Tensor: its __radd__ records the addition
 
     def item(self) -> float | int | bool:
@@ -170,6 +174,16 @@ class Tensor:
         if self.size != 1:
             raise ValueError(f"item: only a Tensor of size 1 is one number, this one is {self.shape}")
         return self._data.item()  # type: ignore[no-any-return]
+
+    def __format__(self, spec: str) -> str:
+        """One number in its own format, as in f"{loss:.3f}"."""
+        if self.ndim == 0 or (spec and self.size == 1):
+            return format(self.item(), spec)
+        if spec:
+            raise TypeError(
+                f"format: {spec!r} is for one number, this Tensor is {self.shape}; format .item()s"
+            )
+        return str(self)
 
     def __float__(self) -> float:
         return float(self.item())
@@ -285,16 +299,25 @@ class Tensor:
         return (self[i] for i in range(len(self)))
 
 
+def _values(value: Any) -> Any:
+    """`value` with arrays in place of the Tensors in it."""
+    if isinstance(value, tuple | list):
+        return (tuple if isinstance(value, tuple) else list)(map(_values, value))
+    return np.asarray(value) if isinstance(value, Tensor) else value
+
+
 # Operators and methods are the functions of the tape themselves.
 OPERATORS = {
     "__add__": "add", "__sub__": "subtract", "__mul__": "multiply", "__truediv__": "divide",
     "__pow__": "power", "__matmul__": "matmul", "__neg__": "negative", "__abs__": "abs",
     "__getitem__": "getitem", "__eq__": "equal", "__ne__": "not_equal", "__lt__": "less",
-    "__le__": "less_equal", "__gt__": "greater", "__ge__": "greater_equal",
+    "__le__": "less_equal", "__gt__": "greater", "__ge__": "greater_equal", "__and__": "bitwise_and",
+    "__or__": "bitwise_or", "__xor__": "bitwise_xor", "__invert__": "invert",
 }  # fmt: skip
 REFLECTED = {
     "__radd__": "add", "__rsub__": "subtract", "__rmul__": "multiply", "__rtruediv__": "divide",
-    "__rpow__": "power", "__rmatmul__": "matmul",
+    "__rpow__": "power", "__rmatmul__": "matmul", "__rand__": "bitwise_and", "__ror__": "bitwise_or",
+    "__rxor__": "bitwise_xor",
 }  # fmt: skip
 METHODS = (
     "all", "any", "argmax", "argmin", "astype", "clip", "exp", "flatten", "log", "max", "mean", "min",
