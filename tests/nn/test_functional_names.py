@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch", reason="parity with PyTorch needs torch")
 
 # What torch has and we have not (docs/torch.md); names of ours for theirs; what only we have.
 LEFT_OUT = {"size_average", "reduce", "inplace", "_stacklevel"}
+LEFT_OUT |= {"running_mean", "running_var", "use_input_stats", "momentum"}  # of instance_norm
 RENAMED = {"dim": "axis"}
 ADDED = {"dropout": {"mask"}, "local_response_norm": {"convention"}, "mse_loss": {"convention"}}
 NUMPYS = {"pad"}  # np.pad's arguments and meaning

@@ -5,6 +5,7 @@ import pytest
 
 import tinygrad_notes as tg
 from tinygrad_notes import nn
+from tinygrad_notes.nn import functional as F
 from tinygrad_notes.ops.normalization import group_norm, local_response_norm
 
 
@@ -105,6 +106,10 @@ def test_dtype_of_parameters_must_be_that_of_the_input(images):
 @pytest.mark.parametrize("layer, shape, message", [
     (lambda x: nn.LayerNorm(4)(x), (2, 3), "does not end in normalized_shape"),
     (lambda x: group_norm(x, 2), (2, 3), "num_groups = 2 must divide the 3 channels"),
+    (lambda x: nn.InstanceNorm1d(3)(x), (2, 3), r"InstanceNorm1d: input \(2, 3\) must have 3 axes"),
+    (lambda x: nn.InstanceNorm2d(3)(x), (2, 4, 2, 2), "with C = num_features = 3"),
+    (lambda x: nn.InstanceNorm2d(3)(x), (2, 3, 1, 1), "instance_norm: each map .* at least 2 numbers"),
+    (lambda x: nn.InstanceNorm2d(3, track_running_stats=True), (1,), "running statistics are those of"),
     (lambda x: nn.LocalResponseNorm(0)(x), (2, 3), "size must be a positive integer"),
     (lambda x: nn.LocalResponseNorm(5, convention="keras")(x), (2, 3), "convention is"),
 ])  # fmt: skip
@@ -138,6 +143,8 @@ def test_layers_follow_torch_for_three_batches():
         (nn.BatchNorm1d(4, momentum=None), torch.nn.BatchNorm1d(4, momentum=None), (6, 4)),
         (nn.LayerNorm((4, 5)), torch.nn.LayerNorm((4, 5)), (3, 4, 5)),
         (nn.GroupNorm(2, 4), torch.nn.GroupNorm(2, 4), (3, 4, 5, 2)),
+        (nn.InstanceNorm1d(4), torch.nn.InstanceNorm1d(4), (3, 4, 5)),
+        (nn.InstanceNorm2d(4, 1e-3, 0.1, True), torch.nn.InstanceNorm2d(4, 1e-3, 0.1, True), (3, 4, 5, 2)),
         (nn.LocalResponseNorm(3), torch.nn.LocalResponseNorm(3), (3, 4, 5, 2)),
     ]
     rng = np.random.default_rng(0)
@@ -149,6 +156,22 @@ def test_layers_follow_torch_for_three_batches():
             np.testing.assert_allclose(y.detach().numpy(), e.detach().numpy(), atol=2e-6, err_msg=repr(ours))
         for key, value in theirs.state_dict().items():
             np.testing.assert_allclose(ours.state_dict()[key], value.numpy(), rtol=1e-5, err_msg=key)
+
+
+@pytest.mark.parametrize("affine", [False, True])
+def test_instance_norm_has_the_gradients_of_torch(affine):
+    torch = pytest.importorskip("torch", reason="parity with PyTorch needs torch")
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(1, 2, shape) for shape in ((2, 3, 4, 2), (3,), (3,), (2, 3, 4, 2))]
+    found = []
+    for make, function in ((tg.tensor, F.instance_norm), (torch.tensor, torch.nn.functional.instance_norm)):
+        x, gamma, beta = (make(a, requires_grad=True) for a in arrays[:3])
+        y = function(x, weight=gamma, bias=beta) if affine else function(x)
+        (y * make(arrays[3])).sum().backward()
+        leaves = (x, gamma, beta) if affine else (x,)
+        found.append([y.detach().numpy(), *(leaf.grad.numpy() for leaf in leaves)])
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-12)
 
 
 def test_a_gradient_check_leaves_the_running_statistics(images):

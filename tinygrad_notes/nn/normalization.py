@@ -110,6 +110,49 @@ class GroupNorm(Module):
         return f"{self.num_groups}, {self.num_channels}, eps={self.eps}"
 
 
+class _InstanceNorm(Module):
+    """Each map of each sample normalized by itself, in training and in evaluation; see `instance_norm`.
+
+    The arguments are torch's, but there are no running statistics: `momentum` has no effect, and
+    `track_running_stats=True` raises ValueError.
+    """
+
+    dimensions: int
+
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = False,
+        track_running_stats: bool = False,
+    ) -> None:  # fmt: skip
+        if track_running_stats:
+            raise ValueError(f"{type(self).__name__}: running statistics are those of BatchNorm, use that")
+        self.num_features, self.eps = num_features, eps
+        self.weight = Parameter(np.ones(num_features, np.float32)) if affine else None
+        self.bias = Parameter(np.zeros(num_features, np.float32)) if affine else None
+
+    def forward(self, x: Any) -> Tensor:
+        if x.ndim != self.dimensions or x.shape[1] != self.num_features:
+            raise ValueError(
+                f"{type(self).__name__}: input {x.shape} must have {self.dimensions} axes (N, C, ...) with "
+                f"C = num_features = {self.num_features}"
+            )
+        return ops.instance_norm(x, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return f"{self.num_features}, eps={self.eps}"
+
+
+class InstanceNorm1d(_InstanceNorm):
+    """Instance normalization of (N, C, L), each row by itself; see `_InstanceNorm`."""
+
+    dimensions = 3
+
+
+class InstanceNorm2d(_InstanceNorm):
+    """Instance normalization of images (N, C, H, W), each map by itself; see `_InstanceNorm`."""
+
+    dimensions = 4
+
+
 class LocalResponseNorm(Module):
     """Each number divided by what `size` neighbouring channels amount to.  Krizhevsky et al. 2012.
 

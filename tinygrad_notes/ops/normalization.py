@@ -239,7 +239,7 @@ def group_norm(
 ) -> Tensor:
     """Each of `num_groups` groups of channels of x (N, C, *) normalized.  Wu & He 2018.
 
-    weight and bias are (C,). With num_groups = C this is instance normalization.
+    weight and bias are (C,).
     """
     x = as_tensor(input)
     parameters = {n: as_tensor(p) for n, p in (("weight", weight), ("bias", bias)) if p is not None}
@@ -256,6 +256,17 @@ def group_norm(
     axes = tuple(range(2, split.ndim))
     y = LayerNorm.apply(split, weight, bias, axes=axes, eps=number("group_norm", "eps", eps))
     return y.reshape(x.shape)
+
+
+def instance_norm(input: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Tensor:
+    """Each map of x (N, C, *) normalized by itself: groups of one channel.  Ulyanov et al. 2016.
+
+    weight and bias are (C,). Raises ValueError where a map has one number: its x̂ is always 0.
+    """
+    x = as_tensor(input)
+    if x.ndim < 3 or math.prod(x.shape[2:]) < 2:
+        raise ValueError(f"instance_norm: each map of (N, C, ...) needs at least 2 numbers, got {x.shape}")
+    return group_norm(x, x.shape[1], weight, bias, eps)
 
 
 def local_response_norm(
