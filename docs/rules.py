@@ -1,7 +1,8 @@
 """The directive ``rules``: a module of operations, each rule as it stands in the source.
 
 ``{rules} tinygrad_notes.ops.activation`` gives the module's text, then one section per `Function` in the
-order of the file. Nothing is copied by hand, so the page cannot disagree with the code.
+order of the file, with the helpers that its rules call. Nothing is copied by hand, so the page cannot
+disagree with the code.
 """
 
 import importlib
@@ -11,6 +12,7 @@ from docutils import nodes
 from docutils.parsers.rst import Directive
 
 from tinygrad_notes.autograd import Function
+from tinygrad_notes.verify.source import source
 
 
 class Rules(Directive):
@@ -31,7 +33,7 @@ class Rules(Directive):
             key = f"{module.__name__}.{operation.__name__}"
             section = nodes.section(ids=[nodes.make_id(key)], names=[key])
             section += nodes.title(text=operation.__name__)
-            section += nodes.literal_block(text=inspect.getsource(operation), language="python")
+            section += nodes.literal_block(text=source(operation), language="python")
             found.append(section)
         return found
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Function
+from ..verify.source import source
 from . import DONE
 from .operations import find_operation
 from .output import print_json
@@ -25,10 +26,10 @@ def derive_command(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({
             "operation": operation.__name__, "module": module.__name__, "formula": inspect.getdoc(operation),
-            "source": inspect.getsource(operation), "derivatives": derivatives,
+            "source": source(operation), "derivatives": derivatives,
         })  # fmt: skip
         return DONE
-    print(f"{operation.__name__} in {module.__name__}\n\n{inspect.getsource(operation).rstrip()}\n")
+    print(f"{operation.__name__} in {module.__name__}\n\n{source(operation)}\n")
     if isinstance(derivatives, str):
         print(derivatives)
         return DONE

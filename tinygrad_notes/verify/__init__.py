@@ -2,5 +2,5 @@
 
 `cases` is the table; `symbolic` reads rules on SymPy expressions and `proof` compares the shipped backward
 with SymPy's derivative of the shipped forward (both need the extra "verify"); `wrong` is a catalogue of
-mistakes that every check must catch; `report` prints all of it.
+mistakes that every check must catch; `report` prints all of it. `source` is the text of a rule.
 """
