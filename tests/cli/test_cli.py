@@ -194,12 +194,16 @@ def test_diff_lists_the_forms_and_their_layers(capsys):
         "torchvision": "64→128 1×1 s2",
     }  # fmt: skip
     assert len(result["layers"]) == 3
+    assert {row["initialization"] for row in result["variants"]} == {
+        "convolutions N(0, 2/fan_out), linear layers U(±1/√fan_in), biases too"
+    }
     assert main(["diff", "alexnet"]) == 0
     text = capsys.readouterr().out
     assert "paper        Krizhevsky et al. 2012                60,965,224    724,406,816" in text
     (second,) = (line for line in text.splitlines() if line.startswith("features.4 "))
     assert second.split("  ")[-1].strip() == "64→192 5×5 p2"
     assert "96→256 5×5 p2 g2" in second
+    assert "\npaper        N(0, 0.01²), biases 1 in conv2, 4 and 5 and in the hidden linear layers\n" in text
     assert main(["diff", "lenet5"]) == 0
     (c3,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("c3 "))
     assert c3.split("  ")[-1].strip() == "6→16 5×5, 60 of 96 pairs"

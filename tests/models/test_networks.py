@@ -1,16 +1,19 @@
 """The networks: exact sizes, state_dict keys, initialization, what they accept, what they refuse."""
 
+import inspect
+import math
 import re
 
 import numpy as np
 import pytest
 
 import tinygrad_notes as tg
-from tinygrad_notes import models, nn
+from tinygrad_notes import backend, models, nn
 from tinygrad_notes.models.bitmaps import bitmaps
 from tinygrad_notes.models.count import multiply_adds, parameter_count, undrawn
 from tinygrad_notes.models.lenet1998 import C3_TABLE, squash
 from tinygrad_notes.models.variants import VARIANTS, variants
+from tinygrad_notes.nn.init import fans
 
 # network, variant: parameters, multiply-adds for one image
 SIZES = {
@@ -316,3 +319,68 @@ def test_they_learn_the_digits(make, border, lr, fraction):
         optimizer.step()
         losses.append(loss.item())
     assert np.mean(losses[-5:]) < fraction * losses[0]
+
+
+class Marks:
+    """Stands in for the random generator: every draw is the number of its distribution, far from any bias."""
+
+    def __init__(self):
+        self.known = []
+
+    def draw(self, *distribution):
+        if distribution not in self.known:
+            self.known.append(distribution)
+        return 2.0**20 + self.known.index(distribution)
+
+    def uniform(self, low, high, size):
+        return np.broadcast_to(self.draw("U", low, high), size)
+
+    def normal(self, mean, deviation, size):
+        return np.broadcast_to(self.draw("N", mean, deviation), size)
+
+    def read(self, parameter):
+        """The distribution that a parameter was drawn from, or its one value."""
+        value = float(parameter.numpy().flat[0])
+        assert (parameter.numpy() == np.float32(value)).all()
+        return self.known[int(value - 2**20)] if value >= 2**20 else round(value, 6)
+
+
+def uniform(bound):
+    return ("U", -bound, bound)
+
+
+# What the texts of `diff` say, as (distribution of a weight, of its bias), by the layer's fans and its place
+STARTS = {
+    "U(±1/√fan_in), biases too": lambda fan_in, *_: (uniform(1 / math.sqrt(fan_in)),) * 2,
+    "U(±2.4/fan_in), biases too": lambda fan_in, *_: (uniform(2.4 / fan_in),) * 2,
+    "N(0, 2/fan_in)": lambda fan_in, *_: (("N", 0.0, math.sqrt(2) / math.sqrt(fan_in)), 0.0),
+    "N(0, 2/fan_out)": lambda _, fan_out, *__: (("N", 0.0, math.sqrt(2) / math.sqrt(fan_out)), 0.0),
+    "N(0, 0.01²)": lambda *_: (("N", 0.0, 0.01), 0.0),
+    "N(0, 0.01²), biases 1 in conv2, 4 and 5 and in the hidden linear layers":
+        lambda _, __, number, ___: (("N", 0.0, 0.01), 1.0 if number in (2, 4, 5, 6, 7) else 0.0),
+    "N(0, 0.01²), biases of linear layers U(±1/√fan_in)":
+        lambda fan_in, *_: (("N", 0.0, 0.01), uniform(1 / math.sqrt(fan_in))),
+    "U(±√(3/fan_in)), biases 0.2, of the last layer 0":
+        lambda fan_in, _, __, last: (uniform(math.sqrt(3 / fan_in)), 0.0 if last else 0.2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [v for rows in VARIANTS.values() for v in rows],
+    ids=[f"{network} {v.name}" for network, rows in VARIANTS.items() for v in rows],
+)
+def test_layers_start_as_the_variant_says(variant, monkeypatch):
+    marks = Marks()
+    monkeypatch.setattr(backend, "_rng", marks)
+    small = {"hidden": 8} if "hidden" in inspect.signature(variant.build).parameters else {}
+    model = variant.build(**small)
+    found = [m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    of_convolutions, _, of_linear = variant.initialization.rpartition(", linear layers ")
+    of_convolutions = of_convolutions.removeprefix("convolutions ") or of_linear
+    for number, layer in enumerate(found, 1):
+        text = of_convolutions if isinstance(layer, nn.Conv2d) else of_linear
+        last = layer is getattr(model, "fc", None)
+        weight, bias = STARTS[text](*fans(layer.weight.shape), number, last)
+        assert marks.read(layer.weight) == weight
+        assert layer.bias is None or marks.read(layer.bias) == bias

@@ -35,6 +35,10 @@ def diff_command(arguments: argparse.Namespace) -> int:
     width = max(len(row.variant) for row in rows)
     for row in rows:
         print(f"{row.variant.ljust(width)}  {row.differences}")
+    if len({row.initialization for row in rows}) > 1:
+        print("\nhow weights start; biases from 0 unless it says otherwise\n")
+        for row in rows:
+            print(f"{row.variant.ljust(width)}  {row.initialization}")
     if layers:
         print("\nlayers that are not alike in all (same: as in the first)\n")
         shown = [_shortened(row) for row in layers[:MOST_LAYERS]]
