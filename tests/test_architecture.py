@@ -102,3 +102,80 @@ def test_no_machine_is_named():
     assert len(files) > len(FILES)
     bad = {relative(f): machine.findall(f.read_text()) for f in files}
     assert not {name: found for name, found in bad.items() if found}
+
+
+# ---- rules and their files ---------------------------------------------------------------------
+
+OPERATIONS = {file.name: file.read_text() for file in FILES if file.parent == PACKAGE / "ops"}
+
+# Linear maps that are each other's backward
+ADJOINTS = [
+    ("Sum", "BroadcastTo"), ("GetItem", "ScatterAdd"), ("Concatenate", "Split"),
+    ("Conv2d", "Conv2dInputGrad", "Conv2dWeightGrad"),
+    ("MaxPool2d", "MaxPool2dGather", "MaxPool2dScatter"), ("AvgPool2d", "AvgPool2dAdjoint"),
+]  # fmt: skip
+CONSTANTS = {"inf", "finfo"}  # of NumPy: numbers that are the same in every reading
+
+
+def rules_of(text: str) -> dict[str, dict[str, ast.FunctionDef]]:
+    """{Function: {"forward": ..., "backward_x": ...}} of a file of operations."""
+    return {
+        node.name: {rule.name: rule for rule in node.body if isinstance(rule, ast.FunctionDef)}
+        for node in ast.parse(text).body
+        if isinstance(node, ast.ClassDef) and "Function" in {getattr(b, "id", "") for b in node.bases}
+    }
+
+
+def astray(files: dict[str, str], groups: list[tuple[str, ...]]) -> list[str]:
+    """Functions without a forward or a backward of their own, and groups that are not in one file."""
+    rules = {name: rules_of(text) for name, text in files.items()}
+    lacking = [
+        function
+        for found in rules.values()
+        for function, own in found.items()
+        if "forward" not in own or not any(name.startswith("backward") for name in own)
+    ]
+    apart = [group for group in groups if not any(set(group) <= set(found) for found in rules.values())]
+    return lacking + [" and ".join(group) for group in apart]
+
+
+def numpy_in_rules(text: str) -> list[str]:
+    """Where a rule, or a helper that takes xp, asks NumPy instead: ["Sum.forward: np.sum"]."""
+    helpers = [n for n in ast.parse(text).body
+               if isinstance(n, ast.FunctionDef) and [a.arg for a in n.args.args][:1] == ["xp"]]  # fmt: skip
+    owned = [(f"{f}.{name}", rule) for f, own in rules_of(text).items() for name, rule in own.items()]
+    return [
+        f"{title}: {node.value.id}.{node.attr}"
+        for title, rule in (*owned, *((helper.name, helper) for helper in helpers))
+        for node in ast.walk(rule)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+        and node.value.id in ("np", "numpy") and node.attr not in CONSTANTS
+    ]  # fmt: skip
+
+
+def test_forward_backward_and_adjoints_stand_in_one_file():
+    assert sum(len(rules_of(text)) for text in OPERATIONS.values()) > 50
+    assert astray(OPERATIONS, ADJOINTS) == []
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_rules_compute_with_xp_and_not_with_numpy(name):
+    assert numpy_in_rules(OPERATIONS[name]) == []
+
+
+def test_the_checks_of_rules_see_what_they_forbid():
+    one = (
+        "class Whole(Function):\n"
+        "    def forward(xp, x):\n        return np.exp(x) + np.inf\n"
+        "    def backward_x(xp, gy):\n        return gy\n"
+        "class Half(Function):\n    def forward(xp, x):\n        return _help(xp, x)\n"
+        "def _help(xp, x):\n    return numpy.sum(x)\n"
+        "def on_tensors(x):\n    return np.arange(3)\n"
+    )
+    two = one[: one.index("class Half")].replace("Whole", "Part").replace("np.", "xp.")
+    assert numpy_in_rules(one) == ["Whole.forward: np.exp", "_help: numpy.sum"]
+    assert numpy_in_rules(two) == []
+    assert astray({"one": one, "two": two}, [("Whole", "Half"), ("Whole", "Part")]) == [
+        "Half",
+        "Whole and Part",
+    ]
