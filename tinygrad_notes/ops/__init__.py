@@ -6,6 +6,7 @@ from ..autograd import fill_tape as _fill_tape
 from . import (
     activation,
     arithmetic,
+    comparison,
     convolution,
     creation,
     dropout,
@@ -18,8 +19,8 @@ from . import (
 )
 
 FILES = (
-    creation, arithmetic, reduction, shape, linear, activation, loss, convolution, pooling, normalization,
-    dropout,
+    creation, arithmetic, comparison, reduction, shape, linear, activation, loss, convolution, pooling,
+    normalization, dropout,
 )  # fmt: skip
 
 _fill_tape(

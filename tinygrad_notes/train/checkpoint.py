@@ -69,7 +69,8 @@ def load(path: str | os.PathLike[str]) -> Any:
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
-            arrays = {key: _read(path, file, key) for key in file.keys()}  # noqa: SIM118
+            keys = file.keys()
+            arrays = {key: _read(path, file, key) for key in keys}
     except (SafetensorError, TypeError, AttributeError, KeyError) as error:
         raise CheckpointError(f"{path}: {_reason(path, error)}") from error
     if not metadata.keys() & {"tinygrad_notes", "tree", "crc32"}:
@@ -114,9 +115,10 @@ def _read(path: Path, file: Any, key: str) -> np.ndarray:
     if dtype == "BF16":
         return _read_bfloat16(path, key)
     try:
-        return file.get_tensor(key)  # type: ignore[no-any-return]
+        array: np.ndarray = file.get_tensor(key)
     except (TypeError, AttributeError) as error:
         raise CheckpointError(f"{path}: {key} is no array of NumPy's: {dtype}") from error
+    return array
 
 
 def _read_bfloat16(path: Path, key: str) -> np.ndarray:
