@@ -135,8 +135,16 @@ def test_damaged_image_ends_the_command_or_is_left_out(folder, tmp_path, capsys)
     assert main(["eval", str(tmp_path / "r"), "--on-error", "raise"]) == 2
 
 
+@pytest.fixture
+def ctrl_c():
+    """SIGINT raises KeyboardInterrupt, also where a shell started the tests in the background, deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("command", ["train", "eval"])
-def test_ctrl_c_is_heard_while_images_are_decoded(folder, tmp_path, capsys, monkeypatch, command):
+def test_ctrl_c_is_heard_while_images_are_decoded(folder, tmp_path, capsys, monkeypatch, ctrl_c, command):
     arguments = {
         "train": ["train", "mlp", "--data", str(folder), *QUICK, "--out", str(tmp_path / "r")],
         "eval": ["eval", str(tmp_path / "r")],
