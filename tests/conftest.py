@@ -10,8 +10,10 @@ import sys
 from pathlib import Path
 
 # Several workers share the cores: PyTorch's threads would wait for each other in turns. NumPy keeps its own,
-# so that the threaded kernels are tested as they run.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", str(os.cpu_count()))
+# so that the threaded kernels are tested as they run; CuPy's stand-in has none of them.
+os.environ.setdefault(
+    "OPENBLAS_NUM_THREADS", "1" if os.environ.get("BACKEND") == "cupy" else str(os.cpu_count())
+)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
