@@ -34,8 +34,8 @@ def main() -> None:
     if unknown:
         parser.error(f"unknown {', '.join(sorted(unknown))}; choose from {', '.join(names)}")
     if options.serve:
-        (name,) = options.names
-        harness.serve((overhead if name == "overhead" else steps).alone(name, options.serve))
+        (name,), side = options.names, options.serve
+        harness.serve(overhead.alone(side) if name == "overhead" else steps.alone(name, side))
         return
 
     limit = harness.matmul_limit()

@@ -48,7 +48,7 @@ def torch_chain(length: int = LENGTH) -> Callable[[], Any]:
     return run
 
 
-def alone(_: str, side: str) -> dict[str, Callable[[], Any]]:
+def alone(side: str) -> dict[str, Callable[[], Any]]:
     """The chain of one side, for a process of its own."""
     return {"step": our_chain() if side == "ours" else torch_chain()}
 
