@@ -323,8 +323,8 @@ def _backward(ours, theirs, x, choices):
     """Forward and backward of both. Returns the errors of loss, logits and gradients by name.
 
     The label of an image is its least likely class that no other has: of one class, two images may have
-    gradients whose difference, all that batch norm leaves, is a rounding. With a likely class the loss is near 0,
-    where float32 has lost the digits of 1 − p, and gradients are a hundredth of those of the next step.
+    gradients whose difference, all that batch norm leaves, is a rounding. With a likely class the loss is
+    near 0, where float32 has lost the digits of 1 − p, and gradients are a hundredth of the next step's.
     """
     y = ours(tg.Tensor(x))
     if x.dtype == np.float32:
