@@ -500,7 +500,7 @@ def test_output_into_pipes_is_short_and_plain(tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_training_saves_and_goes_on(tmp_path, number):
-    options = ["--limit", "1000", "--epochs", "40", "--batch-size", "4", "--seed", "2"]
+    options = ["--limit", "250", "--epochs", "40", "--batch-size", "4", "--seed", "2"]
     process = start("train", "lenet5", *options, "--out", tmp_path / "r")
     for line in process.stderr:
         if "epoch  1/40" in line:
