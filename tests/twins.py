@@ -146,6 +146,9 @@ def alexnet(classes: int, variant: str, hidden: int = 4096, dropout: float = 0.5
         classifier=nn.Sequential(
             nn.Dropout(dropout), nn.Linear(e * 36, hidden), nn.ReLU(), nn.Dropout(dropout),
             nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, classes),
+        ) if torchvision else nn.Sequential(
+            nn.Linear(e * 36, hidden), nn.ReLU(), nn.Dropout(dropout),
+            nn.Linear(hidden, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, classes),
         ),
     )  # fmt: skip
 

@@ -323,7 +323,10 @@ def complain(arguments, capsys):
         (["eval", "nowhere"], "nowhere is not a folder"),
         (["train", "mlp", "--variant", "B"], "unknown variant 'B' of mlp; choose from notes"),
         (["train", "alexnet", "--resize", "100"], "alexnet takes images of 227×227: resize must"),
-        (["train", "googlenet", "--size", "8"], "GoogLeNet: images must be at least 15×15, got 8×8"),
+        (
+            ["train", "googlenet", "--variant", "paper", "--size", "8"],
+            "GoogLeNet: images must be at least 31×31, got 8×8",
+        ),
         (["train", "mlp", "--on-error", "ignore"], "invalid choice: 'ignore'"),
         (["summary", "lenet6"], "did you mean LeNet5"),
         (["summary", "alexnet", "--variant", "caffe"], "choose from notes; paper; torchvision"),

@@ -197,15 +197,17 @@ def zeros(*shape):
 
 @pytest.mark.parametrize("make, shape, message", [
     (lambda: models.AlexNet(5, hidden=8), (1, 3, 224, 224),
-     r"227×227, got 224×224: .*\(224 − 11\)/4 \+ 1 = 54.25"),
+     r"227×227, got 224×224; .*\(224 − 11\)/4 \+ 1 = 54.25 of 224"),
     (lambda: models.AlexNet(5, "torchvision", hidden=8), (1, 3, 62, 62), "at least 63×63, got 62×62"),
     (lambda: models.VGG11(5, hidden=8), (1, 3, 192, 192), "must be 224×224, got 192×192"),
     (lambda: models.VGG11(5, variant="torchvision", hidden=8), (1, 3, 31, 40), "at least 32×32"),
-    (lambda: models.GoogLeNet(5, aux_logits=False), (1, 3, 14, 14), "at least 15×15"),
+    (lambda: models.GoogLeNet(5, "torchvision", aux_logits=False), (1, 3, 14, 14), "at least 15×15"),
+    (lambda: models.GoogLeNet(5, "paper", aux_logits=False), (1, 3, 30, 40), "at least 31×31, got 30×40"),
     (lambda: models.GoogLeNet(5), (2, 3, 64, 64), "auxiliary classifiers need|kernel"),
     (lambda: models.ResNet18(5), (1, 1, 64, 64), r"images must be \(N, 3, H, W\)"),
     (lambda: models.CifarResNet(8), (3, 32, 32), r"images must be \(N, 3, H, W\)"),
     (lambda: models.SimpleCNN(), (1, 1, 32, 32), r"\(1, 28, 28\), got \(1, 32, 32\)"),
+    (lambda: models.LeNet5(), (1, 1, 28, 28), "must be 32×32, got 28×28; MNIST's 28×28 need a border of 2"),
     (lambda: models.LeNet1998(), (1, 1, 28, 28), "must be 32×32, got 28×28"),
 ])  # fmt: skip
 def test_inputs_that_do_not_fit_are_refused(make, shape, message):
@@ -229,11 +231,37 @@ def test_wrong_choices_are_named(make, message):
         make()
 
 
-@pytest.mark.parametrize("variant, shape", [("torchvision", (1, 3, 63, 70))])
-def test_the_smallest_input_runs(variant, shape):
+@pytest.mark.parametrize("make, shape", [
+    (lambda: models.AlexNet(5, "torchvision", hidden=8), (1, 3, 63, 70)),
+    (lambda: models.GoogLeNet(5, "notes", aux_logits=False), (1, 3, 1, 1)),
+    (lambda: models.GoogLeNet(5, "paper", aux_logits=False), (1, 3, 31, 40)),
+    (lambda: models.GoogLeNet(5, "torchvision", aux_logits=False), (1, 3, 15, 16)),
+])  # fmt: skip
+def test_the_smallest_input_runs(make, shape):
     with undrawn():
-        network = models.AlexNet(5, variant, hidden=8)
+        network = make().eval()
     assert network(zeros(*shape)).shape == (1, 5)
+
+
+@pytest.mark.parametrize("network, variant, expected", [
+    ("AlexNet", "notes", [0.5, 0.5]), ("AlexNet", "paper", [0.5, 0.5]),
+    ("AlexNet", "torchvision", [0.5, 0.5]), ("VGG16", "paper", [0.5, 0.5]),
+    ("GoogLeNet", "notes", [0.7, 0.7, 0.4]),
+    ("GoogLeNet", "paper", [0.7, 0.7, 0.4]), ("GoogLeNet", "torchvision", [0.7, 0.7, 0.2]),
+    ("ResNet18", "paper", []),
+])  # fmt: skip
+def test_dropout_has_the_published_probability(network, variant, expected):
+    dropouts = [m.p for m in build(network, variant).modules() if isinstance(m, nn.Dropout)]
+    assert dropouts == expected
+
+
+@pytest.mark.parametrize("network, variant, place", [
+    ("AlexNet", "notes", [2, 5]), ("AlexNet", "paper", [2, 5]), ("AlexNet", "torchvision", [0, 3]),
+    ("VGG16", "paper", [2, 5]),
+])  # fmt: skip
+def test_dropout_follows_the_hidden_layers_but_in_torchvisions_alexnet(network, variant, place):
+    layers = list(build(network, variant).classifier)
+    assert [i for i, layer in enumerate(layers) if isinstance(layer, nn.Dropout)] == place
 
 
 def test_googlenet_gives_three_outputs_in_training_only():

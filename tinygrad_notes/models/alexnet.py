@@ -6,7 +6,7 @@
     conv3 384 3×3 p1   → 13×13   ReLU
     conv4 384 3×3 p1   → 13×13   ReLU
     conv5 256 3×3 p1   → 13×13   ReLU        max 3×3 s2 → 6×6
-    fc6 4096   fc7 4096   fc8 1000            dropout ½ before fc6 and fc7
+    fc6 4096, ReLU, dropout ½   fc7 4096, ReLU, dropout ½   fc8 1000
 
 The pooling windows overlap (3 > 2). The input is often given as 224, but (224 − 11)/4 + 1 = 54.25: it is
 227, or 224 with a border of 2 of which one row is never read.
@@ -40,11 +40,18 @@ VARIANTS = {
 }
 
 
+WHY_227 = (
+    "; conv1 makes 55 columns of 227, and (224 − 11)/4 + 1 = 54.25 of 224: pad or crop to 227, or use "
+    'variant="torchvision", which pads by 2'
+)
+
+
 class AlexNet(nn.Module):
     """x (N, 3, 227, 227) → logits (N, classes).
 
     `variant`: "notes", one tower; "paper", two towers that meet in conv3 and the linear layers
-    (groups = 2); "torchvision", Krizhevsky 2014 (One weird trick), any input of at least 63.
+    (groups = 2); "torchvision", Krizhevsky 2014 (One weird trick), any input of at least 63, with
+    torchvision's dropout, before fc6 and fc7 instead of after them.
     `hidden`: units of fc6 and fc7.
     """
 
@@ -70,11 +77,13 @@ class AlexNet(nn.Module):
             nn.Conv2d(c[3], c[4], 3, padding=1, groups=g), nn.ReLU(), nn.MaxPool2d(3, 2),
         )  # fmt: skip
         self.avgpool = nn.AdaptiveAvgPool2d((6, 6))  # does nothing to 6×6
+        fc6 = [nn.Linear(c[4] * 6 * 6, hidden), nn.ReLU()]
+        fc7 = [nn.Linear(hidden, hidden), nn.ReLU()]
+        fc8 = nn.Linear(hidden, classes)
+        first, second = nn.Dropout(dropout), nn.Dropout(dropout)
         self.classifier = nn.Sequential(
-            nn.Dropout(dropout), nn.Linear(c[4] * 6 * 6, hidden), nn.ReLU(),
-            nn.Dropout(dropout), nn.Linear(hidden, hidden), nn.ReLU(),
-            nn.Linear(hidden, classes),
-        )  # fmt: skip
+            *([*fc6, first, *fc7, second] if form.paper else [first, *fc6, second, *fc7]), fc8
+        )
         if form.paper:
             self._initialize()
 
@@ -94,12 +103,7 @@ class AlexNet(nn.Module):
 
     def forward(self, x: Any) -> Tensor:
         if VARIANTS[self.variant].paper:
-            side = x.shape[-1]
-            why = (
-                f": conv1 would give ({side} − 11)/4 + 1 = {(side - 11) / 4 + 1:g} columns, not 55; pad or "
-                'crop to 227, or use variant="torchvision", which pads by 2'
-            )
-            check_images(self, x, exact=227, why=why)
+            check_images(self, x, exact=227, why=WHY_227)
         else:
             check_images(self, x, least=63)
         return self.classifier(self.avgpool(self.features(x)).reshape(len(x), -1))

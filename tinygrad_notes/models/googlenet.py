@@ -50,13 +50,14 @@ class Form:
     ceil: bool  # pools round up; else they have a border of 1: the same sizes, other windows
     last_pool: int  # the window of the pool before 5a
     dropout: float
+    least: int  # the smallest side for which every window without a border finds a number
 
 
 VARIANTS = {
-    "notes": Form(False, 5, False, ceil=False, last_pool=3, dropout=0.4),
-    "paper": Form(False, 5, True, ceil=True, last_pool=3, dropout=0.4),
-    "torchvision": Form(True, 3, False, ceil=True, last_pool=2, dropout=0.2),
-    "torchvision-5x5": Form(True, 5, False, ceil=True, last_pool=2, dropout=0.2),
+    "notes": Form(False, 5, False, ceil=False, last_pool=3, dropout=0.4, least=1),
+    "paper": Form(False, 5, True, ceil=True, last_pool=3, dropout=0.4, least=31),
+    "torchvision": Form(True, 3, False, ceil=True, last_pool=2, dropout=0.2, least=15),
+    "torchvision-5x5": Form(True, 5, False, ceil=True, last_pool=2, dropout=0.2, least=15),
 }
 
 
@@ -160,8 +161,8 @@ class GoogLeNet(nn.Module):
                 init.constant_(layer.bias, 0.0 if layer is self.fc else 0.2)
 
     def forward(self, x: Any) -> Tensor | Outputs:
-        check_images(self, x, least=15)
         form = VARIANTS[self.variant]
+        check_images(self, x, least=form.least)
         if self.transform_input:
             mean, deviation = (Tensor([[[v]] for v in channels], dtype=x.dtype) for channels in IMAGENET)
             x = (x * deviation + mean - 0.5) / 0.5

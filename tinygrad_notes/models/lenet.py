@@ -13,6 +13,7 @@ from typing import Any
 
 from .. import nn
 from ..autograd import Tensor
+from .images import check_images
 
 ACTIVATIONS = {"sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
 
@@ -39,4 +40,5 @@ class LeNet5(nn.Module):
         )  # fmt: skip
 
     def forward(self, x: Any) -> Tensor:
+        check_images(self, x, exact=32, why="; MNIST's 28×28 need a border of 2")
         return self.classifier(self.features(x))

@@ -54,7 +54,8 @@ def _vgg(depth: int) -> tuple[Variant, ...]:
         Variant("notes", partial(VGG, depth), NOTES if depth == 16 else "as the notes' VGG-16",
                 "input 224×224; its initialization trains from scratch", f"{HE} {SMALL}"),
         Variant("paper", partial(VGG, depth, variant="paper"), f"Simonyan & Zisserman 2014, {letter}",
-                "input 224×224; the deeper nets were started from a trained A", SMALL),
+                "input 224×224; the deeper nets were started from a trained A; the paper writes a variance "
+                "of 10⁻², which Caffe and torchvision read as the deviation", SMALL),
         Variant("torchvision", partial(VGG, depth, variant="torchvision"), f"torchvision vgg{depth}",
                 "averages the last maps to 7×7, so inputs from 32×32 on run", f"{HE} {SMALL}"),
         Variant("torchvision, batch_norm", partial(VGG, depth, batch_norm=True, variant="torchvision"),
@@ -93,8 +94,8 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
                 f"{SMALL}, biases 1 in conv2, 4 and 5 and in the hidden linear layers"),
         Variant("torchvision", partial(AlexNet, variant="torchvision"),
                 "Krizhevsky 2014; torchvision alexnet",
-                "64-192-384-256-256 channels, no response normalization, padding 2 in conv1, any input "
-                "from 63×63 on", FAN_IN),
+                "64-192-384-256-256 channels, no response normalization, padding 2 in conv1, dropout before "
+                "fc6 and fc7 instead of after them, any input from 63×63 on", FAN_IN),
     ),
     **{f"VGG{depth}": _vgg(depth) for depth in (11, 13, 16, 19)},
     "GoogLeNet": (
@@ -108,8 +109,8 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
                 "batch normalization, no bias, 3×3 in the branch that the paper has as 5×5", YOUNG),
         Variant("torchvision, no aux", partial(GoogLeNet, variant="torchvision", aux_logits=False),
                 "torchvision googlenet", "what runs at inference", YOUNG),
-        Variant("torchvision-5x5", partial(GoogLeNet, variant="torchvision-5x5"), "torchvision corrected",
-                "as torchvision with the paper's 5×5", YOUNG),
+        Variant("torchvision-5x5", partial(GoogLeNet, variant="torchvision-5x5"), "derived here",
+                "torchvision's with the paper's 5×5", YOUNG),
     ),
     "ResNet18": _resnet(ResNet18, "resnet18"),
     "ResNet34": _resnet(ResNet34, "resnet34"),

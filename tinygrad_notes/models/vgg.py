@@ -27,9 +27,10 @@ VARIANTS = ("notes", "paper", "torchvision")
 class VGG(nn.Module):
     """x (N, 3, 224, 224) → logits (N, classes).
 
-    `variant`: "notes" (He et al. 2015's initialization, which trains from scratch), "paper" (N(0, 0.01²);
-    the deeper nets were started from a trained A) or "torchvision" (as "notes", and any input of at least
-    32: the last maps are averaged to 7×7). `batch_norm` puts one after each convolution.
+    `variant`: "notes" (He et al. 2015's initialization, which trains from scratch), "paper" (N(0, 0.01²), as
+    Caffe and torchvision read its "variance" of 10⁻²; the deeper nets were started from a trained A) or
+    "torchvision" (as "notes", and any input of at least 32: the last maps are averaged to 7×7).
+    `batch_norm` puts one after each convolution.
     `hidden`: units of the first two linear layers.
     """
 
