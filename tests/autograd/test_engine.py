@@ -218,6 +218,18 @@ def test_a_second_backward_needs_retain_graph():
         y.backward()
 
 
+def test_a_gradient_through_a_freed_part_is_refused_and_one_past_it_is_not():
+    x, z = leaf(3), leaf(3)
+    h = tg.exp(x)
+    first, second, past = h.sum(), h.sum() + (3 * x).sum(), (h * z).sum()
+    tg.grad(first, x)
+    for outputs in first, second, past:
+        for allow_unused in False, True:
+            with pytest.raises(RuntimeError, match="freed at"):
+                tg.grad(outputs, x, allow_unused=allow_unused, retain_graph=True)
+    np.testing.assert_allclose(values(tg.grad((h.detach() * z).sum() + past, z)[0]), 2 * values(h))
+
+
 def test_a_chain_of_100000_operations():
     """No recursion, forward, backward or at teardown, on a small stack."""
     outcome = []
@@ -571,3 +583,103 @@ def test_one_switch_serves_threads_tasks_and_coroutines():
 ])  # fmt: skip
 def test_integers_give_float32_also_where_intermediates_are_kept(run):
     assert run(tg.Tensor([[1, 2]])).dtype == np.float32
+
+
+def test_a_wanted_tensor_is_where_the_backward_stops():
+    x = leaf(3)
+    h = tg.exp(x)
+    (g,) = tg.grad((3 * h).sum(), h)
+    h.backward(g)  # what made h was neither run nor freed
+    np.testing.assert_allclose(values(x.grad), 3 * values(h))
+
+
+def test_a_leaf_that_was_frozen_meanwhile_still_gets_its_gradient():
+    x = leaf(3)
+    y = (2 * x).sum()
+    x.requires_grad = False
+    assert (3 * x)._edge is None
+    x.requires_grad = True
+    y.backward()
+    np.testing.assert_array_equal(values(x.grad), [2, 2, 2])
+    x.requires_grad = False
+    np.testing.assert_array_equal(values(x.grad), [2, 2, 2])
+
+
+def test_backwards_of_several_threads_add_up_in_one_leaf():
+    x = tg.Tensor(np.zeros(100_000, np.float32), requires_grad=True)
+
+    def run():
+        for _ in range(100):
+            (x * 1.0).sum().backward()
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (values(x.grad) == 400).all()
+
+
+def test_gradients_are_nobody_elses_memory():
+    class Passes(Function):
+        def forward(xp, a, b, c):
+            return a + b + c
+
+        def backward(xp, gy, a, b, c):
+            return gy, b, gy  # one array twice, and one that was kept
+
+    a, b, c = leaf(3), leaf(3), leaf(3)
+    Passes.apply(a, b, c).sum().backward()
+    b.data += 1  # as an optimizer would
+    a.grad.data += 1
+    np.testing.assert_allclose(values(b.grad), values(b) - 1)
+    np.testing.assert_array_equal(values(c.grad), np.ones(3))
+    a, b = leaf(3), leaf(3)
+    (a + b).sum().backward(create_graph=True)
+    assert a.grad is not b.grad
+
+
+@pytest.mark.parametrize("finish", ["close", "run out"])
+def test_a_generator_that_leaves_a_block_open_changes_only_its_own(finish):
+    def draws():
+        with tg.no_grad():
+            yield 1
+            yield 2
+
+    def end(generator):
+        if finish == "close":
+            generator.close()
+        else:
+            list(generator)
+
+    generator = draws()
+    next(generator)
+    with tg.detect_anomaly():
+        end(generator)
+        assert tg.is_grad_enabled() and mode.anomaly.get()
+    assert not mode.anomaly.get()
+    generator = draws()
+    next(generator)
+    with tg.enable_grad():
+        end(generator)
+        assert tg.is_grad_enabled()
+    assert tg.is_grad_enabled()
+    generator = draws()
+    thread = threading.Thread(target=lambda: next(generator))
+    thread.start()
+    thread.join()
+    end(generator)  # began in another thread
+    assert tg.is_grad_enabled()
+
+
+def test_only_what_is_kept_is_watched():
+    x = tg.Tensor(np.ones((4, 3)))
+    shared = x.data
+    w = leaf(3)
+    y = (x[1:] * w).sum()
+    shared[0] = 7  # in the same memory, but no backward needs it
+    y.backward()
+    y = (x[1:] * w).sum()
+    shared[2] = 7
+    with pytest.raises(RuntimeError, match="changed"):
+        y.backward()

@@ -9,6 +9,7 @@ with its edges, and ``save`` is replayed, so that every gradient is itself a rec
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
@@ -48,7 +49,11 @@ def grad(
     """
     outputs = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
     inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
-    if grad_outputs is None or isinstance(grad_outputs, Tensor) or backend.is_array(grad_outputs):
+    for name, listed in (("outputs", outputs), ("inputs", inputs)):
+        for x in listed:
+            if not isinstance(x, Tensor):
+                raise TypeError(f"grad: {name} must be Tensors, got {type(x).__name__}")
+    if not isinstance(grad_outputs, tuple | list):
         grad_outputs = (grad_outputs,) * len(outputs)
     wanted: dict[Any, dict[int, Any]] = {}
     for i, x in enumerate(inputs):
@@ -75,6 +80,9 @@ def grad(
             g = Tensor._wrap(g)
         results.append(g)
     return tuple(results)
+
+
+_collecting = threading.Lock()
 
 
 class _Pass:
@@ -120,12 +128,18 @@ class _Pass:
                     if wanted is None:  # an output that is itself a leaf
                         _collect(node, gy, True)
                     continue
+                if self.wanted is not None and not self.leads_on(node):
+                    continue  # it is wanted itself: neither run nor freed
                 self.visit(node, gy)
-                if not retain:  # a second backward through here is an error
+                if not retain:  # a second backward through here is an error; the edges stay to notice it
                     node.kept = node.save_inputs = node.stamps = None
-                    node.edges = ()
+                    node.attributes = {}
         finally:
             mode.recording.reset(token)
+
+    def leads_on(self, node: Node) -> bool:
+        """Whether something wanted lies below `node`."""
+        return any(edge is not None and edge[0] in self.useful for edge in node.edges)  # type: ignore[operator]
 
     def visit(self, node: Node, gy: Any) -> None:
         """Run the backward rules of one node and hand their results on."""
@@ -167,15 +181,13 @@ class _Pass:
                     f"backward of {node.operation.name} gave {len(results)} gradients for {len(edges)} "
                     "inputs; it must return one for each"
                 )
-            before = gy
-            for edge, gx in zip(edges, results, strict=True):
-                self.hand_on(node, edge, gx, gx is before)
-                before = gx
+            for i, (edge, gx) in enumerate(zip(edges, results, strict=True)):
+                self.hand_on(node, edge, gx, gx is gy or any(gx is other for other in results[:i]))
 
     def hand_on(self, node: Node, edge: tuple[Any, int] | None, gx: Any, shared: bool) -> None:
         """Bring a gradient into its input's shape and dtype and add it there.
 
-        `shared` says that another input may get the same array.
+        `shared` says that another input may get the same array. What was kept is shared too.
         """
         if edge is None:
             return
@@ -201,7 +213,7 @@ class _Pass:
                 f"Its forward was called here:\n{node.created or '(outside detect_anomaly)'}"
             )
         if type(to) is Leaf and self.wanted is None:
-            _collect(to, gx, shared)
+            _collect(to, gx, shared or any(gx is v for group in node.kept or () for v in group or ()))
         elif to not in self.pending and not to.several:
             self.pending[to] = gx
         else:
@@ -288,7 +300,10 @@ def _collect(leaf: Leaf, g: Any, shared: bool) -> None:
         if leaf.grad is None and (shared or g.base is not None):
             g = g.copy()
         g = Tensor._wrap(g)
-    leaf.grad = g if leaf.grad is None else leaf.grad + g
+    elif leaf.grad is None:  # recorded: a copy with a graph
+        g = g + 0.0
+    with _collecting:  # backwards of several threads may end in one leaf
+        leaf.grad = g if leaf.grad is None else leaf.grad + g
 
 
 def _check_unchanged(node: Node) -> None:

@@ -55,10 +55,10 @@ def _record(owner: Any) -> _Record:
     return record
 
 
-def _checksum(owner: Any) -> int | None:
-    if not backend.is_array(owner):
+def _checksum(array: Any) -> int | None:
+    if not backend.is_array(array):
         return None
-    host: Any = backend.to_numpy(owner)
+    host: Any = backend.to_numpy(array)
     return zlib.crc32(host if host.flags.c_contiguous else host.T.copy())
 
 
@@ -87,7 +87,7 @@ def stamp(array: Any) -> Stamp:
     if record is None:
         return None
     lent = record.checksum_when_lent is not None
-    return record.writes, _checksum(_owner(array)) if lent else None
+    return record.writes, _checksum(array) if lent else None
 
 
 def unchanged(array: Any, noted: Stamp) -> bool:
@@ -100,6 +100,6 @@ def unchanged(array: Any, noted: Stamp) -> bool:
         return False
     if record.checksum_when_lent is None:
         return True
-    if checksum is None:  # kept before it was lent: the loan's own checksum is the reference
-        checksum = record.checksum_when_lent
-    return checksum == _checksum(_owner(array))
+    if checksum is None:  # kept before it was lent: the loan's own checksum, of the whole, is the reference
+        return record.checksum_when_lent == _checksum(_owner(array))
+    return checksum == _checksum(array)

@@ -17,9 +17,9 @@ anomaly: ContextVar[bool] = ContextVar("anomaly", default=False)
 updating: ContextVar[bool] = ContextVar("updating", default=True)
 
 
-# What the blocks around here replaced: (variable, value before). In the context, not in the switch: threads
-# and tasks may enter one switch side by side.
-_entered: ContextVar[tuple[tuple[ContextVar[bool], bool], ...]] = ContextVar("entered", default=())
+# The blocks around here: (switch, value before). In the context, not in the switch: threads and tasks may
+# enter one switch side by side.
+_entered: ContextVar[tuple[tuple[_Switch, bool], ...]] = ContextVar("entered", default=())
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -49,13 +49,22 @@ class _Switch(ContextDecorator):
         return inside  # type: ignore[return-value]
 
     def __enter__(self) -> None:
-        _entered.set((*_entered.get(), (self._variable, self._variable.get())))
+        _entered.set((*_entered.get(), (self, self._variable.get())))
         self._variable.set(self._value)
 
     def __exit__(self, *_: object) -> None:
-        *outer, (variable, before) = _entered.get()
-        variable.set(before)
-        _entered.set(tuple(outer))
+        entered = list(_entered.get())
+        at = max((i for i, block in enumerate(entered) if block[0] is self), default=None)
+        if at is None:  # a generator that is closed in another thread or task than it ran in
+            return
+        before = entered.pop(at)[1]
+        for i, block in enumerate(entered[at:], at):
+            if block[0]._variable is self._variable:  # left open by a generator: it gives back what we would
+                entered[i] = block[0], before
+                break
+        else:
+            self._variable.set(before)
+        _entered.set(tuple(entered))
 
 
 def no_grad() -> _Switch:

@@ -62,12 +62,13 @@ class Tensor:
         TypeError: data that is not numeric, or ``requires_grad`` for integers.
     """
 
-    __slots__ = ("__weakref__", "_data", "_edge")
+    __slots__ = ("__weakref__", "_data", "_edge", "_frozen")
     __array_priority__ = 1000
     __hash__ = object.__hash__
 
     _data: Any
     _edge: tuple[Any, int] | None  # (the node or leaf that this Tensor comes from, which output)
+    _frozen: Leaf  # the leaf of a Tensor while it does not require gradients, if it ever did
 
     def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None) -> None:
         if isinstance(data, Tensor):
@@ -212,15 +213,18 @@ class Tensor:
             raise RuntimeError(
                 "requires_grad: this Tensor is the result of an operation; call .detach() first"
             )
+        leaf = self._leaf
         if not value:
-            self._edge = None
-        elif self._edge is None:
+            if leaf is not None:
+                self._frozen, self._edge = leaf, None
+        elif leaf is None:
             if self.dtype.kind != "f":
                 raise TypeError(
                     f"requires_grad: only real numbers have gradients, this Tensor is {self.dtype}; "
                     "convert it with .astype('float32')"
                 )
-            self._edge = (Leaf((self.shape, self.dtype)), 0)
+            # The leaf it had, if it has been frozen: there may be graphs that end there.
+            self._edge = (getattr(self, "_frozen", None) or Leaf((self.shape, self.dtype)), 0)
 
     @property
     def is_leaf(self) -> bool:
@@ -235,12 +239,12 @@ class Tensor:
     @property
     def grad(self) -> Tensor | None:
         """The gradient collected by ``backward()``, for Tensors made with ``requires_grad=True``."""
-        leaf = self._leaf
+        leaf = self._leaf or getattr(self, "_frozen", None)
         return None if leaf is None else leaf.grad
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
-        leaf = self._leaf
+        leaf = self._leaf or getattr(self, "_frozen", None)
         if leaf is None:
             if value is None:
                 return
@@ -248,9 +252,23 @@ class Tensor:
         if value is not None and (not isinstance(value, Tensor) or (value.shape, value.dtype) != leaf.meta):
             raise ValueError(
                 f"grad: must be a Tensor of shape {self.shape} and dtype {self.dtype}, got "
-                f"{getattr(value, 'shape', value)!r} {getattr(value, 'dtype', '')}"
+                f"{type(value).__name__} {getattr(value, 'shape', value)!r} {getattr(value, 'dtype', '')}"
             )
         leaf.grad = value
+
+    def _convert(self, dtype: Any) -> None:
+        """Another dtype in place, of the gradient too; the graphs so far end in the old leaf."""
+        self._data = self._data.astype(dtype)
+        before = self._leaf or getattr(self, "_frozen", None)
+        if before is None:
+            return
+        leaf = Leaf((self.shape, self.dtype))
+        if before.grad is not None:
+            leaf.grad = Tensor._wrap(before.grad._data.astype(dtype))
+        if self._edge is None:
+            self._frozen = leaf
+        else:
+            self._edge = (leaf, 0)
 
     def zero_grad(self) -> None:
         """Forget the gradient."""
