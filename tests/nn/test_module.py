@@ -186,3 +186,33 @@ def test_parameters_are_no_integers():
 def test_integers_are_no_input_of_a_linear_layer():
     with pytest.raises(TypeError, match="linear: input is int64 but weight is float32 and bias is float32"):
         nn.Linear(2, 3)(tg.Tensor([[1, 2]]))
+
+
+def test_a_part_that_refers_to_its_parent_is_no_endless_walk():
+    class Part(nn.Module):
+        def __init__(self, parent):
+            self.parent = parent
+            self.w = nn.Parameter(np.ones(2))
+
+    class Whole(nn.Module):
+        def __init__(self):
+            self.part = Part(self)
+
+    whole = Whole()
+    assert [name for name, _ in whole.named_parameters()] == ["part.w"] == list(whole.state_dict())
+    assert whole.astype("float32").part.w.dtype == np.float32
+
+
+@pytest.mark.parametrize("name", ["forward", "a.b", ""])
+def test_names_that_sequential_refuses(name):
+    with pytest.raises(KeyError, match="cannot name a part"):
+        nn.Sequential({name: nn.ReLU()})
+
+
+def test_astype_converts_the_gradient():
+    layer = nn.Linear(2, 1)
+    layer(tg.Tensor([[1.0, 2.0]])).sum().backward()
+    layer.astype("float64")
+    assert layer.weight.grad.dtype == np.float64 and layer.weight.grad.numpy().tolist() == [[1, 2]]
+    layer(tg.Tensor([[1.0, 2.0]], dtype="float64")).sum().backward()
+    assert layer.weight.grad.numpy().tolist() == [[2, 4]]

@@ -209,3 +209,55 @@ def test_schedules_are_torchs(name):
         optimizer.step()
         schedule.step()
     assert ours == pytest.approx(theirs, abs=1e-12)
+
+
+# ---- state of others ---------------------------------------------------------------------------
+
+
+def stepped(make, *parameters):
+    optimizer = make(parameters)
+    sum((p * p).sum() for p in parameters).backward()
+    optimizer.step()
+    return optimizer
+
+
+def adam(parameters):
+    return tg.optim.Adam(parameters, lr=0.1)
+
+
+def test_restored_state_is_a_copy_also_of_a_single_number():
+    state = stepped(adam, nn.Parameter(np.array(1.0))).state_dict()
+    before = float(state["state"]["0"]["exp_avg"])
+    p = nn.Parameter(np.array(1.0))
+    other = adam([p])
+    other.load_state_dict(state)
+    (p * p).backward()
+    other.step()
+    assert float(state["state"]["0"]["exp_avg"]) == before
+
+
+def test_state_of_other_parameters_or_of_another_optimizer_is_refused():
+    p, q = nn.Parameter(np.ones(2)), nn.Parameter(np.ones(2))
+    one = stepped(adam, p).state_dict()
+    with pytest.raises(ValueError, match="1 parameters of a group saved, 2 here"):
+        adam([p, q]).load_state_dict(one)
+    with pytest.raises(ValueError, match=r"exp_avg.* by another optimizer"):
+        tg.optim.SGD([p], lr=0.1).load_state_dict(one)
+
+
+@pytest.mark.parametrize("make, message", [
+    (lambda p: tg.optim.Adam([{"params": [p], "betas": (1.5, 2.0)}]), "betas"),
+    (lambda p: tg.optim.SGD([{"params": [p], "nesterov": True}], lr=0.1), "nesterov needs momentum"),
+    (lambda p: tg.optim.SGD([{"lr": 0.1}], lr=0.1), "a group must be a dict with 'params'"),
+])  # fmt: skip
+def test_options_of_a_group_are_checked(make, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        make(nn.Parameter(np.ones(1)))
+
+
+def test_hyperparameters_may_be_numpy_scalars():
+    p = nn.Parameter(np.ones(2, np.float32))
+    p.grad = tg.Tensor([3.0, 4.0])
+    tg.optim.clip_grad_value_([p], np.float64(0.5))
+    tg.optim.SGD([p], lr=np.float32(0.5)).step()
+    assert p.dtype == np.float32 and p.numpy().tolist() == [0.75, 0.75]

@@ -80,15 +80,16 @@ class Module:
         return (buffer for _, buffer in self.named_buffers())
 
     def _named_tensors(self, kind: type) -> Iterator[tuple[str, Any]]:
-        stack: list[tuple[str, Any]] = [("", self)]
+        stack: list[tuple[str, Any, tuple[Any, ...]]] = [("", self, ())]
         while stack:
-            prefix, module = stack.pop()
+            prefix, module, above = stack.pop()
+            path = (*above, module)
             parts = []
             for name, value in vars(module).items():
                 if isinstance(value, kind):
                     yield _join(prefix, name), value
-                elif isinstance(value, Module):
-                    parts.append((_join(prefix, name), value))
+                elif isinstance(value, Module) and not any(value is other for other in path):
+                    parts.append((_join(prefix, name), value, path))  # not what refers to its parent
             stack.extend(reversed(parts))
 
     # ---- state ---------------------------------------------------------------------------------
@@ -164,10 +165,7 @@ class Module:
             raise TypeError(f"{type(self).__name__}.astype: parameters are real numbers, not {dtype}")
         for _, tensor in self._named_tensors((Parameter, Buffer)):  # type: ignore[arg-type]
             if tensor.dtype.kind == "f":
-                requires_grad = tensor.requires_grad
-                tensor.requires_grad = False
-                tensor._data = tensor._data.astype(dtype)
-                tensor.requires_grad = requires_grad
+                tensor._convert(dtype)
         return self
 
     def apply(self, function: Callable[[Module], Any]) -> Module:
@@ -192,6 +190,9 @@ class Sequential(Module):
     def __init__(self, *modules: Any) -> None:
         named = modules[0].items() if len(modules) == 1 and isinstance(modules[0], dict) else None
         for name, module in named if named is not None else enumerate(modules):
+            if named is not None and (not str(name) or "." in str(name) or hasattr(type(self), str(name))):
+                raise KeyError(f"{type(self).__name__}: {name!r} cannot name a part: it is empty, has a dot, "
+                               "or is a method")  # fmt: skip
             setattr(self, str(name), _as_module(type(self).__name__, module))
 
     def forward(self, x: Any) -> Any:

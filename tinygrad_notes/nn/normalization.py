@@ -135,7 +135,7 @@ class _InstanceNorm(Module):
                 f"{type(self).__name__}: input {x.shape} must have {self.dimensions} axes (N, C, ...) with "
                 f"C = num_features = {self.num_features}"
             )
-        return ops.instance_norm(x, self.weight, self.bias, self.eps)
+        return ops.instance_norm(x, weight=self.weight, bias=self.bias, eps=self.eps)
 
     def extra_repr(self) -> str:
         return f"{self.num_features}, eps={self.eps}"

@@ -13,21 +13,27 @@ class Adam(Optimizer):
     """w ← w − lr m̂ / (√v̂ + ε), m and v running means of g and g², corrected for their start at 0.
 
     Kingma & Ba 2015, with ε outside the root of the corrected v̂. `weight_decay` is L2: λw is added to
-    g and so divided by √v̂ too; AdamW shrinks w directly. `amsgrad` (Reddi et al. 2018) never lets v̂ fall.
+    g and so divided by √v̂ too; AdamW shrinks w directly. `amsgrad` (Reddi et al. 2018) divides
+    by the largest v so far, taken before its correction, as torch does.
     """
 
     kernel = "adam_update"
+    states = ("step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq")
     decoupled = False
 
     def __init__(
         self, params: Iterable[Any], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8, weight_decay: float = 0, amsgrad: bool = False,
     ) -> None:  # fmt: skip
-        if len(betas) != 2 or not all(0 <= b < 1 for b in betas):
-            raise ValueError(f"{type(self).__name__}: betas must be two numbers in [0, 1), got {betas}")
         super().__init__(
             params, lr=lr, betas=tuple(betas), eps=eps, weight_decay=weight_decay, amsgrad=amsgrad
         )
+
+    def _check(self, group: Mapping[str, Any]) -> None:
+        super()._check(group)
+        betas = group["betas"]
+        if len(betas) != 2 or not all(0 <= b < 1 for b in betas):
+            raise ValueError(f"{type(self).__name__}: betas must be two numbers in [0, 1), got {betas}")
 
     def _call(self, p: Any, g: Any, state: dict[str, Any], group: Mapping[str, Any]) -> Call:
         xp = backend.xp

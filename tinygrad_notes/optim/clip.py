@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import backend
 from ..autograd import Tensor
+from ..ops.arguments import number
 
 
 def clip_grad_norm_(parameters: Iterable[Any] | Tensor, max_norm: float) -> Tensor:
@@ -14,6 +15,7 @@ def clip_grad_norm_(parameters: Iterable[Any] | Tensor, max_norm: float) -> Tens
 
     Returns the norm before clipping. Pascanu et al. 2013. The comparison stays on the device.
     """
+    max_norm = number("clip_grad_norm_", "max_norm", max_norm)
     if max_norm <= 0:
         raise ValueError(f"clip_grad_norm_: max_norm must be positive, got {max_norm}")
     xp = backend.xp
@@ -30,6 +32,7 @@ def clip_grad_norm_(parameters: Iterable[Any] | Tensor, max_norm: float) -> Tens
 
 def clip_grad_value_(parameters: Iterable[Any] | Tensor, clip_value: float) -> None:
     """Limit every element of every gradient to [−clip_value, clip_value]."""
+    clip_value = number("clip_grad_value_", "clip_value", clip_value)
     if clip_value <= 0:
         raise ValueError(f"clip_grad_value_: clip_value must be positive, got {clip_value}")
     xp = backend.xp

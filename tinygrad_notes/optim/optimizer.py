@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -26,6 +27,7 @@ class Optimizer:
     """
 
     kernel: ClassVar[str]
+    states: ClassVar[tuple[str, ...]]  # the names of what it keeps for a parameter
 
     def __init__(self, params: Iterable[Any], **defaults: Any) -> None:
         listed = list(params)
@@ -34,6 +36,8 @@ class Optimizer:
         groups = listed if isinstance(listed[0], Mapping) else [{"params": listed}]
         self.param_groups: list[dict[str, Any]] = []
         for group in groups:
+            if not isinstance(group, Mapping) or "params" not in group:
+                raise TypeError(f"{type(self).__name__}: a group must be a dict with 'params', got {group!r}")
             unknown = set(group) - {"params", *defaults}
             if unknown:
                 raise ValueError(f"{type(self).__name__}: unknown options {sorted(unknown)}")
@@ -53,7 +57,7 @@ class Optimizer:
     def _check(self, group: Mapping[str, Any]) -> None:
         for name in ("lr", "eps", "weight_decay", "momentum"):
             value = group.get(name, 0)
-            if not (isinstance(value, int | float) and value >= 0 and np.isfinite(value)):
+            if not (isinstance(value, int | float | np.number) and value >= 0 and np.isfinite(value)):
                 raise ValueError(f"{type(self).__name__}: {name} must be a finite number ≥ 0, got {value}")
 
     def _call(self, p: Any, g: Any, state: dict[str, Any], group: Mapping[str, Any]) -> Call:
@@ -81,8 +85,11 @@ class Optimizer:
             p.zero_grad()
 
     def state_dict(self) -> dict[str, Any]:
-        """Options of the groups, and the state of every parameter by its position; arrays are copies."""
-        groups = [{k: v for k, v in group.items() if k != "params"} for group in self.param_groups]
+        """Options of the groups, and the state of every parameter by its number; arrays are copies."""
+        numbers = itertools.count()
+        groups = [
+            {**group, "params": [next(numbers) for _ in group["params"]]} for group in self.param_groups
+        ]
         state = {
             str(i): {k: np.array(backend.to_numpy(v)) if backend.is_array(v) else v for k, v in s.items()}
             for i, s in self.state.items()
@@ -99,14 +106,23 @@ class Optimizer:
             raise ValueError(
                 f"{type(self).__name__}: {len(groups)} groups saved, {len(self.param_groups)} here"
             )
+        for group, saved_group in zip(self.param_groups, groups, strict=True):
+            count = len(saved_group.get("params", group["params"]))
+            if count != len(group["params"]):
+                raise ValueError(
+                    f"{type(self).__name__}: {count} parameters of a group saved, {len(group['params'])} here"
+                )
         restored: dict[int, dict[str, Any]] = {}
         for key, saved in state.items():
             i = int(key)
             if i >= len(self._parameters):
                 raise ValueError(f"{type(self).__name__}: state for parameter {i}, which is not here")
+            unknown = set(saved) - set(self.states)
+            if unknown:
+                raise ValueError(f"{type(self).__name__}: {sorted(unknown)} saved, by another optimizer")
             restored[i] = {}
             for name, value in saved.items():
-                if hasattr(value, "shape") and value.shape != ():
+                if backend.is_array(value) or isinstance(value, Tensor):
                     if tuple(value.shape) != self._parameters[i].shape:
                         raise ValueError(
                             f"{type(self).__name__}: {name} of parameter {i} is {tuple(value.shape)}, "
@@ -115,6 +131,10 @@ class Optimizer:
                     raw = value._data if isinstance(value, Tensor) else value
                     value = backend.asarray(raw, self._parameters[i].dtype, copy=True)
                 restored[i][name] = value
-        for group, saved_group in zip(self.param_groups, groups, strict=True):
-            group.update({k: tuple(v) if isinstance(v, list) else v for k, v in saved_group.items()})
+        options = [{k: v for k, v in group.items() if k != "params"} for group in groups]
+        chosen = [{k: tuple(v) if isinstance(v, list) else v for k, v in group.items()} for group in options]
+        for group in chosen:
+            self._check(group)
+        for group, new in zip(self.param_groups, chosen, strict=True):
+            group.update(new)
         self.state = restored

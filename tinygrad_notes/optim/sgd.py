@@ -17,17 +17,21 @@ class SGD(Optimizer):
     """
 
     kernel = "sgd_update"
+    states = ("velocity",)
 
     def __init__(
         self, params: Iterable[Any], lr: float, momentum: float = 0, dampening: float = 0,
         weight_decay: float = 0, nesterov: bool = False,
     ) -> None:  # fmt: skip
-        if nesterov and (momentum <= 0 or dampening != 0):
-            raise ValueError("SGD: nesterov needs momentum > 0 and dampening = 0")
         super().__init__(
             params, lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay,
             nesterov=nesterov,
         )  # fmt: skip
+
+    def _check(self, group: Mapping[str, Any]) -> None:
+        super()._check(group)
+        if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
+            raise ValueError("SGD: nesterov needs momentum > 0 and dampening = 0")
 
     def _call(self, p: Any, g: Any, state: dict[str, Any], group: Mapping[str, Any]) -> Call:
         first = "velocity" not in state
