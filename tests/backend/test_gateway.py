@@ -151,3 +151,15 @@ def test_arrays_of_another_device_are_refused(monkeypatch):
         with pytest.raises(backend.BackendError, match="move it with to_numpy"):
             tg.Tensor(device.data)
         np.testing.assert_array_equal(tg.to_numpy(device), np.ones(2))
+
+
+def test_arrays_of_other_kinds_become_plain_ones(tmp_path):
+    np.save(tmp_path / "x.npy", np.arange(6.0))
+    mapped = tg.Tensor(np.load(tmp_path / "x.npy", mmap_mode="r"))
+    assert (mapped + 1).numpy().tolist() == [1, 2, 3, 4, 5, 6]
+    p = tg.Tensor(np.arange(20_000, dtype=">f4"), requires_grad=True)  # the kernels read bytes as they are
+    p.sum().backward()
+    tg.optim.SGD([p], lr=0.5).step()
+    assert p.numpy()[:3].tolist() == [-0.5, 0.5, 1.5]
+    with pytest.raises(TypeError, match="would lose its mask"):
+        tg.Tensor(np.ma.masked_equal([1.0, 2.0], 2.0))

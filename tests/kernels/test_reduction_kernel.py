@@ -74,3 +74,15 @@ def test_large_arrays_keep_their_layout(order):
     np.testing.assert_array_equal(y, np.maximum(x, 0))
     x[0, 0, 0, 0] = np.nan
     assert np.isnan(ufuncs.maximum(x, 0)[0, 0, 0, 0])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("second", ["0", "0.5", "array", "row"])
+def test_where_is_numpys_bit_for_bit(dtype, second):
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((2, 40, 50)).astype(dtype).transpose(0, 2, 1)
+    a[0, :3] = np.nan, np.inf, -0.0
+    b = {"0": 0, "0.5": 0.5, "array": b, "row": b[:1]}[second]
+    condition = rng.random(a.shape) < 0.5
+    got, expected = ufuncs.where(condition, a, b), np.where(condition, a, b)
+    assert got.dtype == expected.dtype and got.tobytes() == expected.tobytes()

@@ -227,3 +227,65 @@ def test_dropout_scales_what_it_keeps_and_is_reproducible():
     assert tg.ops.dropout.dropout(x, 0.25, training=False) is x
     assert tg.ops.dropout.dropout(x, 0.0) is x
     assert not tg.ops.dropout.dropout(x, 1.0).detach().numpy().any()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("x", [-15.0, -20.0, -40.0])
+def test_derivatives_of_softplus_and_binary_cross_entropy_keep_all_digits(dtype, x):
+    for run in (tg.softplus, lambda x: binary_cross_entropy_with_logits(x, tg.Tensor([0.0], dtype=dtype))):
+        _, g = value_and_gradient(run, np.array([x]), dtype)
+        assert g[0] == pytest.approx(math.exp(x) / (1 + math.exp(x)), rel=1e-6)
+
+
+@pytest.mark.parametrize("cut", [
+    tg.relu, lambda x: tg.clip(x, 0.0, 9.0), lambda x: tg.maximum(x, 0.0),
+    lambda x: -tg.minimum(-x, 0.0),
+])  # fmt: skip
+def test_an_infinite_gradient_stays_out_of_what_was_cut_off(cut):
+    x = tg.Tensor([-1.0, 4.0], requires_grad=True)
+    cut(x).backward(np.array([np.inf, 0.25], np.float32))  # as from a square root
+    np.testing.assert_array_equal(x.grad.numpy(), [0, 0.25])
+
+
+def test_mixed_second_derivative_of_a_power_at_exponent_zero():
+    assert tg.gradgradcheck(lambda a, b: a**b, [np.array(2.0), np.array(0.0)])
+
+
+def test_losses_of_unsigned_integers_do_not_wrap_around():
+    zero, full = tg.Tensor(np.array([0], np.uint8)), tg.Tensor(np.array([255], np.uint8))
+    for loss in (tg.nn.functional.mse_loss, tg.nn.functional.l1_loss, tg.nn.functional.huber_loss):
+        with pytest.raises(TypeError, match="must be real numbers"):
+            loss(zero, full)
+
+
+def test_cross_entropy_with_negative_weights_divides_by_their_sum():
+    x, weight = np.array([[1.0, 2.0, 3.0], [0.0, 1.0, 0.0]]), np.array([-1.0, -2.0, 1.0])
+    each = np.log(np.exp(x).sum(1)) - x[[0, 1], [0, 1]]
+    got = cross_entropy(tg.Tensor(x), tg.Tensor([0, 1]), weight=weight)
+    assert got.item() == pytest.approx((weight[:2] * each).sum() / weight[:2].sum())
+
+
+def test_steps_of_arange_are_not_rounded_to_float32():
+    got = tg.arange(1e6, 1e6 + 1, 0.125)
+    assert got.dtype == np.float32 and got.shape == (8,) and got.numpy().max() < 1e6 + 1
+    with pytest.raises(ValueError, match="step must not be 0"):
+        tg.arange(0, 1, 0)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int16])
+def test_narrow_indices_have_a_backward(dtype):
+    w = tg.Tensor(np.ones((256, 2), np.float32), requires_grad=True)
+    w[np.array([1, 2, 1], dtype)].sum().backward()
+    assert w.grad.numpy()[:4, 0].tolist() == [0, 2, 1, 0]
+
+
+@pytest.mark.parametrize("call, error, message", [
+    (lambda x: tg.nn.functional.dropout(x, 0.5, True, np.ones((2, 3))), ValueError, r"mask \(2, 3\)"),
+    (lambda x: tg.pad(x, 1.7), TypeError, "widths must be integers"),
+    (lambda x: tg.repeat(x, 1.5, 0), TypeError, "float"),
+    (lambda x: tg.grad(x.sum(), [1.0]), TypeError, "inputs must be Tensors, got float"),
+    (lambda x: tg.grad(3.0, x), TypeError, "float"),
+])  # fmt: skip
+def test_arguments_that_were_cut_or_misread(call, error, message):
+    with pytest.raises(error, match=message):
+        call(tg.Tensor(np.ones(3, np.float32), requires_grad=True))

@@ -101,6 +101,8 @@ def asarray(data: Any, dtype: Any = None, copy: bool | None = None) -> Array:
     """
     if dtype is not None:
         check_dtype(dtype)
+    if isinstance(data, np.ndarray):
+        data = _plain(data)
     if isinstance(data, xp.ndarray):
         check_dtype(data.dtype)
         array = data if dtype is None else data.astype(dtype, copy=False)
@@ -119,6 +121,15 @@ def asarray(data: Any, dtype: Any = None, copy: bool | None = None) -> Array:
     if xp is cpu:
         return host.copy() if copy and np.may_share_memory(host, np.asarray(data)) else host
     return xp.from_host(host)
+
+
+def _plain(array: np.ndarray) -> np.ndarray:
+    """A NumPy array of NumPy's own class, a memory map or matrix for example, in the machine's byte order."""
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError("asarray: a masked array would lose its mask; use .filled(value) first")
+    if type(array) is not np.ndarray:
+        array = np.asarray(array)
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def to_numpy(array: Any) -> np.ndarray:

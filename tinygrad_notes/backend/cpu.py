@@ -48,7 +48,6 @@ from numpy import (
     subtract,
     swapaxes,
     transpose,
-    where,
     zeros,
     zeros_like,
 )
@@ -73,7 +72,7 @@ from .kernels.pooling import (
 from .kernels.products import matmul
 from .kernels.reduction import einsum, sum
 from .kernels.scatter import scatter_add
-from .kernels.ufuncs import add, exp, log, maximum, minimum, multiply, sqrt, tanh
+from .kernels.ufuncs import add, exp, log, maximum, minimum, multiply, sqrt, tanh, where
 from .kernels.update import adam_update, sgd_update
 
 __all__ = [

@@ -11,11 +11,16 @@ from .arguments import as_tensor, number, one_axis
 class Sigmoid(Function):
     """σ(x) = 1 / (1 + e⁻ˣ),  σ′ = σ (1 − σ)."""
 
-    def forward(xp, x):  # never overflows; ½ tanh(x/2) + ½ does not either, but gives 0 for σ(−40) = 4e-18
-        return xp.exp(xp.minimum(x, 0)) / (1 + xp.exp(-xp.abs(x)))
+    def forward(xp, x):
+        return _sigmoid(xp, x)
 
     def backward(xp, gy, y):
         return gy * y * (1 - y)
+
+
+def _sigmoid(xp, x):
+    """Never overflows. Nor does ½ tanh(x/2) + ½, but that gives 0 for σ(−40) = 4e-18."""
+    return xp.exp(xp.minimum(x, 0)) / (1 + xp.exp(-xp.abs(x)))
 
 
 class Tanh(Function):
@@ -35,7 +40,7 @@ class ReLU(Function):
         return xp.maximum(x, 0)
 
     def backward(xp, gy, y):
-        return xp.elementwise(lambda gy, y: gy * (y > 0), gy, y)
+        return xp.elementwise(lambda gy, y: xp.where(y > 0, gy, 0), gy, y)
 
 
 class LeakyReLU(Function):
@@ -45,7 +50,7 @@ class LeakyReLU(Function):
         return xp.maximum(x, 0) + slope * xp.minimum(x, 0)
 
     def backward(xp, gy, x, *, slope):
-        return gy * (x > 0) + slope * gy * (x <= 0)
+        return xp.where(x > 0, gy, slope * gy)
 
 
 class Softplus(Function):
@@ -55,7 +60,7 @@ class Softplus(Function):
         return xp.maximum(x, 0) + xp.log1p(xp.exp(-beta * xp.abs(x))) / beta
 
     def backward(xp, gy, x, *, beta):
-        return gy * (0.5 * xp.tanh((0.5 * beta) * x) + 0.5)
+        return gy * _sigmoid(xp, beta * x)
 
 
 class GELU(Function):

@@ -66,7 +66,7 @@ class Divide(Function):
         return gy / b
 
     def backward_b(xp, gy, y, b):
-        return -gy * y / b
+        return -gy * (y / b)
 
 
 class Negative(Function):
@@ -102,7 +102,7 @@ class PowerTensor(Function):
         return xp.power(a, b)
 
     def backward_a(xp, gy, a, b):
-        return gy * b * xp.power(a, b - (b != 0))  # b = 0: the factor b is 0, keep a⁰ finite
+        return gy * b * xp.power(a + (a == 0) * (b == 0), b - 1)  # b = 0: the factor b is 0, keep 1/a finite
 
     def backward_b(xp, gy, y, a, b):
         return gy * y * xp.log(a + (a == 0) * (b >= 0))
@@ -177,10 +177,10 @@ class Maximum(Function):
         return xp.maximum(a, b)
 
     def backward_a(xp, gy, a, b):
-        return gy * (a > b) + 0.5 * gy * (a == b)
+        return xp.where(a > b, gy, xp.where(a == b, 0.5 * gy, 0))
 
     def backward_b(xp, gy, a, b):
-        return gy * (b > a) + 0.5 * gy * (a == b)
+        return xp.where(b > a, gy, xp.where(a == b, 0.5 * gy, 0))
 
 
 class Minimum(Function):
@@ -192,10 +192,10 @@ class Minimum(Function):
         return xp.minimum(a, b)
 
     def backward_a(xp, gy, a, b):
-        return gy * (a < b) + 0.5 * gy * (a == b)
+        return xp.where(a < b, gy, xp.where(a == b, 0.5 * gy, 0))
 
     def backward_b(xp, gy, a, b):
-        return gy * (b < a) + 0.5 * gy * (a == b)
+        return xp.where(b < a, gy, xp.where(a == b, 0.5 * gy, 0))
 
 
 class Clip(Function):
@@ -205,7 +205,7 @@ class Clip(Function):
         return xp.minimum(xp.maximum(x, low), high)
 
     def backward(xp, gy, x, *, low, high):
-        return gy * ((x >= low) * (x <= high))
+        return xp.where((x >= low) * (x <= high), gy, 0)
 
 
 class Where(Function):

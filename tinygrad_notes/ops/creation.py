@@ -37,7 +37,11 @@ def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any 
         start, stop = 0, start
     whole = all(isinstance(v, int | np.integer) for v in (start, stop, step))
     dtype = (np.int64 if whole else np.float32) if dtype is None else dtype
-    return Tensor._wrap(backend.xp.arange(start, stop, step, dtype=_dtype("arange", dtype)))
+    if step == 0:
+        raise ValueError("arange: step must not be 0")
+    # NumPy counts in the dtype that it is given: in float32 the steps at 10⁶ would be multiples of 1/16.
+    array = backend.xp.arange(start, stop, step)
+    return Tensor._wrap(array.astype(_dtype("arange", dtype)))
 
 
 def zeros_like(x: Any) -> Tensor:

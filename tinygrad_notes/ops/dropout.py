@@ -34,7 +34,16 @@ def dropout(input, p: float = 0.5, training: bool = True, mask=None) -> Tensor:
     if not training or (p == 0 and mask is None):
         return x
     check_real("dropout", "input", x)
-    mask = _draw(x.shape, p, x.dtype) if mask is None else raw_array(mask).astype(x.dtype)
+    if mask is None:
+        mask = _draw(x.shape, p, x.dtype)
+    else:
+        mask = raw_array(mask).astype(x.dtype)
+        try:
+            fits = np.broadcast_shapes(mask.shape, x.shape) == x.shape
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ValueError(f"dropout: mask {mask.shape} must have input's shape {x.shape} or stretch to it")
     return Dropout.apply(x, mask=mask)
 
 

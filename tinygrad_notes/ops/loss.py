@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Function, Tensor
-from .activation import _log_softmax, softplus
+from .activation import _log_softmax, _sigmoid, softplus
 from .arguments import as_tensor, check_real, number, raw_array
 from .arithmetic import where
 from .shape import moveaxis
@@ -79,7 +79,7 @@ class BinaryCrossEntropy(Function):
         return (xp.maximum(x, 0) - x * t) + xp.log1p(xp.exp(-xp.abs(x)))
 
     def backward_x(xp, gy, x, t):
-        return gy * (0.5 * xp.tanh(0.5 * x) + 0.5 - t)
+        return gy * (_sigmoid(xp, x) - t)
 
     def backward_t(xp, gy, x):
         return -gy * x
@@ -176,7 +176,6 @@ def binary_cross_entropy_with_logits(
     `pos_weight` multiplies the first term, `weight` the whole; both may stretch to x, and are constants.
     """
     x, t = _pair("binary_cross_entropy_with_logits", input, target, reduction)
-    check_real("binary_cross_entropy_with_logits", "input", x)
     if pos_weight is None:
         loss = BinaryCrossEntropy.apply(x, t)
     else:
@@ -193,6 +192,7 @@ def _pair(op: str, input, target, reduction: str) -> tuple[Tensor, Tensor]:
             f"{op}: input {input.shape} and target {target.shape} must have one shape; "
             "broadcasting here is nearly always a mistake, reshape one of them"
         )
+    check_real(op, "input", input)  # unsigned differences would wrap around
     if input.size == 0 and reduction == "mean":
         raise ValueError(f"{op}: the mean over no elements; input is {input.shape}")
     return input, target
@@ -256,7 +256,8 @@ def _class_targets(labels, weight, filling):
     share = counted.astype(dtype)  # of each row in the loss
     if mean:
         used = share if weight is None else share * (q @ weight)
-        share = share / backend.xp.maximum(used.sum(), np.finfo(dtype).tiny)
+        total = used.sum()
+        share = share / backend.xp.where(total == 0, 1, total)
     if smoothing:
         q = q * (1 - smoothing) + smoothing / classes
     if weight is not None:

@@ -258,10 +258,11 @@ def group_norm(
     return y.reshape(x.shape)
 
 
-def instance_norm(input: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Tensor:
+def instance_norm(input: Any, *, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Tensor:
     """Each map of x (N, C, *) normalized by itself: groups of one channel.  Ulyanov et al. 2016.
 
-    weight and bias are (C,). Raises ValueError where a map has one number: its x̂ is always 0.
+    weight and bias are (C,) and go by name, as torch has running statistics in their places.
+    Raises ValueError where a map has one number: its x̂ is always 0.
     """
     x = as_tensor(input)
     if x.ndim < 3 or math.prod(x.shape[2:]) < 2:
@@ -273,8 +274,9 @@ def local_response_norm(
     input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0,
     convention: str = "torch",
 ) -> Tensor:  # fmt: skip
-    """x (N, C, *) divided by (k + α Σ x²)ᵝ, the sum over `size` channels i − size//2 ... around i.
+    """x (N, C, *) divided by (k + α Σ x²)ᵝ.  Krizhevsky et al. 2012.
 
+    The sum of channel i runs over the `size` channels i − size//2 to i + (size − 1)//2, those there are.
     `convention`: "torch" (and Caffe) divide α by `size`; "paper" takes it as it is. AlexNet, with
     k = 2, size = 5, α = 10⁻⁴, β = 0.75 in the paper's form, is α = 5·10⁻⁴ in torch's.
     """

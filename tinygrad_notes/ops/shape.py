@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 
 import numpy as np
 
@@ -263,7 +264,10 @@ def pad(x, pad_width, constant_values: float = 0) -> Tensor:
     if x.ndim == 0:
         return x  # no axis, no border
     try:
-        widths = np.broadcast_to(np.asarray(pad_width, dtype=int), (x.ndim, 2)).tolist()
+        whole = np.asarray(pad_width)
+        if whole.dtype.kind not in "iu":
+            raise TypeError(f"pad: widths must be integers, got {pad_width}")
+        widths = np.broadcast_to(whole, (x.ndim, 2)).tolist()
     except ValueError:
         raise ValueError(
             f"pad: widths {pad_width} do not fit shape {x.shape}; give one width, (before, after), or "
@@ -278,6 +282,7 @@ def pad(x, pad_width, constant_values: float = 0) -> Tensor:
 def repeat(x, repeats: int, axis: int) -> Tensor:
     """Every slice along `axis` `repeats` times in a row."""
     x = as_tensor(x)
+    repeats = operator.index(repeats)
     axis = one_axis(axis, x.shape, "repeat")
     index = backend.xp.asarray(np.repeat(np.arange(x.shape[axis]), repeats))
     return getitem(x, (slice(None),) * axis + (index,))

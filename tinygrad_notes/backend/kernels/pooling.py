@@ -15,9 +15,9 @@ import numpy as np
 from . import batch_last, plain, threads
 from .blocking import Array
 from .geometry import Pair, Shape, expect_shape, pool_size, window_counts
+from .ufuncs import SIGNED
 
 ONE = (1, 1)
-SIGNED = {2: np.int16, 4: np.int32, 8: np.int64}
 PIECE = 1 << 19  # elements of the image handled at once: in fewer, threads wait for the interpreter lock
 ALONE = 1 << 18  # elements below which one thread is quicker than two
 

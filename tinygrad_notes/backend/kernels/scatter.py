@@ -33,13 +33,14 @@ def _add_rows(g: Array, parts: tuple[Array, ...], shape: Shape) -> Array:
     """Integer arrays on the leading axes: row r of g goes to the flat places rows[r]·width + 0, 1, …"""
     leading, rest = shape[: len(parts)], shape[len(parts) :]
     wrapped = []
-    for axis, (part, size) in enumerate(zip(parts, leading, strict=True)):
+    for axis, (narrow, size) in enumerate(zip(parts, leading, strict=True)):
+        part = narrow.astype(np.intp)  # in uint8 a size of 256 is no number
         if part.size and not -size <= part.min() <= part.max() < size:
             raise IndexError(
                 f"scatter_add: index {int(part.min())}…{int(part.max())} is out of bounds for axis "
                 f"{axis} of shape {tuple(shape)}; it must lie in [{-size}, {size})"
             )
-        wrapped.append(np.where(part < 0, part + size, part).astype(np.intp, copy=False))
+        wrapped.append(np.where(part < 0, part + size, part))
     rows = wrapped[0]
     for part, size in zip(wrapped[1:], leading[1:], strict=True):
         rows = rows * size + part
