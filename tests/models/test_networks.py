@@ -293,6 +293,20 @@ def test_lenet1998_has_the_connections_of_the_paper():
     assert net.bitmaps.size == 840 and sum(map(len, C3_TABLE)) == 60
 
 
+def test_lenet1998_starts_within_its_fan_in():
+    net = models.LeNet1998()
+    fan_in = {"c1": 25, "s2": 4, "s4": 4, "c5": 400, "f6": 120}
+    for name, n in fan_in.items():
+        for p in getattr(net, name).parameters():
+            largest = np.abs(p.numpy()).max() * n / 2.4
+            assert largest <= 1 + 1e-6 and (largest > 0.9 or p.size < 50), name
+    outputs, weight = net.c3.outputs, net.c3.weight.numpy()
+    for o, seen in enumerate(C3_TABLE):
+        assert 0.9 < np.abs(weight[outputs == o]).max() * 25 * len(seen) / 2.4 <= 1 + 1e-6
+        assert abs(net.c3.bias.numpy()[o]) <= 2.4 / (25 * len(seen))
+    assert len(set(net.s2.weight.numpy())) == 6 and len(set(net.s4.weight.numpy())) == 16  # drawn, not set
+
+
 def test_connection_table_is_six_threes_nine_fours_and_all():
     assert [len(seen) for seen in C3_TABLE] == [3] * 6 + [4] * 9 + [6]
     assert len(set(C3_TABLE)) == 16 and all(len(set(seen)) == len(seen) for seen in C3_TABLE)

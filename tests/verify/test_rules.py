@@ -67,6 +67,23 @@ class Reader:
             return node.id in self.arrays
         return any(self.uses_values(child) for child in ast.iter_child_nodes(node))
 
+    def is_new(self, target: ast.AST) -> bool:
+        """Whether this is a name of new arrays only, results of arithmetic: no argument, no view of one."""
+        if not isinstance(target, ast.Name) or target.id in {a.arg for a in self.tree.args.args}:
+            return False
+        values = [
+            node.value for node in ast.walk(self.tree) if isinstance(node, ast.Assign)
+            for t in node.targets if any(n.id == target.id for n in ast.walk(t) if isinstance(n, ast.Name))
+        ]  # fmt: skip
+        return bool(values) and all(map(self.makes_new, values))
+
+    def makes_new(self, value: ast.AST | None) -> bool:
+        if isinstance(value, ast.Call) and (called := self.function_of_ops(value.func)):
+            reader = Reader(called)
+            returned = [node.value for node in ast.walk(reader.tree) if isinstance(node, ast.Return)]
+            return all(reader.is_new(v) or reader.makes_new(v) for v in returned)
+        return isinstance(value, ast.BinOp)
+
     def complaints(self) -> Iterator[str]:
         for node in ast.walk(self.tree):
             for text in self._complain(node):
@@ -75,7 +92,7 @@ class Reader:
             yield from helper.complaints()
 
     def _complain(self, node: ast.AST) -> Iterator[str]:
-        if isinstance(node, ast.AugAssign):
+        if isinstance(node, ast.AugAssign) and not self.is_new(node.target):
             yield "augmented assignment"
         if isinstance(node, ast.Delete | ast.Global | ast.Nonlocal):
             yield type(node).__name__
@@ -96,13 +113,20 @@ class Reader:
 
     def helpers(self) -> Iterator[Reader]:
         for node in ast.walk(self.tree):
-            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+            if not isinstance(node, ast.Call):
                 continue
-            called = self.function.__globals__.get(node.func.id)
-            if inspect.isfunction(called) and called.__module__.startswith("tinygrad_notes.ops"):
+            if called := self.function_of_ops(node.func):
                 names = list(inspect.signature(called).parameters)
                 pairs = [*zip(names, node.args, strict=False), *((k.arg, k.value) for k in node.keywords)]
                 yield Reader(called, {name for name, value in pairs if self.uses_values(value)})
+            for passed in filter(None, map(self.function_of_ops, node.args)):  # xp.elementwise(passed, ...)
+                yield Reader(passed, set(inspect.signature(passed).parameters))
+
+    def function_of_ops(self, node: ast.AST):
+        """The function of ops that a name stands for, or None."""
+        found = self.function.__globals__.get(node.id) if isinstance(node, ast.Name) else None
+        of_ops = inspect.isfunction(found) and found.__module__.startswith("tinygrad_notes.ops")
+        return found if of_ops else None
 
     def calls_of_xp(self) -> Iterator[tuple[str, ast.Call | None]]:
         """(name, call) for every xp.name; no call where the name is only mentioned."""
@@ -195,6 +219,12 @@ def augmented(xp, gy, y):
     return gy
 
 
+def through_a_view(xp, gy, y):
+    flat = gy.T
+    flat += y
+    return flat
+
+
 def through_out(xp, gy, y):
     return xp.add(gy, y, out=gy)
 
@@ -232,13 +262,18 @@ def on_attributes(xp, gy, x, b, x_shape, *, axis):
 
 @pytest.mark.parametrize(
     ("rule", "text"),
-    [(augmented, "augmented"), (through_out, "out="), (item, "assignment to an item"), (drawn, "randomness"),
+    [(augmented, "augmented"), (through_a_view, "augmented"), (through_out, "out="), (item, "assignment to an item"), (drawn, "randomness"),
      (on_values, "branch on the values"), (on_derived_values, "branch on the values"),
      (or_of_arrays, "and/or")],
     ids=lambda p: getattr(p, "__name__", None),
 )  # fmt: skip
 def test_the_reader_finds(rule, text):
     assert any(text in complaint for complaint in Reader(rule).complaints())
+
+
+def test_the_reader_reads_functions_that_are_passed_on():
+    read = {reader.function.__name__ for reader in Reader(ops.normalization.BatchNorm.backward).helpers()}
+    assert "_batch_norm_gx" in read
 
 
 def test_the_reader_allows_branches_on_attributes_shapes_and_none():

@@ -154,7 +154,7 @@ class InstanceNorm2d(_InstanceNorm):
 
 
 class LocalResponseNorm(Module):
-    """Each number divided by what `size` neighbouring channels amount to.  Krizhevsky et al. 2012.
+    """Division by a power of the sum of squares in `size` neighboring channels.  Krizhevsky et al. 2012.
 
     The defaults are torch's; the paper's layer is (5, alpha=1e-4, beta=0.75, k=2, convention="paper").
     """

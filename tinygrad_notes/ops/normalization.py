@@ -1,4 +1,4 @@
-"""Normalization: numbers brought to mean 0 and variance 1, or divided by what their neighbours amount to."""
+"""Normalization: to mean 0 and variance 1, or by a power of the sum of squares in neighboring channels."""
 
 from __future__ import annotations
 
