@@ -223,6 +223,7 @@ def test_inputs_that_do_not_fit_are_refused(make, shape, message):
     (lambda: models.GoogLeNet(variant="v2"), "variant must be one of"),
     (lambda: models.VGG(12), "depth must be one of"),
     (lambda: models.CifarResNet(21), r"6n \+ 2"),
+    (lambda: models.ResNet((2, 2, 2)), r"4 stages need as many counts of blocks, got \(2, 2, 2\)"),
     (lambda: models.CifarResNet(20, option="C"), "option must be"),
     (lambda: models.SimpleCNN((1, 3, 3)), "2 poolings leave nothing"),
 ])  # fmt: skip

@@ -64,6 +64,11 @@ class _ResNet(nn.Module):
     """Stages of blocks, the mean over positions and a linear map; `stem` goes before them."""
 
     def _build(self, counts: Sequence[int], widths: Sequence[int], classes: int, option: str) -> None:
+        if len(counts) != len(widths):
+            name = type(self).__name__
+            raise ValueError(
+                f"{name}: {len(widths)} stages need as many counts of blocks, got {tuple(counts)}"
+            )
         before = widths[0]
         for stage, (count, width) in enumerate(zip(counts, widths, strict=True), 1):
             blocks = [

@@ -2,7 +2,8 @@
 
 They are the papers' where a paper has them. The papers of the large networks use 128 or 256 images in a
 batch; here it is 32, which a laptop can hold, with the learning rate scaled alike (Goyal et al. 2017).
-Epochs are those of the papers as well, where they say so (GoogLeNet's does not): small sets of images may need more, a first look fewer.
+Epochs are those of the papers as well, where they say so (GoogLeNet's does not): small sets of images may
+need more, a first look fewer.
 """
 
 from __future__ import annotations
