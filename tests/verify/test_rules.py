@@ -263,8 +263,8 @@ def on_attributes(xp, gy, x, b, x_shape, *, axis):
 @pytest.mark.parametrize(
     ("rule", "text"),
     [(augmented, "augmented"), (through_a_view, "augmented"), (through_out, "out="),
-     (item, "assignment to an item"), (drawn, "randomness"), (on_values, "branch on the values"), (on_derived_values, "branch on the values"),
-     (or_of_arrays, "and/or")],
+     (item, "assignment to an item"), (drawn, "randomness"), (on_values, "branch on the values"),
+     (on_derived_values, "branch on the values"), (or_of_arrays, "and/or")],
     ids=lambda p: getattr(p, "__name__", None),
 )  # fmt: skip
 def test_the_reader_finds(rule, text):

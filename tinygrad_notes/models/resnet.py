@@ -66,9 +66,7 @@ class _ResNet(nn.Module):
     def _build(self, counts: Sequence[int], widths: Sequence[int], classes: int, option: str) -> None:
         if len(counts) != len(widths):
             name = type(self).__name__
-            raise ValueError(
-                f"{name}: {len(widths)} stages need as many counts of blocks, got {tuple(counts)}"
-            )
+            raise ValueError(f"{name}: {len(widths)} stages need as many counts of blocks, got {counts}")
         before = widths[0]
         for stage, (count, width) in enumerate(zip(counts, widths, strict=True), 1):
             blocks = [
