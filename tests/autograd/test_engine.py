@@ -683,3 +683,44 @@ def test_only_what_is_kept_is_watched():
     shared[2] = 7
     with pytest.raises(RuntimeError, match="changed"):
         y.backward()
+
+
+def test_an_operation_inherits_the_rules_of_another():
+    class Twice(Function):
+        def forward(xp, x):
+            return 2 * x
+
+        def backward(xp, gy):
+            return 2 * gy
+
+    class Thrice(Twice):
+        def forward(xp, x):
+            return 3 * x
+
+    class Same(Twice):
+        pass
+
+    for operation, slope in ((Same, 2), (Thrice, 2)):
+        x = leaf(3)
+        operation.apply(x).sum().backward()
+        np.testing.assert_array_equal(values(x.grad), [slope] * 3)
+
+
+def test_a_gradient_that_is_no_array_is_named():
+    class Odd(Function):
+        def forward(xp, x):
+            return x + 0
+
+        def backward(xp, gy):
+            return 2
+
+    with pytest.raises(RuntimeError, match="backward of Odd gave 2"):
+        Odd.apply(leaf(3)).sum().backward()
+
+
+def test_integers_do_not_cut_what_replaces_them():
+    x = tg.Tensor([1, 2])
+    with pytest.raises(TypeError, match="would be cut to int64"):
+        x.data = [1.7, 2.9]
+    x.data = [3, 4]
+    assert values(x).tolist() == [3, 4]

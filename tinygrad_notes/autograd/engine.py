@@ -191,10 +191,10 @@ class _Pass:
         """
         if edge is None:
             return
-        if gx is None:
+        if not hasattr(gx, "shape"):
             raise RuntimeError(
-                f"backward of {node.operation.name} gave None for an input that requires a gradient; "
-                "return zeros of its shape where the gradient is zero"
+                f"backward of {node.operation.name} gave {gx!r} for an input that requires a gradient; "
+                "return an array of its shape, of zeros where the gradient is zero"
             )
         to, index = edge
         shape, dtype = to.meta[index] if to.several else to.meta

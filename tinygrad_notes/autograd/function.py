@@ -98,8 +98,8 @@ class Function:
         for rule in ("save", "forward", "backward"):
             if rule in cls.__dict__:
                 setattr(cls, rule, staticmethod(cls.__dict__[rule]))
-        save = cls.__dict__.get("save")
-        asked = [p for rule in (save and save.__func__, cls.forward) if rule
+        save = getattr(cls, "save", None)
+        asked = [p for rule in (save, cls.forward) if rule
                  for p in _positional(rule)[1:]]  # fmt: skip
         cls.inputs = tuple(dict.fromkeys(p for p in asked if p not in cls.saves))
         cls.variadic = _takes_any_number(cls.forward)
@@ -118,16 +118,17 @@ class Function:
             return Rule(rule, plan, _taker(plan), _keywords(rule), target)
 
         cls.forward_rule = resolve(cls.forward, 1)
-        cls.save_rule = resolve(save.__func__, 1) if save else None
-        rules = [resolve(cls.backward, 2)] if "backward" in cls.__dict__ else []
+        cls.save_rule = resolve(save, 1) if save else None
+        whole = hasattr(cls, "backward")
+        rules = [resolve(cls.backward, 2)] if whole else []
         for i, name in enumerate(cls.inputs):
-            own = cls.__dict__.get(f"backward_{name}")
+            own = getattr(cls, f"backward_{name}", None)
             if own is not None:
                 setattr(cls, f"backward_{name}", staticmethod(own))
                 rules.append(resolve(own, 2, i))
         cls.backward_rules = tuple(rules)
         cls.keeps = tuple((rule.target, rule.take) for rule in rules)
-        ruled = range(len(cls.inputs)) if "backward" in cls.__dict__ else [rule.target for rule in rules]
+        ruled = range(len(cls.inputs)) if whole else [rule.target for rule in rules]
         cls.unruled = tuple(i for i in range(len(cls.inputs)) if i not in ruled)
         named = {attribute for rule in rules for attribute in rule.attributes}
         in_order = cls.forward_rule.plan == tuple(range(len(cls.inputs)))

@@ -99,7 +99,10 @@ class Tensor:
         if value is self._data:  # the second half of ``t.data += 1``
             guard.touched(value)
             return
-        array = backend.asarray(value, self._data.dtype, copy=True)
+        array = backend.asarray(value)
+        if array.dtype.kind == "f" and self._data.dtype.kind != "f":
+            raise TypeError(f"Tensor.data: {array.dtype} numbers would be cut to {self._data.dtype}")
+        array = backend.asarray(array, self._data.dtype, copy=True)
         if array.shape != self._data.shape:
             raise ValueError(
                 f"Tensor.data: shape {array.shape} cannot replace {self._data.shape}; "
