@@ -58,6 +58,18 @@ def test_modes_become_rgb(tmp_path, mode):
     assert images.shape == (1, 3, 4, 4) and (images > 250).all()
 
 
+@pytest.mark.parametrize("transparency", [0, bytes([0] + [128] * 15)])
+def test_transparency_of_a_palette_does_not_count(tmp_path, transparency):
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    palette = Image.fromarray(pixels).quantize(16)
+    for name, options in (("opaque", {}), ("transparent", {"transparency": transparency})):
+        (tmp_path / name).mkdir()
+        palette.save(tmp_path / name / "x.png", **options)
+    opaque, transparent = ImageFolder(tmp_path, 8).images
+    np.testing.assert_array_equal(transparent, opaque)
+    assert len(np.unique(opaque)) > 10
+
+
 def test_camera_orientation_is_applied(tmp_path):
     (tmp_path / "a").mkdir()
     pixels = np.zeros((4, 4, 3), np.uint8)

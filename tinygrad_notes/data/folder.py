@@ -247,8 +247,10 @@ def _decode(path: Path, height: int, width: int) -> np.ndarray:
         with Image.open(path) as image:
             if image.mode.startswith(("I", "F")):
                 raise ValueError(f"mode {image.mode} has more than 8 bits a channel")
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-            fitted = ImageOps.fit(upright, (width, height), Image.Resampling.BILINEAR)
+            upright = ImageOps.exif_transpose(image)
+            if isinstance(upright.info.get("transparency"), bytes):  # a palette with an alpha for each
+                upright = upright.convert("RGBA")  # color, which Pillow does not drop without a warning
+            fitted = ImageOps.fit(upright.convert("RGB"), (width, height), Image.Resampling.BILINEAR)
     except Exception as error:  # decoders of damaged files raise nearly anything
         raise DataError(f"{path}: not a usable image ({error})") from error
     return np.asarray(fitted).transpose(2, 0, 1)
