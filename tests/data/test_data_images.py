@@ -1,7 +1,10 @@
 """Real images for networks: folders that are split, sizes, channels, colored light, ten crops, CIFAR-10."""
 
+import errno
 import io
+import os
 import tarfile
+import tempfile
 
 import numpy as np
 import pytest
@@ -122,6 +125,22 @@ def test_large_sets_lie_in_a_file(tmp_path, monkeypatch):
     images = ImageFolder(tmp_path, 6).images
     assert isinstance(images, np.memmap) or isinstance(images.base, np.memmap)
     np.testing.assert_array_equal(images, expected)
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system cannot reserve room in a file")
+def test_a_disk_without_room_for_them_is_told_before(tmp_path, monkeypatch):
+    def full(file, start, size):
+        raise OSError(code, os.strerror(code))
+
+    write_classes(tmp_path, {"a": 5})
+    monkeypatch.setattr(folder, "IN_MEMORY", 100)
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    code = errno.ENOSPC
+    with pytest.raises(DataError, match=r"need 540 bytes in .*No space left.* set TMPDIR") as caught:
+        ImageFolder(tmp_path, 6)
+    assert tempfile.gettempdir() in str(caught.value)
+    code = errno.EOPNOTSUPP
+    assert len(ImageFolder(tmp_path, 6)) == 5
 
 
 # ---- sizes and channels --------------------------------------------------------------------------

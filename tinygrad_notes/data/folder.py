@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import tempfile
@@ -191,9 +192,20 @@ def _in_turns(labels: Sequence[int]) -> np.ndarray:
 
 
 def _room(shape: tuple[int, ...]) -> np.ndarray:
-    if math.prod(shape) <= IN_MEMORY:
+    size = math.prod(shape)
+    if size <= IN_MEMORY:
         return np.empty(shape, np.uint8)
     with tempfile.TemporaryFile() as file:  # the mapping keeps it open
+        if hasattr(os, "posix_fallocate"):
+            try:  # a mapped file that finds the disk full ends the process by a signal
+                os.posix_fallocate(file.fileno(), 0, size)
+            except OSError as error:
+                if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):  # file systems without it
+                    raise DataError(
+                        f"ImageFolder: the decoded images need {size:,} bytes in {tempfile.gettempdir()}, "
+                        f"which cannot be had ({error.strerror}); free some, choose a smaller size, or set "
+                        "TMPDIR to a folder with room"
+                    ) from error
         return np.memmap(file, np.uint8, "w+", shape=shape)
 
 
