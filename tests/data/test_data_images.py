@@ -266,8 +266,8 @@ def cifar_files():
     return files | {TEST_FILE: records(3, 9), META: "\n".join("abcdefghij").encode()}
 
 
-def write_archive(path, files, **kinds):
-    with tarfile.open(path, "w:gz") as archive:
+def write_archive(path, files, level=9, **kinds):
+    with tarfile.open(path, "w:gz", compresslevel=level) as archive:
         for name, content in files.items():
             member = tarfile.TarInfo(f"{UNPACKED}/{name}")
             member.size = len(content)
@@ -321,6 +321,16 @@ def test_cifar10_archive_damaged(tmp_path):
         path.write_bytes(content)
         with pytest.raises(DataError, match="damaged archive"):
             load_cifar10(tmp_path)
+
+
+def test_cifar10_archive_with_another_pixel_is_refused(tmp_path):
+    path, files = tmp_path / ARCHIVE, cifar_files()
+    write_archive(path, files, level=0)
+    content, last = bytearray(path.read_bytes()), files[TRAIN_FILES[-1]][-64:]
+    content[content.index(last)] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"damaged archive \(CRC check failed"):
+        load_cifar10(tmp_path)
 
 
 @given(data=st.data())
