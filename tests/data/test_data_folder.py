@@ -1,5 +1,6 @@
 """Folders of images, sound and damaged. Needs Pillow, an extra."""
 
+import os
 import sys
 import threading
 import warnings
@@ -116,6 +117,15 @@ def test_damaged_files_are_skipped_and_reported(root):
     assert [path for path, _ in data.skipped] == bad
     assert all(reason for _, reason in data.skipped)
     np.testing.assert_array_equal(data.images, ImageFolder(root_without(bad), 4).images)
+
+
+@pytest.mark.parametrize("make", [os.mkdir, getattr(os, "mkfifo", os.mkdir)])
+def test_what_is_no_file_is_refused_without_opening_it(root, make):
+    make(root / "cat" / "2.png")
+    with pytest.raises(DataError, match=r"2\.png: not a usable image \(not a file\)"):
+        ImageFolder(root, 4)
+    with pytest.warns(UserWarning, match=r"2\.png \(not a file\)"):
+        assert len(ImageFolder(root, 4, on_error="skip")) == 3
 
 
 @pytest.fixture

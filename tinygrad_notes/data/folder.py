@@ -256,6 +256,8 @@ def _decode(path: Path, height: int, width: int) -> np.ndarray:
             "ImageFolder decodes images with Pillow, which is not installed: pip install pillow"
         ) from error
     try:
+        if path.exists() and not path.is_file():  # opening a pipe would wait for its writer
+            raise ValueError("not a file")
         with Image.open(path) as image:
             if image.mode.startswith(("I", "F")):
                 raise ValueError(f"mode {image.mode} has more than 8 bits a channel")
