@@ -95,6 +95,18 @@ def test_parts_that_do_not_fit_are_refused(tmp_path, train, test, reason):
         load(tmp_path, size=4)
 
 
+def test_training_images_without_a_test_are_told_so(tmp_path):
+    write_classes(tmp_path / "train", {"a": 3, "b": 2})
+    with pytest.raises(DataError, match="has train, a folder of classes, but none of test, val, valid, vali"):
+        load(tmp_path, size=4)
+    assert [len(part) for part in load(tmp_path / "train", size=4)] == [3, 2]
+
+
+def test_a_class_may_be_called_train(tmp_path):
+    write_classes(tmp_path, {"bus": 2, "train": 2})
+    assert load(tmp_path, size=4)[0].classes == ("bus", "train")
+
+
 def test_a_class_of_one_image_cannot_be_split(tmp_path):
     write_classes(tmp_path, {"a": 2, "b": 1})
     with pytest.raises(DataError, match="b: one image cannot be split"):

@@ -125,9 +125,15 @@ def list_parts(
     root: Path, limit: int | None = None, share: float = 0.2, seed: int = 0
 ) -> tuple[list[tuple[list[Path], list[int]]], list[str]]:
     """([(files, labels) of the training, of the test], classes): what `load_image_folder` decodes."""
+    train = root / "train"
     tests = [root / name for name in TEST_FOLDERS if (root / name).is_dir()]
-    if (root / "train").is_dir() and tests:
-        files, labels, classes = list_images(root / "train")
+    if not tests and train.is_dir() and any(path.is_dir() for path in _visible(train)):  # is no class
+        raise DataError(
+            f"{root}: has train, a folder of classes, but none of {', '.join(TEST_FOLDERS)} beside it; "
+            "add one, or name train itself to have it split"
+        )
+    if train.is_dir() and tests:
+        files, labels, classes = list_images(train)
         parts = [(files, labels), _listed_as(classes, tests[0])]
     else:
         files, labels, classes = list_images(root)
