@@ -88,6 +88,16 @@ def test_epochs_are_whole_numbers(tmp_path, figures, epochs):
         assert shown == list(range(1, epochs + 1))
 
 
+@pytest.mark.parametrize("last", [0.0, 0.2, 0.45, 0.5, 1.0])
+def test_last_accuracy_stands_inside_the_axes(tmp_path, figures, last):
+    history = [dict(HISTORY[0], validation_accuracy=0.5), dict(HISTORY[1], validation_accuracy=last)]
+    plots.learning_curves(history, tmp_path / "l.png")
+    axes = figures[0].axes[1]
+    (label,) = axes.texts
+    box, inside = label.get_window_extent(), axes.get_window_extent()
+    assert label.get_text() == f"{100 * last:.2f}" and inside.y0 < box.y0 < box.y1 < inside.y1
+
+
 @pytest.mark.parametrize(("count", "name"), [(50, "{}"), (120, "a long name {}"), (1000, "{}")])
 def test_names_of_classes_do_not_overlap(tmp_path, figures, count, name):
     classes = [name.format(i) for i in range(count)]

@@ -37,7 +37,8 @@ def learning_curves(history: Sequence[dict[str, Any]], path: str | os.PathLike[s
         axes.legend(frameon=False)
     last = history[-1].get("validation_accuracy")
     if last is not None:  # the second axes is the last of the loop
-        axes.annotate(f"{100 * last:.2f}", (epochs[-1], 100 * last), xytext=(0, -14), color=VALIDATION,
+        up = 7 if 100 * last < sum(axes.get_ylim()) / 2 else -14  # towards the middle: inside the axes
+        axes.annotate(f"{100 * last:.2f}", (epochs[-1], 100 * last), xytext=(0, up), color=VALIDATION,
                       textcoords="offset points", ha="center", fontsize=9)  # fmt: skip
     figure.savefig(path, dpi=144)
 
