@@ -4,8 +4,9 @@
     python .ci/venv.py dev           # what `make test` needs
 
 Does nothing if that is done already and pyproject.toml has not changed, so a second run needs no
-network. The record of what is installed is removed before an installation and written after it: an
-interrupted one is started again. A lock keeps two runs apart.
+network; what another version of Python made is made anew. The record of what is installed is removed
+before an installation and written after it: an interrupted one is started again. A lock keeps two runs
+apart.
 """
 
 import fcntl
@@ -57,10 +58,8 @@ def has_venv():
 def bring_up_to_date(root, extras):
     folder, record = root / ".venv", root / ".venv" / "installed.json"
     wanted = hashlib.sha256((root / "pyproject.toml").read_bytes()).hexdigest()
-    try:
-        state = json.loads(record.read_text())
-        subprocess.run([folder / "bin" / "python", "-c", ""], check=True)
-    except (OSError, ValueError, subprocess.CalledProcessError):  # none, half made, or broken
+    state = installed(folder, record)
+    if state is None:
         shutil.rmtree(folder, ignore_errors=True)
         state = {"pyproject": None, "extras": []}
         print(f"making {folder} with Python {sys.version.split()[0]}", flush=True)
@@ -75,8 +74,24 @@ def bring_up_to_date(root, extras):
                "--disable-pip-version-check", "--editable", f".[{names}]"]  # fmt: skip
     subprocess.run(install, check=True, cwd=root)
     complete = record.with_suffix(".new")
-    complete.write_text(json.dumps({"pyproject": wanted, "extras": sorted(extras)}))
+    complete.write_text(json.dumps({"python": version(), "pyproject": wanted, "extras": sorted(extras)}))
     os.replace(complete, record)
+
+
+def installed(folder, record):
+    """What is in `folder`, or None: nothing, half of it, something broken, or made by another Python."""
+    try:
+        state = json.loads(record.read_text())
+        if state["python"] != version():
+            return None
+        subprocess.run([folder / "bin" / "python", "-c", ""], check=True)
+        return {"pyproject": state["pyproject"], "extras": sorted(map(str, state["extras"]))}
+    except (OSError, ValueError, TypeError, LookupError, subprocess.CalledProcessError):
+        return None
+
+
+def version():
+    return list(sys.version_info[:2])
 
 
 def complain(sentence):

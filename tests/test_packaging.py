@@ -120,6 +120,27 @@ def test_interrupted_environment_is_made_again(checkout, stage, capsys):
     assert record["extras"] == ["plot"]
 
 
+def test_another_python_makes_the_environment_anew(checkout, monkeypatch):
+    checkout.main(["plot"], checkout.root)
+    checkout.calls.clear()
+    monkeypatch.setattr(checkout.sys, "version_info", (3, 99, 0, "final", 0))
+    checkout.main(["plot"], checkout.root)
+    assert checkout.calls == ["venv", "pip .[plot]"]
+    checkout.calls.clear()
+    checkout.main(["plot"], checkout.root)
+    assert checkout.calls == ["probe"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"{}", b"null", b"[]", b"3", b"\xff", b'{"python": [3, 99]}'])
+def test_damaged_record_counts_as_none(checkout, monkeypatch, content):
+    monkeypatch.setattr(checkout.sys, "version_info", (3, 99, 0, "final", 0))
+    checkout.main(["plot"], checkout.root)
+    (checkout.root / ".venv" / "installed.json").write_bytes(content)
+    checkout.calls.clear()
+    assert checkout.main(["plot"], checkout.root) == 0
+    assert [call for call in checkout.calls if call != "probe"] == ["venv", "pip .[plot]"]
+
+
 def test_old_python_is_told_so(checkout, monkeypatch, capsys):
     class Old(tuple):
         __slots__ = ()

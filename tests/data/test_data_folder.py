@@ -1,5 +1,6 @@
 """Folders of images, sound and damaged. Needs Pillow, an extra."""
 
+import os
 import sys
 import threading
 import warnings
@@ -58,6 +59,18 @@ def test_modes_become_rgb(tmp_path, mode):
     assert images.shape == (1, 3, 4, 4) and (images > 250).all()
 
 
+@pytest.mark.parametrize("transparency", [0, bytes([0] + [128] * 15)])
+def test_transparency_of_a_palette_does_not_count(tmp_path, transparency):
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    palette = Image.fromarray(pixels).quantize(16)
+    for name, options in (("opaque", {}), ("transparent", {"transparency": transparency})):
+        (tmp_path / name).mkdir()
+        palette.save(tmp_path / name / "x.png", **options)
+    opaque, transparent = ImageFolder(tmp_path, 8).images
+    np.testing.assert_array_equal(transparent, opaque)
+    assert len(np.unique(opaque)) > 10
+
+
 def test_camera_orientation_is_applied(tmp_path):
     (tmp_path / "a").mkdir()
     pixels = np.zeros((4, 4, 3), np.uint8)
@@ -104,6 +117,15 @@ def test_damaged_files_are_skipped_and_reported(root):
     assert [path for path, _ in data.skipped] == bad
     assert all(reason for _, reason in data.skipped)
     np.testing.assert_array_equal(data.images, ImageFolder(root_without(bad), 4).images)
+
+
+@pytest.mark.parametrize("make", [os.mkdir, getattr(os, "mkfifo", os.mkdir)])
+def test_what_is_no_file_is_refused_without_opening_it(root, make):
+    make(root / "cat" / "2.png")
+    with pytest.raises(DataError, match=r"2\.png: not a usable image \(not a file\)"):
+        ImageFolder(root, 4)
+    with pytest.warns(UserWarning, match=r"2\.png \(not a file\)"):
+        assert len(ImageFolder(root, 4, on_error="skip")) == 3
 
 
 @pytest.fixture

@@ -154,6 +154,14 @@ def test_folder_problems_are_named(tmp_path):
         load(tmp_path / "nowhere")
 
 
+@pytest.mark.parametrize("shape", [(0, 2, 3), (4, 0, 3), (4, 2, 0)])
+def test_images_without_pixels_are_refused(tmp_path, shape):
+    write_idx(tmp_path / "train-images-idx3-ubyte", np.zeros(shape, np.uint8))
+    write_idx(tmp_path / "train-labels-idx1-ubyte", LABELS[: shape[0]])
+    with pytest.raises(DataError, match=rf"images-idx3-ubyte: holds nothing: its shape is \({shape[0]}, "):
+        load_idx(tmp_path, "train")
+
+
 # --- CIFAR-10 ----------------------------------------------------------------------------------
 
 

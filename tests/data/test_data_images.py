@@ -1,7 +1,10 @@
 """Real images for networks: folders that are split, sizes, channels, colored light, ten crops, CIFAR-10."""
 
+import errno
 import io
+import os
 import tarfile
+import tempfile
 
 import numpy as np
 import pytest
@@ -92,6 +95,18 @@ def test_parts_that_do_not_fit_are_refused(tmp_path, train, test, reason):
         load(tmp_path, size=4)
 
 
+def test_training_images_without_a_test_are_told_so(tmp_path):
+    write_classes(tmp_path / "train", {"a": 3, "b": 2})
+    with pytest.raises(DataError, match="has train, a folder of classes, but none of test, val, valid, vali"):
+        load(tmp_path, size=4)
+    assert [len(part) for part in load(tmp_path / "train", size=4)] == [3, 2]
+
+
+def test_a_class_may_be_called_train(tmp_path):
+    write_classes(tmp_path, {"bus": 2, "train": 2})
+    assert load(tmp_path, size=4)[0].classes == ("bus", "train")
+
+
 def test_a_class_of_one_image_cannot_be_split(tmp_path):
     write_classes(tmp_path, {"a": 2, "b": 1})
     with pytest.raises(DataError, match="b: one image cannot be split"):
@@ -122,6 +137,22 @@ def test_large_sets_lie_in_a_file(tmp_path, monkeypatch):
     images = ImageFolder(tmp_path, 6).images
     assert isinstance(images, np.memmap) or isinstance(images.base, np.memmap)
     np.testing.assert_array_equal(images, expected)
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system cannot reserve room in a file")
+def test_a_disk_without_room_for_them_is_told_before(tmp_path, monkeypatch):
+    def full(file, start, size):
+        raise OSError(code, os.strerror(code))
+
+    write_classes(tmp_path, {"a": 5})
+    monkeypatch.setattr(folder, "IN_MEMORY", 100)
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    code = errno.ENOSPC
+    with pytest.raises(DataError, match=r"need 540 bytes in .*No space left.* set TMPDIR") as caught:
+        ImageFolder(tmp_path, 6)
+    assert tempfile.gettempdir() in str(caught.value)
+    code = errno.EOPNOTSUPP
+    assert len(ImageFolder(tmp_path, 6)) == 5
 
 
 # ---- sizes and channels --------------------------------------------------------------------------
@@ -247,8 +278,8 @@ def cifar_files():
     return files | {TEST_FILE: records(3, 9), META: "\n".join("abcdefghij").encode()}
 
 
-def write_archive(path, files, **kinds):
-    with tarfile.open(path, "w:gz") as archive:
+def write_archive(path, files, level=9, **kinds):
+    with tarfile.open(path, "w:gz", compresslevel=level) as archive:
         for name, content in files.items():
             member = tarfile.TarInfo(f"{UNPACKED}/{name}")
             member.size = len(content)
@@ -302,6 +333,16 @@ def test_cifar10_archive_damaged(tmp_path):
         path.write_bytes(content)
         with pytest.raises(DataError, match="damaged archive"):
             load_cifar10(tmp_path)
+
+
+def test_cifar10_archive_with_another_pixel_is_refused(tmp_path):
+    path, files = tmp_path / ARCHIVE, cifar_files()
+    write_archive(path, files, level=0)
+    content, last = bytearray(path.read_bytes()), files[TRAIN_FILES[-1]][-64:]
+    content[content.index(last)] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"damaged archive \(CRC check failed"):
+        load_cifar10(tmp_path)
 
 
 @given(data=st.data())

@@ -85,6 +85,13 @@ def test_random_shift_is_some_shift_of_each_image(down, right, seed):
         )
 
 
+@pytest.mark.parametrize("pixels", [(5, 0), (0, 7), 10**9])
+def test_random_shift_leaves_something_to_see(pixels):
+    with pytest.raises(ValueError, match=r"RandomShift: moves .* leave nothing of images \(6, 3, 5, 7\)"):
+        RandomShift(pixels)(BATCH, np.random.default_rng(0))
+    assert RandomShift((4, 6))(BATCH, np.random.default_rng(0)).any()
+
+
 def test_random_shift_draws_all_places_for_each_image_alone():
     image = np.zeros((1, 1, 5, 5), np.uint8)
     image[..., 2, 2] = 1

@@ -1,11 +1,14 @@
 """Counts by hand, plots that are images, sizes that are known."""
 
+import itertools
+
 import numpy as np
 import pytest
 
 import tinygrad_notes as tg
 from tinygrad_notes import nn
-from tinygrad_notes.train import plots
+from tinygrad_notes.data import ArrayDataset
+from tinygrad_notes.train import pictures, plots
 from tinygrad_notes.train.graph import graph
 from tinygrad_notes.train.metrics import accuracy, confusion_matrix, precision_recall, report
 from tinygrad_notes.train.summary import summary
@@ -62,17 +65,71 @@ def test_plots_are_images_and_touch_no_global_state(tmp_path):
             assert len(image.convert("L").getcolors()) > 10
 
 
-@pytest.mark.parametrize("epochs", [1, 2, 3])
-def test_epochs_are_whole_numbers(tmp_path, monkeypatch, epochs):
+@pytest.fixture
+def figures(monkeypatch):
+    """The figures that are made, in their order."""
     pytest.importorskip("matplotlib")
-    made = []
-    figure = plots.new_figure
-    monkeypatch.setattr(plots, "new_figure", lambda *size: made.append(figure(*size)) or made[0])
+    made, new_figure = [], plots.new_figure
+
+    def kept(*size):
+        made.append(new_figure(*size))
+        return made[-1]
+
+    monkeypatch.setattr(plots, "new_figure", kept)
+    monkeypatch.setattr(pictures, "new_figure", kept)
+    return made
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_epochs_are_whole_numbers(tmp_path, figures, epochs):
     plots.learning_curves(HISTORY[:epochs], tmp_path / "l.png")
-    for axes in made[0].axes:
+    for axes in figures[0].axes:
         low, high = axes.get_xlim()
         shown = [tick for tick in axes.get_xticks() if low <= tick <= high]
         assert shown == list(range(1, epochs + 1))
+
+
+@pytest.mark.parametrize("last", [0.0, 0.2, 0.45, 0.5, 1.0])
+def test_last_accuracy_stands_inside_the_axes(tmp_path, figures, last):
+    history = [dict(HISTORY[0], validation_accuracy=0.5), dict(HISTORY[1], validation_accuracy=last)]
+    plots.learning_curves(history, tmp_path / "l.png")
+    figures[0].canvas.draw()
+    axes = figures[0].axes[1]
+    (label,) = axes.texts
+    box, inside = label.get_window_extent(), axes.get_window_extent()
+    assert label.get_text() == f"{100 * last:.2f}" and inside.y0 < box.y0 < box.y1 < inside.y1
+
+
+@pytest.mark.parametrize(("count", "name"), [(50, "{}"), (120, "a long name {}")])
+def test_names_of_classes_do_not_overlap(tmp_path, figures, count, name):
+    classes = [name.format(i) for i in range(count)]
+    plots.confusion_plot(np.eye(count, dtype=int), classes, tmp_path / "c.png")
+    figures[0].canvas.draw()
+    axes = figures[0].axes[0]
+    for ticks, labels in ((axes.get_xticks(), axes.get_xticklabels()),
+                          (axes.get_yticks(), axes.get_yticklabels())):  # fmt: skip
+        assert [label.get_text() for label in labels] == [classes[tick] for tick in ticks]
+    boxes = [label.get_window_extent() for label in axes.get_yticklabels()]
+    assert all(upper.y0 >= lower.y1 for upper, lower in itertools.pairwise(boxes))
+    first, second = (axes.transData.transform((tick, 0))[0] for tick in axes.get_xticks()[:2])
+    slant = np.radians(axes.get_xticklabels()[0].get_rotation())
+    assert (second - first) * np.sin(slant) > boxes[0].height
+
+
+def test_titles_of_feature_maps_do_not_overlap(tmp_path, figures):
+    from matplotlib.text import Text
+
+    data = ArrayDataset(np.zeros((1, 1, 12, 12), np.uint8), [0], ["W" * 40])
+    model = nn.Sequential(*(nn.Conv2d(1, 1, 3) for _ in range(4)))
+    pictures.feature_maps(model, data, np.zeros((1, 1, 12, 12), np.float32), tmp_path / "f.png")
+    figures[0].canvas.draw()
+    titles = [
+        next(t for t in axes.findobj(Text) if t.get_text() == axes.get_title("left"))
+        for axes in figures[0].axes
+    ]
+    boxes = [title.get_window_extent() for title in titles]
+    assert len(boxes) == 5
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
 
 
 def test_plots_without_matplotlib_name_the_extra(tmp_path, monkeypatch):

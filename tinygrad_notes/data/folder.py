@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import tempfile
@@ -124,9 +125,15 @@ def list_parts(
     root: Path, limit: int | None = None, share: float = 0.2, seed: int = 0
 ) -> tuple[list[tuple[list[Path], list[int]]], list[str]]:
     """([(files, labels) of the training, of the test], classes): what `load_image_folder` decodes."""
+    train = root / "train"
     tests = [root / name for name in TEST_FOLDERS if (root / name).is_dir()]
-    if (root / "train").is_dir() and tests:
-        files, labels, classes = list_images(root / "train")
+    if not tests and train.is_dir() and any(path.is_dir() for path in _visible(train)):  # is no class
+        raise DataError(
+            f"{root}: has train, a folder of classes, but none of {', '.join(TEST_FOLDERS)} beside it; "
+            "add one, or name train itself to have it split"
+        )
+    if train.is_dir() and tests:
+        files, labels, classes = list_images(train)
         parts = [(files, labels), _listed_as(classes, tests[0])]
     else:
         files, labels, classes = list_images(root)
@@ -191,9 +198,20 @@ def _in_turns(labels: Sequence[int]) -> np.ndarray:
 
 
 def _room(shape: tuple[int, ...]) -> np.ndarray:
-    if math.prod(shape) <= IN_MEMORY:
+    size = math.prod(shape)
+    if size <= IN_MEMORY:
         return np.empty(shape, np.uint8)
     with tempfile.TemporaryFile() as file:  # the mapping keeps it open
+        if hasattr(os, "posix_fallocate"):
+            try:  # a mapped file that finds the disk full ends the process by a signal
+                os.posix_fallocate(file.fileno(), 0, size)
+            except OSError as error:
+                if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):  # file systems without it
+                    raise DataError(
+                        f"ImageFolder: the decoded images need {size:,} bytes in {tempfile.gettempdir()}, "
+                        f"which cannot be had ({error.strerror}); free some, choose a smaller size, or set "
+                        "TMPDIR to a folder with room"
+                    ) from error
         return np.memmap(file, np.uint8, "w+", shape=shape)
 
 
@@ -244,11 +262,15 @@ def _decode(path: Path, height: int, width: int) -> np.ndarray:
             "ImageFolder decodes images with Pillow, which is not installed: pip install pillow"
         ) from error
     try:
+        if path.exists() and not path.is_file():  # opening a pipe would wait for its writer
+            raise ValueError("not a file")
         with Image.open(path) as image:
             if image.mode.startswith(("I", "F")):
                 raise ValueError(f"mode {image.mode} has more than 8 bits a channel")
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-            fitted = ImageOps.fit(upright, (width, height), Image.Resampling.BILINEAR)
+            upright = ImageOps.exif_transpose(image)
+            if isinstance(upright.info.get("transparency"), bytes):  # a palette with an alpha for each
+                upright = upright.convert("RGBA")  # color, which Pillow does not drop without a warning
+            fitted = ImageOps.fit(upright.convert("RGB"), (width, height), Image.Resampling.BILINEAR)
     except Exception as error:  # decoders of damaged files raise nearly anything
         raise DataError(f"{path}: not a usable image ({error})") from error
     return np.asarray(fitted).transpose(2, 0, 1)

@@ -87,6 +87,8 @@ def load_idx(folder: str | os.PathLike[str], split: str) -> ArrayDataset:
     for path, array, ndim in ((image_file, images, 3), (label_file, labels, 1)):
         if array.ndim != ndim or array.dtype != np.uint8:
             raise DataError(f"{path}: holds {array.dtype} {array.shape}; needed are uint8, {ndim} dimensions")
+        if array.size == 0:
+            raise DataError(f"{path}: holds nothing: its shape is {array.shape}; each number must be over 0")
     if len(images) != len(labels):
         raise DataError(f"{image_file}: {len(images)} images, but {len(labels)} in {label_file.name}")
     return ArrayDataset(images[:, None], labels)

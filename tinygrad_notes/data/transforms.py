@@ -137,7 +137,10 @@ class RandomCrop(Transform):
 
 
 class RandomShift(Transform):
-    """Move each image by up to `pixels` up, down, left and right; zeros come in at the border."""
+    """Move each image by up to `pixels` up, down, left and right; zeros come in at the border.
+
+    Raises ValueError where that could move an image out of sight.
+    """
 
     random = True
 
@@ -146,6 +149,11 @@ class RandomShift(Transform):
 
     def __call__(self, images: np.ndarray, rng: Rng = None) -> np.ndarray:
         check_images("RandomShift", images)
+        if any(move >= side for move, side in zip(self.pad.padding, images.shape[2:], strict=True)):
+            raise ValueError(
+                f"RandomShift: moves of up to {self.pad.padding} pixels leave nothing of images "
+                f"{images.shape}; they must be less than the height and the width: shift less"
+            )
         return _crop("RandomShift", self.pad(images), images.shape[2:], rng)
 
     def deterministic(self) -> Transform:

@@ -60,7 +60,7 @@ def feature_maps(model: Module, dataset: ArrayDataset, images: Any, path: Path) 
     figure = new_figure(12, 3.05)
     grid = figure.subplots(1, len(places) + 1)
     _show(grid[0], picture(dataset.images[0]), 0.0, 1.0)
-    grid[0].set_title(f"input: {dataset.classes[dataset.labels[0]]}", loc="left", fontsize=10)
+    grid[0].set_title(f"input\n{_short(dataset.classes[dataset.labels[0]])}", loc="left", fontsize=10)
     for axes, place in zip(grid[1:], places, strict=True):
         name, output = maps[place]
         channels = output[:CHANNELS]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 TRAIN, VALIDATION = "#4269d0", "#c2410c"
+MOST_NAMES = 50  # of classes beside a confusion matrix: with more of them every second, third ... has one
 
 
 def learning_curves(history: Sequence[dict[str, Any]], path: str | os.PathLike[str]) -> None:
@@ -36,7 +37,8 @@ def learning_curves(history: Sequence[dict[str, Any]], path: str | os.PathLike[s
         axes.legend(frameon=False)
     last = history[-1].get("validation_accuracy")
     if last is not None:  # the second axes is the last of the loop
-        axes.annotate(f"{100 * last:.2f}", (epochs[-1], 100 * last), xytext=(0, -14), color=VALIDATION,
+        up = 7 if 100 * last < sum(axes.get_ylim()) / 2 else -14  # towards the middle: inside the axes
+        axes.annotate(f"{100 * last:.2f}", (epochs[-1], 100 * last), xytext=(0, up), color=VALIDATION,
                       textcoords="offset points", ha="center", fontsize=9)  # fmt: skip
     figure.savefig(path, dpi=144)
 
@@ -53,10 +55,11 @@ def confusion_plot(confusion: np.ndarray, classes: Sequence[str], path: str | os
     share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     # The square root shows the few mistakes of a good model beside its many hits.
     image = axes.imshow(np.sqrt(share), cmap="Blues", vmin=0, vmax=1)
-    slanted = max(map(len, classes)) > 3
+    slanted = max(map(len, classes)) > 3 or count > 25
     look = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
-    axes.set_xticks(range(count), classes, **look)
-    axes.set_yticks(range(count), classes)
+    named = range(0, count, -(-count // MOST_NAMES))
+    axes.set_xticks(named, [classes[i] for i in named], **look)
+    axes.set_yticks(named, [classes[i] for i in named])
     axes.tick_params(length=0)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
