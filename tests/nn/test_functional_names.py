@@ -42,7 +42,7 @@ def test_argument_names_are_those_of_torch_in_its_order(name):
 
 def test_what_the_comparison_covers():
     assert len(SHARED) >= 20
-    assert set(functional.__all__) - set(SHARED) == {"flatten", "pad", "pair"}
+    assert set(functional.__all__) - set(SHARED) == {"flatten", "pad"}
     assert next(iter(inspect.signature(functional.flatten).parameters)) == "input"  # torch.flatten's
 
 

@@ -5,7 +5,7 @@ import pytest
 
 import tinygrad_notes as tg
 from tinygrad_notes import nn
-from tinygrad_notes.nn.pooling import adaptive_avg_pool2d
+from tinygrad_notes.nn.functional import adaptive_avg_pool2d
 
 SIZES = [(1, 1), (2, 3), (5, 4), (7, 6), (3, 6), (9, 8), (4, None), 2]
 

@@ -12,7 +12,7 @@ import numpy as np
 from .. import backend
 from ..autograd import Tensor, no_grad
 from ..nn import Conv2d, Linear, Module
-from ..nn.functional import pair
+from ..ops.arguments import pair
 from .lenet1998 import PartialConv2d
 
 

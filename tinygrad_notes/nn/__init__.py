@@ -3,6 +3,7 @@
 from . import functional, init
 from .layers import (
     GELU,
+    AdaptiveAvgPool2d,
     AvgPool2d,
     Conv2d,
     Dropout,
@@ -29,7 +30,6 @@ from .normalization import (
     LayerNorm,
     LocalResponseNorm,
 )
-from .pooling import AdaptiveAvgPool2d
 
 __all__ = [
     "GELU",

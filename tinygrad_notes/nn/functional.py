@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from operator import index
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from ..ops.activation import (
     softplus,
     tanh,
 )  # fmt: skip
-from ..ops.arguments import as_tensor, check_real, mixed_dtypes
+from ..ops.arguments import as_tensor, check_real, conv_padding, mixed_dtypes, pair
 from ..ops.dropout import dropout
 from ..ops.linear import linear
 from ..ops.loss import (
@@ -31,41 +30,16 @@ from ..ops.loss import (
     nll_loss,
 )  # fmt: skip
 from ..ops.normalization import group_norm, instance_norm, layer_norm, local_response_norm
+from ..ops.pooling import adaptive_avg_pool2d
 from ..ops.shape import flatten, pad
-from .pooling import adaptive_avg_pool2d
 
 __all__ = [
     "adaptive_avg_pool2d", "avg_pool2d", "binary_cross_entropy_with_logits", "conv2d",
     "conv_transpose2d", "cross_entropy", "dropout", "flatten", "gelu", "group_norm", "huber_loss",
     "instance_norm", "l1_loss", "layer_norm", "leaky_relu", "linear", "local_response_norm", "log_softmax",
-    "max_pool2d", "mse_loss", "nll_loss", "pad", "pair", "relu", "sigmoid", "softmax", "softplus",
+    "max_pool2d", "mse_loss", "nll_loss", "pad", "relu", "sigmoid", "softmax", "softplus",
     "tanh",
 ]  # fmt: skip
-
-INTEGERS = (int, np.integer)
-
-
-def pair(op: str, name: str, value: Any, least: int = 0) -> tuple[int, int]:
-    """One number for both directions, or (vertical, horizontal); each at least `least`."""
-    try:
-        down, across = (value, value) if isinstance(value, INTEGERS) else value
-        both = index(down), index(across)
-    except (TypeError, ValueError):
-        raise ValueError(f"{op}: {name} must be an integer or a pair of them, got {value!r}") from None
-    if min(both) < least:
-        raise ValueError(f"{op}: {name} must be at least {least}, got {value!r}")
-    return both
-
-
-def conv_padding(op: str, value: Any, stride: tuple[int, int]) -> Any:
-    """The padding of a convolution, checked: "same" (for stride 1), "valid", or a pair."""
-    if not isinstance(value, str):
-        return pair(op, "padding", value)
-    if value not in ("same", "valid"):
-        raise ValueError(f"{op}: padding must be 'same', 'valid', an integer or a pair, got {value!r}")
-    if value == "same" and stride != (1, 1):
-        raise ValueError(f"{op}: padding='same' needs stride 1, got {stride}")
-    return value
 
 
 def conv2d(
@@ -175,5 +149,5 @@ def _check_images(op: str, x: Tensor, weight: Tensor | None = None, bias: Tensor
 def _check_weight(op: str, weight: Tensor, groups: int) -> None:
     if weight.ndim != 4 or 0 in weight.shape:
         raise ValueError(f"{op}: weight must have four axes, none of them empty, got {weight.shape}")
-    if not isinstance(groups, INTEGERS) or groups < 1:
+    if not isinstance(groups, int | np.integer) or groups < 1:
         raise ValueError(f"{op}: groups must be a positive integer, got {groups!r}")

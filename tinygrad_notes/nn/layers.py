@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Tensor
+from ..ops.arguments import conv_padding, pair
 from . import functional as F
 from . import init
 from .module import Module, Parameter
@@ -50,10 +51,10 @@ class Conv2d(Module):
                 f"Conv2d: groups = {groups} must divide in_channels {in_channels} and "
                 f"out_channels {out_channels}"
             )
-        self.kernel_size = F.pair("Conv2d", "kernel_size", kernel_size, 1)
-        self.stride = F.pair("Conv2d", "stride", stride, 1)
-        self.padding = F.conv_padding("Conv2d", padding, self.stride)
-        self.dilation = F.pair("Conv2d", "dilation", dilation, 1)
+        self.kernel_size = pair("Conv2d", "kernel_size", kernel_size, 1)
+        self.stride = pair("Conv2d", "stride", stride, 1)
+        self.padding = conv_padding("Conv2d", padding, self.stride)
+        self.dilation = pair("Conv2d", "dilation", dilation, 1)
         shape = (out_channels, in_channels // groups, *self.kernel_size)
         self.weight = Parameter(np.empty(shape, np.float32))
         self.bias = Parameter(np.empty(out_channels, np.float32)) if bias else None
@@ -104,6 +105,19 @@ class AvgPool2d(Module):
 
     def extra_repr(self) -> str:
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class AdaptiveAvgPool2d(Module):
+    """The mean over windows that yield `output_size`; see `adaptive_avg_pool2d`."""
+
+    def __init__(self, output_size: Any) -> None:
+        self.output_size = output_size
+
+    def forward(self, x: Any) -> Tensor:
+        return F.adaptive_avg_pool2d(x, self.output_size)
+
+    def extra_repr(self) -> str:
+        return f"output_size={self.output_size}"
 
 
 class Dropout(Module):

@@ -82,3 +82,26 @@ def one_axis(axis: Any, shape: tuple[int, ...] | int, op: str = "") -> int:
     if axis is None or len(axes) != 1:
         raise ValueError(f"{op}: needs one axis, got {axis!r}")
     return axes[0]
+
+
+def pair(op: str, name: str, value: Any, least: int = 0) -> tuple[int, int]:
+    """One number for both directions, or (vertical, horizontal); each at least `least`."""
+    try:
+        down, across = (value, value) if isinstance(value, int | np.integer) else value
+        both = operator.index(down), operator.index(across)
+    except (TypeError, ValueError):
+        raise ValueError(f"{op}: {name} must be an integer or a pair of them, got {value!r}") from None
+    if min(both) < least:
+        raise ValueError(f"{op}: {name} must be at least {least}, got {value!r}")
+    return both
+
+
+def conv_padding(op: str, value: Any, stride: tuple[int, int]) -> Any:
+    """The padding of a convolution, checked: "same" (for stride 1), "valid", or a pair."""
+    if not isinstance(value, str):
+        return pair(op, "padding", value)
+    if value not in ("same", "valid"):
+        raise ValueError(f"{op}: padding must be 'same', 'valid', an integer or a pair, got {value!r}")
+    if value == "same" and stride != (1, 1):
+        raise ValueError(f"{op}: padding='same' needs stride 1, got {stride}")
+    return value
