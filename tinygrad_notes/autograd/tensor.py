@@ -112,18 +112,22 @@ class Tensor:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The length of every axis."""
         return self._data.shape  # type: ignore[no-any-return]
 
     @property
     def ndim(self) -> int:
+        """The number of axes."""
         return self._data.ndim  # type: ignore[no-any-return]
 
     @property
     def size(self) -> int:
+        """The number of elements."""
         return self._data.size  # type: ignore[no-any-return]
 
     @property
     def dtype(self) -> Any:
+        """The kind of the numbers, as NumPy's dtype."""
         return self._data.dtype
 
     if TYPE_CHECKING:  # operators and methods come with the operations: see fill_tape

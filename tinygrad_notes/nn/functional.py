@@ -114,7 +114,11 @@ def max_pool2d(
     input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
     ceil_mode: bool = False,
 ) -> Tensor:  # fmt: skip
-    """The largest value of each window; stride defaults to the window. Ties: the first one learns."""
+    """The largest value of each window of images (N, C, H, W); stride defaults to the window.
+
+    Output length ⌊(H + 2·padding − dilation·(k − 1) − 1) / stride⌋ + 1, with `ceil_mode` ⌈ ⌉ where the last
+    window begins inside. Padding is never chosen. Ties: the first one learns.
+    """
     x = as_tensor(input)
     _check_images("max_pool2d", x)
     op = "max_pool2d"
@@ -129,7 +133,10 @@ def avg_pool2d(
     input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Tensor:  # fmt: skip
-    """The mean of each window; stride defaults to the window; padding counts as zeros, or not."""
+    """The mean of each window of images (N, C, H, W); stride defaults to the window.
+
+    Padding counts as zeros, or with `count_include_pad=False` not at all. Output length as `max_pool2d`'s.
+    """
     x = as_tensor(input)
     _check_images("avg_pool2d", x)
     op = "avg_pool2d"

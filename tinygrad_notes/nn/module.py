@@ -48,6 +48,7 @@ class Module:
         return ((name, value) for name, value in vars(self).items() if isinstance(value, Module))
 
     def children(self) -> Iterator[Module]:
+        """The parts directly below."""
         return (child for _, child in self.named_children())
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
@@ -64,6 +65,7 @@ class Module:
             stack.extend(reversed(parts))
 
     def modules(self) -> Iterator[Module]:
+        """This module and every part below it, each once."""
         return (module for _, module in self.named_modules())
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
@@ -71,12 +73,15 @@ class Module:
         return _unique(self._named_tensors(Parameter))
 
     def parameters(self) -> Iterator[Parameter]:
+        """Every parameter once, also where two modules share it."""
         return (parameter for _, parameter in self.named_parameters())
 
     def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
+        """Every buffer once, under its first name."""
         return _unique(self._named_tensors(Buffer))
 
     def buffers(self) -> Iterator[Buffer]:
+        """Every buffer once."""
         return (buffer for _, buffer in self.named_buffers())
 
     def _named_tensors(self, kind: type) -> Iterator[tuple[str, Any]]:

@@ -114,7 +114,10 @@ class Huber(Function):
 
 
 def mse_loss(input, target, reduction: str = "mean", convention: str = "torch") -> Tensor:
-    """Mean squared error. `convention="notes"` halves it: J = 1/(2n) Σ (y − ŷ)², gradient (ŷ − y)/n."""
+    """Mean squared error of input and target, both of one shape; "none" keeps that shape.
+
+    `convention="notes"` halves it: J = 1/(2n) Σ (y − ŷ)², with the gradient (ŷ − y)/n.
+    """
     if convention not in ("torch", "notes"):
         raise ValueError(f"mse_loss: convention must be 'torch' or 'notes', got {convention!r}")
     input, target = _pair("mse_loss", input, target, reduction)
@@ -125,13 +128,13 @@ def mse_loss(input, target, reduction: str = "mean", convention: str = "torch") 
 
 
 def l1_loss(input, target, reduction: str = "mean") -> Tensor:
-    """Mean absolute error."""
+    """Mean of |input − target|, both of one shape.   "none" keeps that shape, else a number."""
     input, target = _pair("l1_loss", input, target, reduction)
     return _reduce(abs(input - target), reduction)
 
 
 def huber_loss(input, target, reduction: str = "mean", delta: float = 1.0) -> Tensor:
-    """Squared near 0, absolute beyond ±delta."""
+    """Squared near 0, absolute beyond ±delta, of input − target of one shape.  Huber 1964."""
     delta = number("huber_loss", "delta", delta)
     if not delta > 0:
         raise ValueError(f"huber_loss: delta must be positive, got {delta}")
@@ -160,7 +163,10 @@ def cross_entropy(
 
 
 def nll_loss(input, target, weight=None, ignore_index: int = -100, reduction: str = "mean") -> Tensor:
-    """−input at the target class: cross-entropy for logits that are log-probabilities already."""
+    """−input at the target class: cross-entropy for logits that are log-probabilities already.
+
+    input (N, C, ...), target (N, ...) of class indices; the other arguments are `cross_entropy`'s.
+    """
     input, target = as_tensor(input), as_tensor(target)
     x, q, rest = _targets("nll_loss", input, target, weight, ignore_index, reduction, 0.0)
     q = _class_targets(**q)
