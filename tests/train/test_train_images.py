@@ -135,6 +135,19 @@ def test_damaged_image_ends_the_command_or_is_left_out(folder, tmp_path, capsys)
     assert main(["eval", str(tmp_path / "r"), "--on-error", "raise"]) == 2
 
 
+def test_a_relative_folder_with_an_image_left_out(folder, tmp_path, monkeypatch, capsys):
+    shutil.copytree(folder, tmp_path / "images")
+    (tmp_path / "images" / "test" / "red" / "1.png").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    command = ["train", "mlp", "--data", "images", "--on-error", "skip", *QUICK, "--resize", "8"]
+    assert main([*command, "--out", "r"]) == 0
+    with open("r/files.csv", newline="") as file:
+        left_out = [row["file"] for row in csv.DictReader(file) if row["left out"]]
+    assert left_out == ["test/red/1.png"]
+    assert main(["train", "--resume", "r", "--epochs", "3"]) == 0
+    capsys.readouterr()
+
+
 @pytest.fixture
 def ctrl_c():
     """SIGINT raises KeyboardInterrupt, also where a shell started the tests in the background, deaf to it."""

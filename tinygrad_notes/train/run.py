@@ -72,16 +72,16 @@ class Run:
         folder = Path(folder)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise RunError(f"{folder} is not empty; go on with --resume {folder} or choose another --out")
-        parts = load_parts(config, **how)
-        if config.data not in NAMES:  # a folder: the run is to be read from anywhere
+        if config.data not in NAMES and os.path.isdir(config.data):  # the run is to be read from anywhere
             config = replace(config, data=os.path.abspath(config.data))
+        parts = load_parts(config, **how)
         config = replace(config, **_statistics(config, parts[0]))
         run = cls(config, folder, parts)
         folder.mkdir(parents=True, exist_ok=True)
-        run.save(run.trainer)
         if (used := files.list_files(config)) is not None:
             _write(folder / files.NAME, files.as_csv(used, config, parts))
         _write(folder / "config.json", json.dumps(asdict(config), indent=2) + "\n")
+        run.save(run.trainer)  # the last of the three: where it is, the others are
         return run
 
     @classmethod
