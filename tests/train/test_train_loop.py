@@ -14,6 +14,7 @@ import tinygrad_notes as tg
 from tinygrad_notes import backend, nn, optim
 from tinygrad_notes.data import ArrayDataset, Compose, DataLoader, Normalize, RandomShift
 from tinygrad_notes.train import checkpoint
+from tinygrad_notes.train import run as run_module
 from tinygrad_notes.train.config import Config, RunError, read_config
 from tinygrad_notes.train.interrupt import Interrupted, stop_on_signal
 from tinygrad_notes.train.loop import READ_EVERY, Diverged, Trainer, evaluate
@@ -264,6 +265,61 @@ def test_resume_mends_metrics_that_a_kill_left_torn(tmp_path):
     assert history_of(tmp_path / "r")[:2] == expected
     assert [line["epoch"] for line in history_of(tmp_path / "r")] == [1, 2, 3]
     assert not list((tmp_path / "r").glob(".*"))
+
+
+def test_one_training_at_a_time_writes_to_a_folder(tmp_path):
+    pytest.importorskip("fcntl")
+    steps = iter(range(100))
+    run = Run.start(Config("mlp", **TINY), tmp_path / "r")
+    (tmp_path / "r" / ".checkpoint.safetensors.abc.part").write_text("the other is writing this")
+    busy = "r: another training is writing there"
+    with pytest.raises(RunError, match=busy):
+        Run.resume(tmp_path / "r")
+    with pytest.raises(RunError, match=busy):
+        Run.start(Config("mlp", **TINY), tmp_path / "r")
+    assert list((tmp_path / "r").glob(".*.part"))
+    with pytest.raises(Interrupted):
+        run.fit(should_stop=lambda: next(steps) == 1)
+    assert len(Run.resume(tmp_path / "r").fit()) == 2
+    again = Run.resume(tmp_path / "r", 3)
+    with pytest.raises(RunError, match=busy):
+        run.fit()
+    again.fit()
+
+
+def test_the_folder_is_there_and_taken_while_images_are_decoded(tmp_path, monkeypatch):
+    pytest.importorskip("fcntl")
+    load = run_module.load_parts
+
+    def load_beside_another(config, **how):
+        with monkeypatch.context() as patch:
+            patch.setattr(run_module, "load_parts", load)
+            with pytest.raises(RunError, match="another training is writing there"):
+                Run.start(config, tmp_path / "runs" / "mlp-then")
+            folders.append(Run.start(config).folder)
+        return load(config, **how)
+
+    folders = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(run_module.time, "strftime", lambda text: "then")
+    monkeypatch.setattr(run_module, "load_parts", load_beside_another)
+    folders.append(Run.start(Config("mlp", **TINY)).folder)
+    assert [f.name for f in folders] == ["mlp-then-2", "mlp-then"]
+    monkeypatch.setattr(run_module, "load_parts", lambda config, **how: 1 / 0)
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):  # before anything is decoded
+        Run.start(Config("mlp", **TINY), tmp_path / "file" / "r")
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_run_that_cannot_start_leaves_nothing(tmp_path, monkeypatch, there):
+    folder = tmp_path / "a" / "b"
+    if there:
+        folder.mkdir(parents=True)
+    monkeypatch.setattr(checkpoint, "save", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        Run.start(Config("mlp", **TINY), folder)
+    assert sorted(tmp_path.rglob("*")) == ([tmp_path / "a", folder] if there else [])
 
 
 def test_checkpoint_of_another_network_is_refused(tmp_path):

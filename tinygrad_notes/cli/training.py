@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -120,22 +119,12 @@ def _make_run(arguments: argparse.Namespace, how: dict[str, Any]) -> Run:
         )
     if "on_error" in given:
         _refuse_without_files(config.data)
-    return Run.start(config, arguments.out or _new_folder(name), **how)
+    return Run.start(config, arguments.out or None, **how)
 
 
 def _refuse_without_files(data: str) -> None:
     if data in NAMES:
         raise RunError(f"--on-error is for images in files; {data} has none: leave it out")
-
-
-def _new_folder(model: str) -> Path:
-    """runs/MODEL-DATE-TIME, with a number behind it if that exists."""
-    first = Path("runs") / f"{model}-{time.strftime('%Y%m%d-%H%M%S')}"
-    folder, number = first, 1
-    while folder.exists():
-        number += 1
-        folder = first.with_name(f"{first.name}-{number}")
-    return folder
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from pathlib import Path
 from .recipes import RECIPES
 from .schedules import SCHEDULES
 
+NAME = "config.json"
 OPTIMIZERS = ("sgd", "adam", "adamw")
 ON_ERROR = ("raise", "skip")
 WHOLE = {"epochs": 1, "batch_size": 1, "seed": 0, "shift": 0, "limit": 1, "size": 1, "resize": 1}  # least
@@ -87,7 +88,7 @@ def read_config(folder: Path) -> Config:
     """config.json of a run folder. Raises RunError where there is none or a damaged one."""
     if not folder.is_dir():
         raise RunError(f"{folder} is not a folder")
-    path = folder / "config.json"
+    path = folder / NAME
     if not path.is_file():
         raise RunError(f"{folder} is not a run folder: it has no config.json")
     try:
