@@ -236,6 +236,17 @@ def test_run_of_other_images_is_not_resumed(folder, tmp_path, levels):
     Run.resume(run, 2).fit()
 
 
+def test_evaluation_on_changed_images_must_be_asked_for(folder, tmp_path, capsys):
+    root, run = tmp_path / "images", tmp_path / "r"
+    shutil.copytree(folder / "train", root)
+    Run.start(small(root, epochs=1), run).fit()
+    Image.new("RGB", (9, 9)).save(root / "red" / "new.png")
+    assert main(["eval", str(run)]) == 2
+    assert "1 added (red/new.png)" in capsys.readouterr().err
+    assert main(["eval", str(run), "--data", str(root)]) == 0
+    capsys.readouterr()
+
+
 def test_files_that_a_run_does_not_use_may_change(folder, tmp_path):
     root = tmp_path / "images"
     shutil.copytree(folder, root)

@@ -56,7 +56,9 @@ def train_command(arguments: argparse.Namespace) -> int:
 def eval_command(arguments: argparse.Namespace) -> int:
     folder = Path(arguments.run_dir)
     config, weights = load_trained(folder)
-    if arguments.data is not None:
+    if arguments.data is None:  # other files may mean another split: images it was trained on would be tested
+        files.check_files(folder, config)
+    else:
         config = replace(config, data=arguments.data, limit=None)
     if arguments.on_error is not None:
         _refuse_without_files(config.data)
