@@ -485,6 +485,17 @@ def test_training_without_matplotlib_succeeds(tmp_path, monkeypatch, capsys):
     assert "no plots: plots need Matplotlib" in capsys.readouterr().err
 
 
+def test_a_training_whose_plots_fail_succeeds(tmp_path, monkeypatch, capsys):
+    def full(run):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Run, "plot", full)
+    assert main(["train", "mlp", *QUICK, "--out", str(tmp_path / "r"), "--json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["epoch"] == 1
+    assert said.err.splitlines()[-1] == "no plots: [Errno 28] No space left on device"
+
+
 # ---- as a process --------------------------------------------------------------------------------
 
 

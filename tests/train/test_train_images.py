@@ -437,6 +437,24 @@ def test_pictures_of_odd_cases(tmp_path):
         "all_wrong.png", "dead.png", "flat.png", "linear.png", "none_wrong.png"]  # fmt: skip
 
 
+def test_plots_of_any_class_names(folder, tmp_path, capfd):
+    """A formula's $, a name that is no UTF-8, and letters that Matplotlib's font has not."""
+    pytest.importorskip("matplotlib")
+    names = ("a$_$", "$\\frac$", b"\xff\xfe".decode("utf-8", "surrogateescape"), "\u4e2d\u6587")
+    root = tmp_path / "images"
+    try:
+        for part in ("train", "test"):
+            for name in names:
+                shutil.copytree(folder / "test" / "red", root / part / name)
+    except OSError:
+        pytest.skip("the drive takes UTF-8 names only")
+    options = ["--size", "8", "--resize", "8", "--epochs", "1", "--out", str(tmp_path / "r")]
+    assert main(["train", "simplecnn", "--data", str(root), *options]) == 0
+    said = capfd.readouterr().err
+    assert "no plots" not in said and "Warning" not in said and "Glyph" not in said
+    assert len(list((tmp_path / "r").glob("*.png"))) == 5
+
+
 def test_compose_of_random_steps_is_deterministic_for_evaluation():
     steps = Compose([RandomCrop(4), RandomHorizontalFlip(1.0), Lighting([1.0], [[1.0]])])
     images = np.arange(2 * 36, dtype=np.uint8).reshape(2, 1, 6, 6)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -48,7 +47,7 @@ def train_command(arguments: argparse.Namespace) -> int:
         return INTERRUPTED
     finally:
         progress.close()
-    _plot(run)
+    _plot(run, progress)
     _print_result(run, history[-1], arguments.json)
     return DONE
 
@@ -138,12 +137,15 @@ def _warnings_told(progress: Silent) -> Iterator[None]:
         yield
 
 
-def _plot(run: Run) -> None:
-    """Plots are a bonus: a training without Matplotlib is a success."""
+def _plot(run: Run, progress: Silent) -> None:
+    """Plots are a bonus: a training whose plots fail, for whatever reason, is a success."""
     try:
-        run.plot()
-    except ImportError as error:
-        print(f"no plots: {error}", file=sys.stderr)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of letters that Matplotlib's font has not
+            run.plot()
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        progress.message(f"no plots: {reason}")
 
 
 def _print_result(run: Run, line: dict[str, Any], as_json: bool) -> None:

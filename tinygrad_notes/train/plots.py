@@ -55,8 +55,9 @@ def confusion_plot(confusion: np.ndarray, classes: Sequence[str], path: str | os
     image = axes.imshow(np.sqrt(share), cmap="Blues", vmin=0, vmax=1)
     slanted = max(map(len, classes)) > 3
     look = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
-    axes.set_xticks(range(count), classes, **look)
-    axes.set_yticks(range(count), classes)
+    names = [shown(name) for name in classes]
+    axes.set_xticks(range(count), names, **look)
+    axes.set_yticks(range(count), names)
     axes.tick_params(length=0)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
@@ -73,6 +74,12 @@ def confusion_plot(confusion: np.ndarray, classes: Sequence[str], path: str | os
     bar.set_label("share of the true class")
     bar.outline.set_visible(False)
     figure.savefig(path, dpi=144)
+
+
+def shown(name: str) -> str:
+    """The name of a class as Matplotlib draws it letter by letter: $ begins no formula, and bytes that are
+    no text are question marks."""
+    return name.replace("$", r"\$").encode("utf-8", "replace").decode()
 
 
 def new_figure(width: float, height: float) -> Any:
