@@ -262,6 +262,14 @@ def test_files_that_a_run_does_not_use_may_change(folder, tmp_path):
         Run.resume(tmp_path / "r", 2)
 
 
+def test_images_may_move_to_another_place(folder, tmp_path):
+    Run.start(small(folder, epochs=1), tmp_path / "r").fit()
+    shutil.copytree(folder, tmp_path / "moved")
+    path = tmp_path / "r" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"data": str(tmp_path / "moved")}))
+    Run.resume(tmp_path / "r", 2).fit()
+
+
 def test_data_without_image_files_has_no_list_of_them(tmp_path):
     Run.start(Config("mlp", limit=8), tmp_path / "r")
     assert not (tmp_path / "r" / "files.csv").exists()

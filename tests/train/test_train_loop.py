@@ -5,7 +5,9 @@ import itertools
 import json
 import math
 import os
+import re
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -328,6 +330,44 @@ def test_checkpoint_of_another_network_is_refused(tmp_path):
     (tmp_path / "r" / "config.json").write_text(text.replace('"mlp"', '"lenet5"'))
     with pytest.raises(RunError, match=r"the checkpoint does not fit config\.json"):
         Run.resume(tmp_path / "r")
+
+
+def without_config(path):
+    """The checkpoint as a version wrote it that did not keep the configuration in it."""
+    state = checkpoint.load(path)
+    del state["resume"]["config"]
+    checkpoint.save(state, path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"optimizer": "sgd"},
+        {"batch_size": 8},
+        {"limit": 32},
+        {"shift": 0},
+        {"schedule": "step"},
+        {"lr": 0.5},
+        {"weight_decay": 0.1},
+        {"data": "mnist"},
+    ],
+)
+def test_a_configuration_changed_by_hand_is_noticed(tmp_path, monkeypatch, change):
+    Run.start(Config("mlp", **TINY), tmp_path / "r").fit()
+    path = tmp_path / "r" / "config.json"
+    config = json.loads(path.read_text())
+    ((name, value),) = change.items()
+    path.write_text(json.dumps(config | change))
+    load = run_module.load_parts
+    monkeypatch.setattr(run_module, "load_parts", lambda c, **how: load(replace(c, data="digits"), **how))
+    reason = f"{name} is {value!r} there, and the training began with {config[name]!r}; put that back"
+    with pytest.raises(RunError, match=re.escape(reason)):
+        Run.resume(tmp_path / "r", 3)
+    without_config(tmp_path / "r" / "checkpoint.safetensors")
+    if name != "optimizer":
+        Run.resume(tmp_path / "r", 3)
+    path.write_text(json.dumps(config | {"epochs": 4}))
+    Run.resume(tmp_path / "r")
 
 
 @pytest.mark.parametrize(

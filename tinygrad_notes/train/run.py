@@ -115,6 +115,7 @@ class Run:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Put the training where the checkpoint `state` stands, and metrics.jsonl too."""
+        self._check_config(state)
         try:
             self.trainer.load_state_dict(state)
         except (KeyError, ValueError, TypeError) as error:
@@ -123,6 +124,23 @@ class Run:
         if done > self.config.epochs:
             raise RunError(f"{self.folder} already has {done} epochs, more than {self.config.epochs}")
         self.write_metrics()
+
+    def _check_config(self, state: dict[str, Any]) -> None:
+        """Raises RunError if config.json was changed by hand, but for epochs and the place of the data."""
+        try:
+            then = json.loads(state["resume"]["config"])
+        except (KeyError, TypeError):  # of a version that did not keep it
+            return
+        now = json.loads(json.dumps(asdict(self.config)))
+        moved = then["data"] not in NAMES and now["data"] not in NAMES
+        free = {"epochs", *(["data"] if moved else [])}
+        for name in sorted(then.keys() & now.keys() - free):
+            if then[name] != now[name]:
+                raise RunError(
+                    f"{self.folder}: the checkpoint does not fit config.json: {name} is {now[name]!r} there, "
+                    f"and the training began with {then[name]!r}; put that back, or train anew in another "
+                    "folder"
+                )
 
     def fit(self, **options: Any) -> list[dict[str, Any]]:
         """Train to the end; see `Trainer.fit`. Afterwards the folder is free for another training."""
@@ -134,7 +152,9 @@ class Run:
 
     def save(self, trainer: Trainer) -> None:
         """The checkpoint first: metrics.jsonl follows from it."""
-        checkpoint.save(trainer.state_dict(), self.folder / CHECKPOINT)
+        state = trainer.state_dict()
+        state["resume"]["config"] = json.dumps(asdict(self.config))
+        checkpoint.save(state, self.folder / CHECKPOINT)
         if trainer.history and trainer.batch == 0:
             with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(trainer.history[-1]) + "\n")
