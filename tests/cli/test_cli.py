@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -535,6 +536,43 @@ def test_reader_that_leaves_early():
     process.stdout = None
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
+
+
+def in_shell(redirection, *arguments):
+    command = shlex.join([sys.executable, "-m", "tinygrad_notes", *map(str, arguments)])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    return subprocess.run(
+        ["sh", "-c", f"{command} {redirection}"], env=environment, capture_output=True, text=True
+    )
+
+
+posix = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
+full = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+
+
+@posix
+@pytest.mark.parametrize("redirection", ["2>&-", pytest.param("2>/dev/full", marks=full)])
+def test_training_needs_nobody_who_reads_its_progress(tmp_path, redirection):
+    done = in_shell(redirection, "train", "mlp", *QUICK, "--out", tmp_path / "r", "--json")
+    assert (done.returncode, json.loads(done.stdout)["epoch"]) == (0, 1)
+    done = in_shell(redirection, "train", "vgg")
+    assert (done.returncode, done.stdout) == (2, "")
+    done = in_shell(redirection, "trian")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+@posix
+def test_results_that_nobody_wants(run_folder):
+    for command in (["doctor"], ["eval", run_folder], ["eval", run_folder, "--json"], ["--help"]):
+        done = in_shell(">&-", *command)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+@posix
+@full
+def test_a_result_that_cannot_be_written_is_an_error():
+    done = in_shell(">/dev/full", "summary", "lenet5")
+    assert (done.returncode, done.stderr) == (2, "tinygrad-notes: No space left on device\n")
 
 
 @pytest.fixture

@@ -1,11 +1,18 @@
-"""Results on stdout: JSON for programs, tables for people."""
+"""Results on stdout, errors on stderr: JSON for programs, tables for people."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Sequence
 from typing import Any
+
+
+def print_error(text: str) -> None:
+    """On stderr, as far as there is anybody to read it."""
+    with contextlib.suppress(OSError, ValueError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def print_json(result: Any) -> None:
