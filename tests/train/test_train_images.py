@@ -270,6 +270,18 @@ def test_images_may_move_to_another_place(folder, tmp_path):
     Run.resume(tmp_path / "r", 2).fit()
 
 
+def test_files_of_any_name_are_found_again(folder, tmp_path):
+    root = tmp_path / "images"
+    shutil.copytree(folder, root)
+    try:
+        for i, name in enumerate(["a\rb.png", "a\nb.png", 'a",b.png', " a.png"]):
+            (root / "train" / "red" / f"{i}.png").rename(root / "train" / "red" / name)
+    except OSError:
+        pytest.skip("the drive takes no such names")
+    Run.start(small(root, epochs=1), tmp_path / "r").fit()
+    Run.resume(tmp_path / "r", 2)
+
+
 def test_data_without_image_files_has_no_list_of_them(tmp_path):
     Run.start(Config("mlp", limit=8), tmp_path / "r")
     assert not (tmp_path / "r" / "files.csv").exists()
