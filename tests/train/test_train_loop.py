@@ -15,7 +15,7 @@ import pytest
 import tinygrad_notes as tg
 from tinygrad_notes import backend, nn, optim
 from tinygrad_notes.data import ArrayDataset, Compose, DataLoader, Normalize, RandomShift
-from tinygrad_notes.train import checkpoint
+from tinygrad_notes.train import checkpoint, loop
 from tinygrad_notes.train import run as run_module
 from tinygrad_notes.train.config import Config, RunError, read_config
 from tinygrad_notes.train.interrupt import Interrupted, stop_on_signal
@@ -117,6 +117,60 @@ def test_validation_stops_when_asked_and_is_done_anew():
         trainer.load_state_dict(saved[-1])
     trainer.fit(EPOCHS)
     assert bits(trainer) == bits(whole)
+
+
+class Stop(Silent):
+    """Ctrl-C after a batch."""
+
+    def __init__(self, at):
+        self.at = at
+
+    def update(self, batch, samples, loss):
+        self.at -= 1
+        if self.at == 0:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("stop_at", [1, 3, BATCHES, BATCHES + 2, 2 * BATCHES])
+def test_training_goes_on_after_ctrl_c_as_if_nothing_had_been(stop_at):
+    whole = make_trainer()
+    whole.fit(EPOCHS)
+    trainer = make_trainer()
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(EPOCHS, progress=Stop(stop_at))
+    trainer.fit(EPOCHS)
+    assert bits(trainer) == bits(whole)
+
+
+@pytest.mark.parametrize(
+    ("name", "call", "result", "done"),
+    [
+        ("forward", BATCHES + 3 + 2, None, BATCHES + 1),  # the second batch, after a validation of three
+        ("forward", BATCHES + 2, None, BATCHES),  # in the validation
+        ("_fetch", 2, None, BATCHES),  # while the losses are read
+        ("_fetch", 3, [math.nan], BATCHES),  # the validation loss
+    ],
+)
+def test_whatever_ended_it_a_training_goes_on_with_the_steps_left(monkeypatch, name, call, result, done):
+    def failing(*arguments):
+        if next(calls) != call:
+            return function(*arguments)
+        if result is None:
+            raise MemoryError
+        return result
+
+    trainer = make_trainer()
+    steps, calls, step = [], itertools.count(1), trainer.optimizer.step
+    owner = trainer.model if name == "forward" else loop
+    function = getattr(owner, name)
+    monkeypatch.setattr(owner, name, failing)
+    monkeypatch.setattr(trainer.optimizer, "step", lambda: (steps.append(1), step()))
+    with pytest.raises((MemoryError, Diverged)):
+        trainer.fit(EPOCHS)
+    assert len(steps) == done
+    history = trainer.fit(EPOCHS)
+    assert len(steps) == EPOCHS * BATCHES
+    assert history[-1]["lr"] == pytest.approx(0, abs=1e-9)
 
 
 def test_resume_between_epochs(tmp_path):
