@@ -1,6 +1,7 @@
 """The command line as its users meet it: results, exit codes, one-sentence errors, interruption."""
 
 import importlib.util
+import io
 import json
 import os
 import shlex
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 from tinygrad_notes.cli import main
+from tinygrad_notes.cli.output import print_json
 from tinygrad_notes.train.checkpoint import load
 from tinygrad_notes.train.config import Config
 from tinygrad_notes.train.run import Run
@@ -559,6 +561,20 @@ def test_training_needs_nobody_who_reads_its_progress(tmp_path, redirection):
     assert (done.returncode, done.stdout) == (2, "")
     done = in_shell(redirection, "trian")
     assert (done.returncode, done.stdout) == (2, "")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_json_loses_no_letter(encoding, monkeypatch):
+    names = ["\u03b5", "\u00fc", "\udcff"]
+    for name in names:
+        stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace")
+        monkeypatch.setattr(sys, "stdout", stream)
+        print_json({"class": name})
+        stream.flush()
+        written = stream.buffer.getvalue().decode(encoding)
+        assert json.loads(written) == {"class": name}
+        plain = {"ascii": "", "latin-1": "\u00fc", "utf-8": "\u03b5\u00fc"}[encoding]
+        assert ("\\u" in written) == (name not in plain)
 
 
 @posix

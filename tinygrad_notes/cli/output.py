@@ -16,7 +16,13 @@ def print_error(text: str) -> None:
 
 
 def print_json(result: Any) -> None:
-    print(json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False))
+    """Letters as they are where stdout can write them, else \\uXXXX: JSON loses none of them."""
+    text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(result, indent=2, allow_nan=False)
+    print(text)
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], left: int = 1) -> None:
