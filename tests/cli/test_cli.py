@@ -19,6 +19,7 @@ from tinygrad_notes.cli import main
 from tinygrad_notes.cli.output import print_json
 from tinygrad_notes.train.checkpoint import load
 from tinygrad_notes.train.config import Config
+from tinygrad_notes.train.interrupt import Interrupted
 from tinygrad_notes.train.run import Run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -497,6 +498,18 @@ def test_a_training_whose_plots_fail_succeeds(tmp_path, monkeypatch, capsys):
     said = capsys.readouterr()
     assert json.loads(said.out)["epoch"] == 1
     assert said.err.splitlines()[-1] == "no plots: [Errno 28] No space left on device"
+
+
+def test_the_hint_to_resume_can_be_copied(tmp_path, monkeypatch, capsys):
+    def stopped(run, **options):
+        raise Interrupted("epoch 1, batch 2")
+
+    monkeypatch.setattr(Run, "fit", stopped)
+    out = tmp_path / "a b$"
+    assert main(["train", "mlp", *QUICK, "--out", str(out)]) == 130
+    assert shlex.split(capsys.readouterr().err.splitlines()[-1])[-1] == str(out)
+    assert main(["train", "mlp", *QUICK, "--out", str(out)]) == 2
+    assert f"--resume '{out}' or" in capsys.readouterr().err
 
 
 # ---- as a process --------------------------------------------------------------------------------

@@ -496,6 +496,15 @@ def test_bar_on_a_terminal(monkeypatch, no_color):
     assert ("\x1b[3" not in text and "\x1b[1;3" not in text) == no_color
 
 
+def test_a_message_on_a_terminal_can_be_copied(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "40")
+    text = f"go on with: train --resume '/{'long folder ' * 9}:smile:[b]'"
+    progress = show(Terminal())
+    progress.message(text)
+    assert progress.progress.console.file.getvalue() == text + "\n"
+
+
 def test_bar_counts_the_samples_since_it_began(monkeypatch):
     monkeypatch.setenv("TERM", "xterm-256color")
     now = iter([10.0, 11.0, 12.0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import shlex
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -43,7 +44,8 @@ def train_command(arguments: argparse.Namespace) -> int:
             history = run.fit(progress=progress, should_stop=should_stop)
     except Interrupted as stopped:
         progress.close()
-        progress.message(f"interrupted at {stopped}; go on with: tinygrad-notes train --resume {run.folder}")
+        hint = f"tinygrad-notes train --resume {shlex.quote(str(run.folder))}"
+        progress.message(f"interrupted at {stopped}; go on with: {hint}")
         return INTERRUPTED
     finally:
         progress.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import os
+import shlex
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -82,7 +83,8 @@ def new_folder(path: Path, files: tuple[str, ...], numbered: bool = False) -> It
             raise RunError(f"{folder} is not a folder; choose another --out")
         with claim.kept():
             if any(folder.iterdir()):
-                raise RunError(f"{folder} is not empty; go on with --resume {folder} or choose another --out")
+                hint = f"go on with --resume {shlex.quote(str(folder))} or choose another --out"
+                raise RunError(f"{folder} is not empty; {hint}")
             try:
                 yield claim
             except BaseException:

@@ -132,7 +132,8 @@ class Bar(Lines):
         self.progress.update(self.bar, completed=done, amount=_amount(done, total, unit), detail=left)
 
     def message(self, text: str) -> None:
-        self.progress.console.print(text, highlight=False, markup=False)
+        # As it is: a command in it is to be copied.
+        self.progress.console.print(text, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     def close(self) -> None:
         self.progress.stop()
