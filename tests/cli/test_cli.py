@@ -512,6 +512,40 @@ def test_the_hint_to_resume_can_be_copied(tmp_path, monkeypatch, capsys):
     assert f"--resume '{out}' or" in capsys.readouterr().err
 
 
+LIMITED = """
+import resource, sys
+from tinygrad_notes.train import run
+from tinygrad_notes.cli import main
+class Limited(run.Run):
+    def {method}(self, *arguments):
+        resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))
+        return super().{method}(*arguments)
+import tinygrad_notes.cli.training as training
+training.Run = Limited
+sys.exit(main(["train", "mlp", "--limit", "64", "--epochs", "1", "--out", sys.argv[1]]))
+"""
+
+
+@pytest.mark.skipif(importlib.util.find_spec("resource") is None, reason="the system has no limits")
+@pytest.mark.parametrize(
+    ("method", "size", "name"),
+    [
+        ("write_config", 10, "config.json"),
+        ("save", 1000, "checkpoint.safetensors"),
+        ("plot", 0, None),
+    ],
+)
+def test_a_full_disk_is_told_with_the_file(tmp_path, method, size, name):
+    code = LIMITED.format(method=method, size=size)
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "r"], capture_output=True, text=True)
+    last = done.stderr.splitlines()[-1]
+    if name is None:
+        assert done.returncode == 0 and last.startswith("no plots: ")
+    else:
+        assert (done.returncode, last) == (2, f"tinygrad-notes: {tmp_path / 'r' / name}: File too large")
+        assert not (tmp_path / "r").exists()
+
+
 # ---- as a process --------------------------------------------------------------------------------
 
 

@@ -378,6 +378,15 @@ def test_a_run_that_cannot_start_leaves_nothing(tmp_path, monkeypatch, there):
     assert sorted(tmp_path.rglob("*")) == ([tmp_path / "a", folder] if there else [])
 
 
+def test_a_disk_that_is_full_at_the_metrics_is_told_with_the_file(tmp_path, monkeypatch):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("there is no /dev/full")
+    run = Run.start(Config("mlp", **TINY), tmp_path / "r")
+    (tmp_path / "r" / "metrics.jsonl").symlink_to("/dev/full")
+    with pytest.raises(OSError, match=r"No space left on device: '.*metrics\.jsonl'"):
+        run.fit()
+
+
 def test_checkpoint_of_another_network_is_refused(tmp_path):
     Run.start(Config("mlp", **TINY), tmp_path / "r")
     text = (tmp_path / "r" / "config.json").read_text()

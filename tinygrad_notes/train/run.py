@@ -156,7 +156,8 @@ class Run:
         state["resume"]["config"] = json.dumps(asdict(self.config))
         checkpoint.save(state, self.folder / CHECKPOINT)
         if trainer.history and trainer.batch == 0:
-            with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            path = self.folder / "metrics.jsonl"
+            with checkpoint.named(path), path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(trainer.history[-1]) + "\n")
 
     def write_config(self) -> None:
@@ -241,8 +242,9 @@ def evaluation_loader(config: Config, dataset: ArrayDataset, ten_crop: bool = Fa
 def _write(path: Path, text: str) -> None:
     """Replace a small text file in one step."""
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        part.write_text(text, encoding="utf-8", errors="surrogateescape")  # for names of files
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with checkpoint.named(path):
+        try:
+            part.write_text(text, encoding="utf-8", errors="surrogateescape")  # for names of files
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
