@@ -17,6 +17,7 @@ import pytest
 
 from tinygrad_notes.cli import main
 from tinygrad_notes.cli.output import print_json
+from tinygrad_notes.train import interrupt
 from tinygrad_notes.train.checkpoint import load
 from tinygrad_notes.train.config import Config
 from tinygrad_notes.train.interrupt import Interrupted
@@ -559,8 +560,17 @@ def test_output_into_pipes_is_short_and_plain(tmp_path):
     assert all(line.isascii() and line.isprintable() and len(line) <= 200 for line in lines)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_training_saves_and_goes_on(tmp_path, number):
+@pytest.fixture
+def heard():
+    """Processes hear every signal, also where the tests were started deaf to some: nohup, the background."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in interrupt.SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", interrupt.SIGNALS)
+def test_interrupted_training_saves_and_goes_on(tmp_path, number, heard):
     options = ["--limit", "250", "--epochs", "40", "--batch-size", "4", "--seed", "2"]
     process = start("train", "lenet5", *options, "--out", tmp_path / "r")
     for line in process.stderr:
@@ -577,6 +587,26 @@ def test_interrupted_training_saves_and_goes_on(tmp_path, number):
     code = main(["train", "--resume", str(tmp_path / "r"), "--epochs", str(done + 1)])
     assert code == 0
     assert len((tmp_path / "r" / "metrics.jsonl").read_text().splitlines()) == done + 1
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a terminal")
+def test_a_training_whose_terminal_is_closed_saves(tmp_path, heard):
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tinygrad_notes", "train", "lenet5", "--batch-size", "4", "--epochs", "40",
+         "--limit", "250", "--out", tmp_path / "r"],
+        stdin=theirs, stdout=theirs, stderr=theirs, cwd=ROOT, env={**os.environ, "TERM": "xterm"},
+    )  # fmt: skip
+    os.close(theirs)
+    said = b""
+    while b"epoch  1/40" not in said:
+        said += os.read(ours, 1000)
+    os.close(ours)
+    time.sleep(0.3)  # it goes on, and shows its progress to nobody
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(timeout=60) == 130
+    state = load(tmp_path / "r" / "checkpoint.safetensors")["resume"]
+    assert state["history"] or state["batch"]
 
 
 def test_reader_that_leaves_early():

@@ -15,7 +15,7 @@ import pytest
 import tinygrad_notes as tg
 from tinygrad_notes import backend, nn, optim
 from tinygrad_notes.data import ArrayDataset, Compose, DataLoader, Normalize, RandomShift
-from tinygrad_notes.train import checkpoint, loop
+from tinygrad_notes.train import checkpoint, interrupt, loop
 from tinygrad_notes.train import run as run_module
 from tinygrad_notes.train.config import Config, RunError, read_config
 from tinygrad_notes.train.interrupt import Interrupted, stop_on_signal
@@ -256,7 +256,27 @@ def test_a_step_that_breaks_the_weights_is_not_saved():
         trainer.fit(1, save=lambda t: t.state_dict())
 
 
-def test_signals_are_noted_and_the_second_insists():
+@pytest.fixture
+def ctrl_c():
+    """SIGINT raises KeyboardInterrupt, also where a shell started the tests in the background, deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_signal_that_is_ignored_stays_ignored():
+    for number in interrupt.SIGNALS:
+        before = signal.signal(number, signal.SIG_IGN)
+        try:
+            with stop_on_signal() as should_stop:
+                signal.raise_signal(number)
+                assert not should_stop()
+            assert signal.getsignal(number) == signal.SIG_IGN
+        finally:
+            signal.signal(number, before)
+
+
+def test_signals_are_noted_and_the_second_insists(ctrl_c):
     told = []
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with stop_on_signal(told.append) as should_stop:
