@@ -411,7 +411,17 @@ def corrupt(folder, name, content):
     [
         ("config.json", None, "has no config.json"),
         ("config.json", lambda b: b[:20], "config.json: "),
-        ("config.json", lambda b: b"[1]", "config.json: "),
+        ("config.json", lambda b: b"[1]", "config.json: must be an object in braces that names a model"),
+        ("config.json", lambda b: b"{}", "config.json: must be an object in braces that names a model"),
+        ("config.json", lambda b: b"[" * 100_000, "config.json: nested too deeply"),
+        ("config.json", lambda b: b.replace(b'"digits"', b"5"), "data must be a word in quotes, got 5"),
+        (
+            "config.json",
+            lambda b: b.replace(b'"limit": 200', b'"limit": true'),
+            "limit must be a whole number",
+        ),
+        ("config.json", lambda b: b.replace(b'"flip": false', b'"flip": "no"'), "flip must be true or false"),
+        ("config.json", lambda b: b.replace(b'"mean": [', b'"mean": [[1],'), "mean must be a list of finite"),
         ("config.json", lambda b: b.replace(b'"lr"', b'"rate"'), "unknown keys"),
         ("checkpoint.safetensors", None, "there is no such file"),
         ("checkpoint.safetensors", lambda b: b[:-9], "truncated"),

@@ -466,6 +466,15 @@ def test_a_configuration_changed_by_hand_is_noticed(tmp_path, monkeypatch, chang
         ({"variant": "B"}, "unknown variant 'B' of mlp; choose from notes"),
         ({"on_error": "ignore"}, "choose from raise, skip"),
         ({"optimizer": "lion"}, "unknown optimizer"),
+        ({"model": ["mlp"]}, r"model must be a word in quotes, got \['mlp'\]"),
+        ({"data": 5}, "data must be a word in quotes, got 5"),
+        ({"limit": True}, "limit must be a whole number of at least 1, got True"),
+        ({"flip": "no"}, "flip must be true or false, got 'no'"),
+        ({"lr": "0.1"}, "lr must be a finite number, positive, got '0.1'"),
+        ({"momentum": None}, "momentum must be a finite number, at least 0, got None"),
+        ({"weight_decay": 10**400}, "weight_decay must be a finite number"),
+        ({"classes": "abc"}, "classes must be a list of words, got 'abc'"),
+        ({"mean": (0.5, "x")}, "mean must be a list of finite numbers"),
     ],
 )
 def test_configurations_are_checked(change, reason):
