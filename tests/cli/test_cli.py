@@ -1,8 +1,10 @@
 """The command line as its users meet it: results, exit codes, one-sentence errors, interruption."""
 
 import importlib.util
+import io
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -14,8 +16,11 @@ import numpy as np
 import pytest
 
 from tinygrad_notes.cli import main
+from tinygrad_notes.cli.output import print_json
+from tinygrad_notes.train import interrupt
 from tinygrad_notes.train.checkpoint import load
 from tinygrad_notes.train.config import Config
+from tinygrad_notes.train.interrupt import Interrupted
 from tinygrad_notes.train.run import Run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -409,7 +414,17 @@ def corrupt(folder, name, content):
     [
         ("config.json", None, "has no config.json"),
         ("config.json", lambda b: b[:20], "config.json: "),
-        ("config.json", lambda b: b"[1]", "config.json: "),
+        ("config.json", lambda b: b"[1]", "config.json: must be an object in braces that names a model"),
+        ("config.json", lambda b: b"{}", "config.json: must be an object in braces that names a model"),
+        ("config.json", lambda b: b"[" * 100_000, "config.json: nested too deeply"),
+        ("config.json", lambda b: b.replace(b'"digits"', b"5"), "data must be a word in quotes, got 5"),
+        (
+            "config.json",
+            lambda b: b.replace(b'"limit": 200', b'"limit": true'),
+            "limit must be a whole number",
+        ),
+        ("config.json", lambda b: b.replace(b'"flip": false', b'"flip": "no"'), "flip must be true or false"),
+        ("config.json", lambda b: b.replace(b'"mean": [', b'"mean": [[1],'), "mean must be a list of finite"),
         ("config.json", lambda b: b.replace(b'"lr"', b'"rate"'), "unknown keys"),
         ("checkpoint.safetensors", None, "there is no such file"),
         ("checkpoint.safetensors", lambda b: b[:-9], "truncated"),
@@ -488,6 +503,63 @@ def test_training_without_matplotlib_succeeds(tmp_path, monkeypatch, capsys):
     assert "no plots: plots need Matplotlib" in capsys.readouterr().err
 
 
+def test_a_training_whose_plots_fail_succeeds(tmp_path, monkeypatch, capsys):
+    def full(run):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Run, "plot", full)
+    assert main(["train", "mlp", *QUICK, "--out", str(tmp_path / "r"), "--json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["epoch"] == 1
+    assert said.err.splitlines()[-1] == "no plots: [Errno 28] No space left on device"
+
+
+def test_the_hint_to_resume_can_be_copied(tmp_path, monkeypatch, capsys):
+    def stopped(run, **options):
+        raise Interrupted("epoch 1, batch 2")
+
+    monkeypatch.setattr(Run, "fit", stopped)
+    out = tmp_path / "a b$"
+    assert main(["train", "mlp", *QUICK, "--out", str(out)]) == 130
+    assert shlex.split(capsys.readouterr().err.splitlines()[-1])[-1] == str(out)
+    assert main(["train", "mlp", *QUICK, "--out", str(out)]) == 2
+    assert f"--resume '{out}' or" in capsys.readouterr().err
+
+
+LIMITED = """
+import resource, sys
+from tinygrad_notes.train import run
+from tinygrad_notes.cli import main
+class Limited(run.Run):
+    def {method}(self, *arguments):
+        resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))
+        return super().{method}(*arguments)
+import tinygrad_notes.cli.training as training
+training.Run = Limited
+sys.exit(main(["train", "mlp", "--limit", "64", "--epochs", "1", "--out", sys.argv[1]]))
+"""
+
+
+@pytest.mark.skipif(importlib.util.find_spec("resource") is None, reason="the system has no limits")
+@pytest.mark.parametrize(
+    ("method", "size", "name"),
+    [
+        ("write_config", 10, "config.json"),
+        ("save", 1000, "checkpoint.safetensors"),
+        ("plot", 0, None),
+    ],
+)
+def test_a_full_disk_is_told_with_the_file(tmp_path, method, size, name):
+    code = LIMITED.format(method=method, size=size)
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "r"], capture_output=True, text=True)
+    last = done.stderr.splitlines()[-1]
+    if name is None:
+        assert done.returncode == 0 and last.startswith("no plots: ")
+    else:
+        assert (done.returncode, last) == (2, f"tinygrad-notes: {tmp_path / 'r' / name}: File too large")
+        assert not (tmp_path / "r").exists()
+
+
 # ---- as a process --------------------------------------------------------------------------------
 
 
@@ -501,8 +573,17 @@ def test_output_into_pipes_is_short_and_plain(tmp_path):
     assert all(line.isascii() and line.isprintable() and len(line) <= 200 for line in lines)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_training_saves_and_goes_on(tmp_path, number):
+@pytest.fixture
+def heard():
+    """Processes hear every signal, also where the tests were started deaf to some: nohup, the background."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in interrupt.SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", interrupt.SIGNALS)
+def test_interrupted_training_saves_and_goes_on(tmp_path, number, heard):
     options = ["--limit", "250", "--epochs", "40", "--batch-size", "4", "--seed", "2"]
     process = start("train", "lenet5", *options, "--out", tmp_path / "r")
     for line in process.stderr:
@@ -521,12 +602,83 @@ def test_interrupted_training_saves_and_goes_on(tmp_path, number):
     assert len((tmp_path / "r" / "metrics.jsonl").read_text().splitlines()) == done + 1
 
 
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a terminal")
+def test_a_training_whose_terminal_is_closed_saves(tmp_path, heard):
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tinygrad_notes", "train", "lenet5", "--batch-size", "4", "--epochs", "40",
+         "--limit", "250", "--out", tmp_path / "r"],
+        stdin=theirs, stdout=theirs, stderr=theirs, cwd=ROOT, env={**os.environ, "TERM": "xterm"},
+    )  # fmt: skip
+    os.close(theirs)
+    said = b""
+    while b"epoch  1/40" not in said:
+        said += os.read(ours, 1000)
+    os.close(ours)
+    time.sleep(0.3)  # it goes on, and shows its progress to nobody
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(timeout=60) == 130
+    state = load(tmp_path / "r" / "checkpoint.safetensors")["resume"]
+    assert state["history"] or state["batch"]
+
+
 def test_reader_that_leaves_early():
     process = start("summary", "lenet5")
     process.stdout.close()
     process.stdout = None
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
+
+
+def in_shell(redirection, *arguments):
+    command = shlex.join([sys.executable, "-m", "tinygrad_notes", *map(str, arguments)])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    return subprocess.run(
+        ["sh", "-c", f"{command} {redirection}"], env=environment, capture_output=True, text=True
+    )
+
+
+posix = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
+full = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+
+
+@posix
+@pytest.mark.parametrize("redirection", ["2>&-", pytest.param("2>/dev/full", marks=full)])
+def test_training_needs_nobody_who_reads_its_progress(tmp_path, redirection):
+    done = in_shell(redirection, "train", "mlp", *QUICK, "--out", tmp_path / "r", "--json")
+    assert (done.returncode, json.loads(done.stdout)["epoch"]) == (0, 1)
+    done = in_shell(redirection, "train", "vgg")
+    assert (done.returncode, done.stdout) == (2, "")
+    done = in_shell(redirection, "trian")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_json_loses_no_letter(encoding, monkeypatch):
+    names = ["\u03b5", "\u00fc", "\udcff"]
+    for name in names:
+        stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace")
+        monkeypatch.setattr(sys, "stdout", stream)
+        print_json({"class": name})
+        stream.flush()
+        written = stream.buffer.getvalue().decode(encoding)
+        assert json.loads(written) == {"class": name}
+        plain = {"ascii": "", "latin-1": "\u00fc", "utf-8": "\u03b5\u00fc"}[encoding]
+        assert ("\\u" in written) == (name not in plain)
+
+
+@posix
+def test_results_that_nobody_wants(run_folder):
+    for command in (["doctor"], ["eval", run_folder], ["eval", run_folder, "--json"], ["--help"]):
+        done = in_shell(">&-", *command)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+@posix
+@full
+def test_a_result_that_cannot_be_written_is_an_error():
+    done = in_shell(">/dev/full", "summary", "lenet5")
+    assert (done.returncode, done.stderr) == (2, "tinygrad-notes: No space left on device\n")
 
 
 @pytest.fixture

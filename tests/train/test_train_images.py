@@ -135,6 +135,19 @@ def test_damaged_image_ends_the_command_or_is_left_out(folder, tmp_path, capsys)
     assert main(["eval", str(tmp_path / "r"), "--on-error", "raise"]) == 2
 
 
+def test_a_relative_folder_with_an_image_left_out(folder, tmp_path, monkeypatch, capsys):
+    shutil.copytree(folder, tmp_path / "images")
+    (tmp_path / "images" / "test" / "red" / "1.png").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    command = ["train", "mlp", "--data", "images", "--on-error", "skip", *QUICK, "--resize", "8"]
+    assert main([*command, "--out", "r"]) == 0
+    with open("r/files.csv", newline="") as file:
+        left_out = [row["file"] for row in csv.DictReader(file) if row["left out"]]
+    assert left_out == ["test/red/1.png"]
+    assert main(["train", "--resume", "r", "--epochs", "3"]) == 0
+    capsys.readouterr()
+
+
 @pytest.fixture
 def ctrl_c():
     """SIGINT raises KeyboardInterrupt, also where a shell started the tests in the background, deaf to it."""
@@ -223,6 +236,17 @@ def test_run_of_other_images_is_not_resumed(folder, tmp_path, levels):
     Run.resume(run, 2).fit()
 
 
+def test_evaluation_on_changed_images_must_be_asked_for(folder, tmp_path, capsys):
+    root, run = tmp_path / "images", tmp_path / "r"
+    shutil.copytree(folder / "train", root)
+    Run.start(small(root, epochs=1), run).fit()
+    Image.new("RGB", (9, 9)).save(root / "red" / "new.png")
+    assert main(["eval", str(run)]) == 2
+    assert "1 added (red/new.png)" in capsys.readouterr().err
+    assert main(["eval", str(run), "--data", str(root)]) == 0
+    capsys.readouterr()
+
+
 def test_files_that_a_run_does_not_use_may_change(folder, tmp_path):
     root = tmp_path / "images"
     shutil.copytree(folder, root)
@@ -236,6 +260,26 @@ def test_files_that_a_run_does_not_use_may_change(folder, tmp_path):
     (tmp_path / "r" / "files.csv").write_text("part,file,bytes,left out\n")
     with pytest.raises(RunError, match="is no folder of images any more"):
         Run.resume(tmp_path / "r", 2)
+
+
+def test_images_may_move_to_another_place(folder, tmp_path):
+    Run.start(small(folder, epochs=1), tmp_path / "r").fit()
+    shutil.copytree(folder, tmp_path / "moved")
+    path = tmp_path / "r" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"data": str(tmp_path / "moved")}))
+    Run.resume(tmp_path / "r", 2).fit()
+
+
+def test_files_of_any_name_are_found_again(folder, tmp_path):
+    root = tmp_path / "images"
+    shutil.copytree(folder, root)
+    try:
+        for i, name in enumerate(["a\rb.png", "a\nb.png", 'a",b.png', " a.png"]):
+            (root / "train" / "red" / f"{i}.png").rename(root / "train" / "red" / name)
+    except OSError:
+        pytest.skip("the drive takes no such names")
+    Run.start(small(root, epochs=1), tmp_path / "r").fit()
+    Run.resume(tmp_path / "r", 2)
 
 
 def test_data_without_image_files_has_no_list_of_them(tmp_path):
@@ -411,6 +455,24 @@ def test_pictures_of_odd_cases(tmp_path):
     assert dead.training and "forward" not in vars(dead[0])
     assert sorted(f.name for f in tmp_path.iterdir()) == [
         "all_wrong.png", "dead.png", "flat.png", "linear.png", "none_wrong.png"]  # fmt: skip
+
+
+def test_plots_of_any_class_names(folder, tmp_path, capfd):
+    """A formula's $, a name that is no UTF-8, and letters that Matplotlib's font has not."""
+    pytest.importorskip("matplotlib")
+    names = ("a$_$", "$\\frac$", b"\xff\xfe".decode("utf-8", "surrogateescape"), "\u4e2d\u6587")
+    root = tmp_path / "images"
+    try:
+        for part in ("train", "test"):
+            for name in names:
+                shutil.copytree(folder / "test" / "red", root / part / name)
+    except OSError:
+        pytest.skip("the drive takes UTF-8 names only")
+    options = ["--size", "8", "--resize", "8", "--epochs", "1", "--out", str(tmp_path / "r")]
+    assert main(["train", "simplecnn", "--data", str(root), *options]) == 0
+    said = capfd.readouterr().err
+    assert "no plots" not in said and "Warning" not in said and "Glyph" not in said
+    assert len(list((tmp_path / "r").glob("*.png"))) == 5
 
 
 def test_compose_of_random_steps_is_deterministic_for_evaluation():

@@ -5,7 +5,9 @@ import itertools
 import json
 import math
 import os
+import re
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +15,8 @@ import pytest
 import tinygrad_notes as tg
 from tinygrad_notes import backend, nn, optim
 from tinygrad_notes.data import ArrayDataset, Compose, DataLoader, Normalize, RandomShift
-from tinygrad_notes.train import checkpoint
+from tinygrad_notes.train import checkpoint, interrupt, loop
+from tinygrad_notes.train import run as run_module
 from tinygrad_notes.train.config import Config, RunError, read_config
 from tinygrad_notes.train.interrupt import Interrupted, stop_on_signal
 from tinygrad_notes.train.loop import READ_EVERY, Diverged, Trainer, evaluate
@@ -116,6 +119,60 @@ def test_validation_stops_when_asked_and_is_done_anew():
     assert bits(trainer) == bits(whole)
 
 
+class Stop(Silent):
+    """Ctrl-C after a batch."""
+
+    def __init__(self, at):
+        self.at = at
+
+    def update(self, batch, samples, loss):
+        self.at -= 1
+        if self.at == 0:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("stop_at", [1, 3, BATCHES, BATCHES + 2, 2 * BATCHES])
+def test_training_goes_on_after_ctrl_c_as_if_nothing_had_been(stop_at):
+    whole = make_trainer()
+    whole.fit(EPOCHS)
+    trainer = make_trainer()
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(EPOCHS, progress=Stop(stop_at))
+    trainer.fit(EPOCHS)
+    assert bits(trainer) == bits(whole)
+
+
+@pytest.mark.parametrize(
+    ("name", "call", "result", "done"),
+    [
+        ("forward", BATCHES + 3 + 2, None, BATCHES + 1),  # the second batch, after a validation of three
+        ("forward", BATCHES + 2, None, BATCHES),  # in the validation
+        ("_fetch", 2, None, BATCHES),  # while the losses are read
+        ("_fetch", 3, [math.nan], BATCHES),  # the validation loss
+    ],
+)
+def test_whatever_ended_it_a_training_goes_on_with_the_steps_left(monkeypatch, name, call, result, done):
+    def failing(*arguments):
+        if next(calls) != call:
+            return function(*arguments)
+        if result is None:
+            raise MemoryError
+        return result
+
+    trainer = make_trainer()
+    steps, calls, step = [], itertools.count(1), trainer.optimizer.step
+    owner = trainer.model if name == "forward" else loop
+    function = getattr(owner, name)
+    monkeypatch.setattr(owner, name, failing)
+    monkeypatch.setattr(trainer.optimizer, "step", lambda: (steps.append(1), step()))
+    with pytest.raises((MemoryError, Diverged)):
+        trainer.fit(EPOCHS)
+    assert len(steps) == done
+    history = trainer.fit(EPOCHS)
+    assert len(steps) == EPOCHS * BATCHES
+    assert history[-1]["lr"] == pytest.approx(0, abs=1e-9)
+
+
 def test_resume_between_epochs(tmp_path):
     whole = make_trainer()
     whole.fit(EPOCHS)
@@ -199,7 +256,27 @@ def test_a_step_that_breaks_the_weights_is_not_saved():
         trainer.fit(1, save=lambda t: t.state_dict())
 
 
-def test_signals_are_noted_and_the_second_insists():
+@pytest.fixture
+def ctrl_c():
+    """SIGINT raises KeyboardInterrupt, also where a shell started the tests in the background, deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_signal_that_is_ignored_stays_ignored():
+    for number in interrupt.SIGNALS:
+        before = signal.signal(number, signal.SIG_IGN)
+        try:
+            with stop_on_signal() as should_stop:
+                signal.raise_signal(number)
+                assert not should_stop()
+            assert signal.getsignal(number) == signal.SIG_IGN
+        finally:
+            signal.signal(number, before)
+
+
+def test_signals_are_noted_and_the_second_insists(ctrl_c):
     told = []
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with stop_on_signal(told.append) as should_stop:
@@ -266,12 +343,114 @@ def test_resume_mends_metrics_that_a_kill_left_torn(tmp_path):
     assert not list((tmp_path / "r").glob(".*"))
 
 
+def test_one_training_at_a_time_writes_to_a_folder(tmp_path):
+    pytest.importorskip("fcntl")
+    steps = iter(range(100))
+    run = Run.start(Config("mlp", **TINY), tmp_path / "r")
+    (tmp_path / "r" / ".checkpoint.safetensors.abc.part").write_text("the other is writing this")
+    busy = "r: another training is writing there"
+    with pytest.raises(RunError, match=busy):
+        Run.resume(tmp_path / "r")
+    with pytest.raises(RunError, match=busy):
+        Run.start(Config("mlp", **TINY), tmp_path / "r")
+    assert list((tmp_path / "r").glob(".*.part"))
+    with pytest.raises(Interrupted):
+        run.fit(should_stop=lambda: next(steps) == 1)
+    assert len(Run.resume(tmp_path / "r").fit()) == 2
+    again = Run.resume(tmp_path / "r", 3)
+    with pytest.raises(RunError, match=busy):
+        run.fit()
+    again.fit()
+
+
+def test_the_folder_is_there_and_taken_while_images_are_decoded(tmp_path, monkeypatch):
+    pytest.importorskip("fcntl")
+    load = run_module.load_parts
+
+    def load_beside_another(config, **how):
+        with monkeypatch.context() as patch:
+            patch.setattr(run_module, "load_parts", load)
+            with pytest.raises(RunError, match="another training is writing there"):
+                Run.start(config, tmp_path / "runs" / "mlp-then")
+            folders.append(Run.start(config).folder)
+        return load(config, **how)
+
+    folders = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(run_module.time, "strftime", lambda text: "then")
+    monkeypatch.setattr(run_module, "load_parts", load_beside_another)
+    folders.append(Run.start(Config("mlp", **TINY)).folder)
+    assert [f.name for f in folders] == ["mlp-then-2", "mlp-then"]
+    monkeypatch.setattr(run_module, "load_parts", lambda config, **how: 1 / 0)
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):  # before anything is decoded
+        Run.start(Config("mlp", **TINY), tmp_path / "file" / "r")
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_run_that_cannot_start_leaves_nothing(tmp_path, monkeypatch, there):
+    folder = tmp_path / "a" / "b"
+    if there:
+        folder.mkdir(parents=True)
+    monkeypatch.setattr(checkpoint, "save", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        Run.start(Config("mlp", **TINY), folder)
+    assert sorted(tmp_path.rglob("*")) == ([tmp_path / "a", folder] if there else [])
+
+
+def test_a_disk_that_is_full_at_the_metrics_is_told_with_the_file(tmp_path, monkeypatch):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("there is no /dev/full")
+    run = Run.start(Config("mlp", **TINY), tmp_path / "r")
+    (tmp_path / "r" / "metrics.jsonl").symlink_to("/dev/full")
+    with pytest.raises(OSError, match=r"No space left on device: '.*metrics\.jsonl'"):
+        run.fit()
+
+
 def test_checkpoint_of_another_network_is_refused(tmp_path):
     Run.start(Config("mlp", **TINY), tmp_path / "r")
     text = (tmp_path / "r" / "config.json").read_text()
     (tmp_path / "r" / "config.json").write_text(text.replace('"mlp"', '"lenet5"'))
     with pytest.raises(RunError, match=r"the checkpoint does not fit config\.json"):
         Run.resume(tmp_path / "r")
+
+
+def without_config(path):
+    """The checkpoint as a version wrote it that did not keep the configuration in it."""
+    state = checkpoint.load(path)
+    del state["resume"]["config"]
+    checkpoint.save(state, path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"optimizer": "sgd"},
+        {"batch_size": 8},
+        {"limit": 32},
+        {"shift": 0},
+        {"schedule": "step"},
+        {"lr": 0.5},
+        {"weight_decay": 0.1},
+        {"data": "mnist"},
+    ],
+)
+def test_a_configuration_changed_by_hand_is_noticed(tmp_path, monkeypatch, change):
+    Run.start(Config("mlp", **TINY), tmp_path / "r").fit()
+    path = tmp_path / "r" / "config.json"
+    config = json.loads(path.read_text())
+    ((name, value),) = change.items()
+    path.write_text(json.dumps(config | change))
+    load = run_module.load_parts
+    monkeypatch.setattr(run_module, "load_parts", lambda c, **how: load(replace(c, data="digits"), **how))
+    reason = f"{name} is {value!r} there, and the training began with {config[name]!r}; put that back"
+    with pytest.raises(RunError, match=re.escape(reason)):
+        Run.resume(tmp_path / "r", 3)
+    without_config(tmp_path / "r" / "checkpoint.safetensors")
+    if name != "optimizer":
+        Run.resume(tmp_path / "r", 3)
+    path.write_text(json.dumps(config | {"epochs": 4}))
+    Run.resume(tmp_path / "r")
 
 
 @pytest.mark.parametrize(
@@ -287,6 +466,15 @@ def test_checkpoint_of_another_network_is_refused(tmp_path):
         ({"variant": "B"}, "unknown variant 'B' of mlp; choose from notes"),
         ({"on_error": "ignore"}, "choose from raise, skip"),
         ({"optimizer": "lion"}, "unknown optimizer"),
+        ({"model": ["mlp"]}, r"model must be a word in quotes, got \['mlp'\]"),
+        ({"data": 5}, "data must be a word in quotes, got 5"),
+        ({"limit": True}, "limit must be a whole number of at least 1, got True"),
+        ({"flip": "no"}, "flip must be true or false, got 'no'"),
+        ({"lr": "0.1"}, "lr must be a finite number, positive, got '0.1'"),
+        ({"momentum": None}, "momentum must be a finite number, at least 0, got None"),
+        ({"weight_decay": 10**400}, "weight_decay must be a finite number"),
+        ({"classes": "abc"}, "classes must be a list of words, got 'abc'"),
+        ({"mean": (0.5, "x")}, "mean must be a list of finite numbers"),
     ],
 )
 def test_configurations_are_checked(change, reason):
@@ -344,6 +532,15 @@ def test_bar_on_a_terminal(monkeypatch, no_color):
     assert "images/s" in text
     assert describe(LINE, 20) in text
     assert ("\x1b[3" not in text and "\x1b[1;3" not in text) == no_color
+
+
+def test_a_message_on_a_terminal_can_be_copied(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "40")
+    text = f"go on with: train --resume '/{'long folder ' * 9}:smile:[b]'"
+    progress = show(Terminal())
+    progress.message(text)
+    assert progress.progress.console.file.getvalue() == text + "\n"
 
 
 def test_bar_counts_the_samples_since_it_began(monkeypatch):

@@ -7,19 +7,34 @@ Progress and errors go to stderr; an error is one sentence unless TINYGRAD_NOTES
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import TextIO
+
+from .output import print_error
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code and never raises for a user's mistake."""
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # the shell closed it
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
+        stream = getattr(sys, name)
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without ∂ shows ? instead of failing
+    try:
+        return _run(argv)
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            _give_up_what_cannot_be_written(stream)
+
+
+def _run(argv: Sequence[str] | None) -> int:
     from .parser import make_parser
 
     try:
@@ -30,15 +45,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as exit:  # argparse: --help or wrong use
         return exit.code if isinstance(exit.code, int) else DONE
     except BrokenPipeError:  # the reader of a pipe has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except KeyboardInterrupt:
-        print("tinygrad-notes: interrupted", file=sys.stderr)
+        print_error("tinygrad-notes: interrupted")
         return INTERRUPTED
     except Exception as error:
         if os.environ.get("TINYGRAD_NOTES_DEBUG") == "1":
             raise
         return _explain(error)
+
+
+def _give_up_what_cannot_be_written(stream: TextIO) -> None:
+    """Else Python would try once more at its end, complain, and change the exit code."""
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):  # no file, or closed
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _explain(error: Exception) -> int:
@@ -48,21 +71,20 @@ def _explain(error: Exception) -> int:
 
     if isinstance(error, AnomalyError):  # of a forward the place is the traceback, of a backward it is told
         place = traceback.format_tb(error.__traceback__) if "\n" not in str(error) else []
-        print(f"tinygrad-notes: {error}", "".join(place), sep="\n", end="", file=sys.stderr)
+        print_error("\n".join([f"tinygrad-notes: {error}", *"".join(place).splitlines()]))
         return FAILED
 
     text = " ".join(str(error).split())
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, ValueError | OSError | ImportError | BackendError):
-        print(f"tinygrad-notes: {text}", file=sys.stderr)
+        print_error(f"tinygrad-notes: {text}")
         return WRONG_USE
     if isinstance(error, FloatingPointError):
-        print(f"tinygrad-notes: {text}", file=sys.stderr)
+        print_error(f"tinygrad-notes: {text}")
         return FAILED
-    print(
+    print_error(
         f"tinygrad-notes: unexpected {type(error).__name__}: {text} "
-        "(TINYGRAD_NOTES_DEBUG=1 shows where it comes from)",
-        file=sys.stderr,
+        "(TINYGRAD_NOTES_DEBUG=1 shows where it comes from)"
     )
     return FAILED

@@ -1,15 +1,28 @@
-"""Results on stdout: JSON for programs, tables for people."""
+"""Results on stdout, errors on stderr: JSON for programs, tables for people."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 
+def print_error(text: str) -> None:
+    """On stderr, as far as there is anybody to read it."""
+    with contextlib.suppress(OSError, ValueError):
+        print(text, file=sys.stderr, flush=True)
+
+
 def print_json(result: Any) -> None:
-    print(json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False))
+    """Letters as they are where stdout can write them, else \\uXXXX: JSON loses none of them."""
+    text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(result, indent=2, allow_nan=False)
+    print(text)
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], left: int = 1) -> None:

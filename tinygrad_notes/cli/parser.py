@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 from .. import __version__, backend
+from .output import print_error
 
 
 class Parser(argparse.ArgumentParser):
     """Wrong use in one sentence."""
 
     def error(self, message: str) -> NoReturn:
-        print(f"{self.prog}: {message}; see {self.prog} --help", file=sys.stderr)
+        print_error(f"{self.prog}: {message}; see {self.prog} --help")
         raise SystemExit(2)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import sys
-import time
+import shlex
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -45,11 +44,12 @@ def train_command(arguments: argparse.Namespace) -> int:
             history = run.fit(progress=progress, should_stop=should_stop)
     except Interrupted as stopped:
         progress.close()
-        progress.message(f"interrupted at {stopped}; go on with: tinygrad-notes train --resume {run.folder}")
+        hint = f"tinygrad-notes train --resume {shlex.quote(str(run.folder))}"
+        progress.message(f"interrupted at {stopped}; go on with: {hint}")
         return INTERRUPTED
     finally:
         progress.close()
-    _plot(run)
+    _plot(run, progress)
     _print_result(run, history[-1], arguments.json)
     return DONE
 
@@ -57,7 +57,9 @@ def train_command(arguments: argparse.Namespace) -> int:
 def eval_command(arguments: argparse.Namespace) -> int:
     folder = Path(arguments.run_dir)
     config, weights = load_trained(folder)
-    if arguments.data is not None:
+    if arguments.data is None:  # other files may mean another split: images it was trained on would be tested
+        files.check_files(folder, config)
+    else:
         config = replace(config, data=arguments.data, limit=None)
     if arguments.on_error is not None:
         _refuse_without_files(config.data)
@@ -120,22 +122,12 @@ def _make_run(arguments: argparse.Namespace, how: dict[str, Any]) -> Run:
         )
     if "on_error" in given:
         _refuse_without_files(config.data)
-    return Run.start(config, arguments.out or _new_folder(name), **how)
+    return Run.start(config, arguments.out or None, **how)
 
 
 def _refuse_without_files(data: str) -> None:
     if data in NAMES:
         raise RunError(f"--on-error is for images in files; {data} has none: leave it out")
-
-
-def _new_folder(model: str) -> Path:
-    """runs/MODEL-DATE-TIME, with a number behind it if that exists."""
-    first = Path("runs") / f"{model}-{time.strftime('%Y%m%d-%H%M%S')}"
-    folder, number = first, 1
-    while folder.exists():
-        number += 1
-        folder = first.with_name(f"{first.name}-{number}")
-    return folder
 
 
 @contextlib.contextmanager
@@ -147,12 +139,15 @@ def _warnings_told(progress: Silent) -> Iterator[None]:
         yield
 
 
-def _plot(run: Run) -> None:
-    """Plots are a bonus: a training without Matplotlib is a success."""
+def _plot(run: Run, progress: Silent) -> None:
+    """Plots are a bonus: a training whose plots fail, for whatever reason, is a success."""
     try:
-        run.plot()
-    except ImportError as error:
-        print(f"no plots: {error}", file=sys.stderr)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of letters that Matplotlib's font has not
+            run.plot()
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        progress.message(f"no plots: {reason}")
 
 
 def _print_result(run: Run, line: dict[str, Any], as_json: bool) -> None:

@@ -11,6 +11,8 @@ import json
 import os
 import secrets
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,17 @@ class CheckpointError(ValueError):
     """A file that is not a sound checkpoint; the message names it and says why."""
 
 
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Where the system refuses without naming a file, as on a full disk, the error names `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.strerror is not None and error.filename is None:
+            error.filename = str(path)
+        raise
+
+
 def save(state: Any, path: str | os.PathLike[str]) -> None:
     """Write `state` to `path`, in one step: a kill at any moment leaves the file before it whole.
 
@@ -42,12 +55,13 @@ def save(state: Any, path: str | os.PathLike[str]) -> None:
     tree = json.dumps(_pack(state, (), arrays), ensure_ascii=False)
     metadata = {"tinygrad_notes": VERSION, "tree": tree, "crc32": _checksum(tree, arrays)}
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        _write(arrays, metadata, part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-    _flush_folder(path.parent)
+    with named(path):
+        try:
+            _write(arrays, metadata, part)
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+        _flush_folder(path.parent)
 
 
 def load(path: str | os.PathLike[str]) -> Any:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
-import math
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from .recipes import RECIPES
 from .schedules import SCHEDULES
 
+NAME = "config.json"
 OPTIMIZERS = ("sgd", "adam", "adamw")
 ON_ERROR = ("raise", "skip")
 WHOLE = {"epochs": 1, "batch_size": 1, "seed": 0, "shift": 0, "limit": 1, "size": 1, "resize": 1}  # least
-OPTIONAL = ("limit", "size", "resize", "clip_norm")
+WORDS = ("model", "data", "optimizer", "schedule", "variant", "on_error")
+POSITIVE, NOT_NEGATIVE = ("lr", "clip_norm"), ("momentum", "weight_decay", "lighting")
+OPTIONAL = ("limit", "size", "resize", "clip_norm", "variant")
 DATA_FIELDS = ("classes", "mean", "std", "color_values", "color_vectors")
 
 
@@ -57,6 +62,8 @@ class Config:
     color_vectors: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in WORDS:
+            self._check(name, "a word in quotes", lambda value: isinstance(value, str))
         known = {"model": RECIPES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES, "on_error": ON_ERROR}
         for name, allowed in known.items():
             value = getattr(self, name)
@@ -68,34 +75,52 @@ class Config:
                 f"unknown variant {self.variant!r} of {self.model}; choose from {', '.join(variants)}"
             )
         for name, least in WHOLE.items():
-            value = getattr(self, name)
-            if name in OPTIONAL and value is None:
-                continue
-            if not isinstance(value, int) or value < least:
-                raise RunError(f"{name} must be a whole number of at least {least}, got {value!r}")
-        for name in ("lr", "momentum", "weight_decay", "clip_norm", "lighting"):
-            value = getattr(self, name)
-            if name in OPTIONAL and value is None:
-                continue
-            positive = name in ("lr", "clip_norm")
-            if not (math.isfinite(value) and (value > 0 if positive else value >= 0)):
-                rule = "positive" if positive else "at least 0"
-                raise RunError(f"{name} must be a finite number, {rule}, got {value}")
+            rule = f"a whole number of at least {least}"
+            self._check(name, rule, lambda value, least=least: _is_number(value, int) and value >= least)
+        for name in POSITIVE:
+            self._check(name, "a finite number, positive", lambda value: _is_number(value) and value > 0)
+        for name in NOT_NEGATIVE:
+            self._check(name, "a finite number, at least 0", lambda value: _is_number(value) and value >= 0)
+        self._check("flip", "true or false", lambda value: isinstance(value, bool))
+        for name in DATA_FIELDS:
+            of_words = name == "classes"
+            self._check(
+                name,
+                f"a list of {'words' if of_words else 'finite numbers'}",
+                lambda value, of_words=of_words: (
+                    isinstance(value, tuple)
+                    and all(isinstance(v, str) if of_words else _is_number(v) for v in value)
+                ),
+            )
+
+    def _check(self, name: str, rule: str, holds: Callable[[Any], bool]) -> None:
+        value = getattr(self, name)
+        if not (holds(value) or (value is None and name in OPTIONAL)):
+            raise RunError(f"{name} must be {rule}, got {value!r}")
+
+
+def _is_number(value: Any, kind: Any = int | float) -> bool:
+    """A number that float64 can hold; True and False are none."""
+    return isinstance(value, kind) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def read_config(folder: Path) -> Config:
     """config.json of a run folder. Raises RunError where there is none or a damaged one."""
     if not folder.is_dir():
         raise RunError(f"{folder} is not a folder")
-    path = folder / "config.json"
+    path = folder / NAME
     if not path.is_file():
         raise RunError(f"{folder} is not a run folder: it has no config.json")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(values, dict) or "model" not in values:
+            raise RunError("must be an object in braces that names a model")
         unknown = set(values) - {field.name for field in fields(Config)}
         if unknown:
             raise RunError(f"unknown keys {sorted(unknown)}")
-        values |= {name: tuple(values.get(name, ())) for name in DATA_FIELDS}
-        return Config(**values)
-    except (ValueError, TypeError, AttributeError) as error:
+        lists = {name: tuple(values[name]) for name in DATA_FIELDS if isinstance(values.get(name), list)}
+        return Config(**(values | lists))
+    except ValueError as error:
         raise RunError(f"{path}: {error}") from error
+    except RecursionError:
+        raise RunError(f"{path}: nested too deeply to be the configuration of a run") from None

@@ -38,7 +38,7 @@ def as_csv(files: Files, config: Config, parts: Iterable[ArrayDataset]) -> str:
     skipped: list[tuple[Path, str]] = [pair for part in parts for pair in getattr(part, "skipped", ())]
     reasons = {path.relative_to(config.data).as_posix(): reason for path, reason in skipped}
     text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
+    rows = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)  # a name may hold "\r"
     rows.writerow(COLUMNS)
     rows.writerows((part, name, size, reasons.get(name, "")) for name, (part, size) in files.items())
     return text.getvalue()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -123,36 +123,45 @@ class Trainer:
         return self.history
 
     def _epoch(self, progress: Silent, should_stop: Callable[[], bool]) -> dict[str, Any]:
+        """The rest of the epoch under way. Whatever ends it, the next call goes on behind the last step."""
         self.model.train()
         start, position = time.perf_counter(), self.train.state_dict()
         try:
             for images, labels in self.train:  # the rest of the epoch: nothing if it was cut at its end
-                self._step(images, labels)
                 position = self.train.state_dict()
-                if len(self._unread) == READ_EVERY or self.batch == len(self.train):
+                self._step(images, labels)
+                if len(self._unread) >= READ_EVERY or self.batch == len(self.train):
                     self._read()
                 read = self.sums.samples
                 progress.update(self.batch, len(images), self.sums.loss / read if read else None)
                 if should_stop():
                     raise Interrupted
-            if self.validation is not None:
-                loss, predicted, labels = evaluate(self.model, self.validation, should_stop)
-        except Interrupted:
-            self._read()
-            self.train.load_state_dict(position)  # at the end of the epoch if validation was cut
+            line = self._measured(should_stop)
+        except BaseException as error:  # Ctrl-C in a notebook, a full memory, ...
+            # The loader counts what it has handed out, which may be a batch more than what was learned from.
+            self.train.load_state_dict(position | {"next_batch": self.batch})
             self.sums.seconds += time.perf_counter() - start
-            raise Interrupted(self._place()) from None
+            if isinstance(error, Interrupted):
+                self._read()
+                raise Interrupted(self._place()) from None
+            raise
+        seconds = self.sums.seconds + time.perf_counter() - start
+        return line | {"lr": self.optimizer.param_groups[0]["lr"], "seconds": round(seconds, 3)}
+
+    def _measured(self, should_stop: Callable[[], bool]) -> dict[str, Any]:
+        """The line of metrics of an epoch whose batches are done."""
+        self._read()
         line = {
             "epoch": len(self.history) + 1,
             "train_loss": self.sums.loss / self.sums.samples,
             "train_accuracy": self.sums.correct / self.sums.samples,
         }
-        if self.validation is not None:
-            if not math.isfinite(loss):
-                raise Diverged(f"{self._place()}: the validation loss is {loss}{ADVICE}")
-            line |= {"validation_loss": loss, "validation_accuracy": accuracy(predicted, labels)}
-        seconds = self.sums.seconds + time.perf_counter() - start
-        return line | {"lr": self.optimizer.param_groups[0]["lr"], "seconds": round(seconds, 3)}
+        if self.validation is None:
+            return line
+        loss, predicted, labels = evaluate(self.model, self.validation, should_stop)
+        if not math.isfinite(loss):
+            raise Diverged(f"{self._place()}: the validation loss is {loss}{ADVICE}")
+        return line | {"validation_loss": loss, "validation_accuracy": accuracy(predicted, labels)}
 
     def _step(self, images: Any, labels: Any) -> None:
         """One batch. Its loss stays on the device."""
@@ -160,20 +169,20 @@ class Trainer:
         output = self.model(images)
         loss = criterion(self.model)(output, labels)
         logits = output[0] if isinstance(output, tuple) else output  # the others are auxiliary
+        correct = (logits.detach().argmax(axis=1) == labels).sum()
         self.optimizer.zero_grad()
         loss.backward()
         if self.max_norm is not None:
             clip_grad_norm_(self.model.parameters(), self.max_norm)
-        self.optimizer.step()
+        self.optimizer.step()  # what fails before this is done again by the next fit
         if self.schedule is not None:
             self.schedule.step()
-        self.batch += 1
-        correct = (logits.detach().argmax(axis=1) == labels).sum()
         self._unread.append((loss.detach(), correct, len(images), lr))
+        self.batch += 1
 
     def _read(self) -> None:
         """Fetch the losses of the latest batches in one go; add them up in the order of the batches."""
-        unread, self._unread = self._unread, []
+        unread, sums = self._unread, replace(self.sums)
         if not unread:
             return
         losses = _fetch([loss for loss, *_ in unread])
@@ -182,9 +191,10 @@ class Trainer:
             if not math.isfinite(loss):
                 place = self._place(self.batch - len(unread) + i + 1)
                 raise Diverged(f"{place}: the loss is {loss} at lr {lr:.4g}{ADVICE}")
-            self.sums.loss += loss * samples
-            self.sums.correct += int(correct)
-            self.sums.samples += samples
+            sums.loss += loss * samples
+            sums.correct += int(correct)
+            sums.samples += samples
+        self.sums, self._unread = sums, []  # at the end: nothing is lost if the device is waited for in vain
 
     def _place(self, batch: int | None = None) -> str:
         return f"epoch {len(self.history) + 1}, batch {self.batch if batch is None else batch}"

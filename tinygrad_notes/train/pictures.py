@@ -11,7 +11,7 @@ import numpy as np
 from ..autograd import Tensor, no_grad
 from ..data import ArrayDataset
 from ..nn import Conv2d, Linear, Module
-from .plots import new_figure
+from .plots import new_figure, shown
 
 Path = str | os.PathLike[str]
 MOST_FILTERS, MOST_MISTAKES, LAYERS, CHANNELS = 96, 24, 4, 16
@@ -29,15 +29,15 @@ def filters(model: Module, shape: tuple[int, ...], path: Path) -> None:
         if weight.shape[1] != math.prod(shape):
             return
         weight = weight.reshape(-1, *shape)
-    shown = weight[:MOST_FILTERS]
-    largest = np.abs(shown).max(axis=(1, 2, 3), keepdims=True)
-    tiles = 0.5 + 0.5 * shown / np.where(largest > 0, largest, 1)
+    first = weight[:MOST_FILTERS]
+    largest = np.abs(first).max(axis=(1, 2, 3), keepdims=True)
+    tiles = 0.5 + 0.5 * first / np.where(largest > 0, largest, 1)
     in_color = tiles.shape[1] == 3
     if not in_color:
         tiles = tiles[:, :1]
     columns = max(4, math.ceil(math.sqrt(2 * len(tiles))))
     size = "×".join(map(str, weight.shape[2:]))
-    count = f"{len(shown)} of {len(weight)}" if len(shown) < len(weight) else f"{len(weight)}"
+    count = f"{len(first)} of {len(weight)}" if len(first) < len(weight) else f"{len(weight)}"
     mosaic = _mosaic(tiles, columns, ground=1.0 if in_color else np.nan)
     figure = new_figure(8, 0.4 + 7.9 * mosaic.shape[0] / mosaic.shape[1])
     axes = figure.subplots()
@@ -151,4 +151,4 @@ def _show(axes: Any, image: np.ndarray, low: float, high: float, colors: str = "
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= 16 else f"{name[:15]}…"
+    return shown(name if len(name) <= 16 else f"{name[:15]}…")

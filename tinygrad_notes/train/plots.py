@@ -58,8 +58,9 @@ def confusion_plot(confusion: np.ndarray, classes: Sequence[str], path: str | os
     slanted = max(map(len, classes)) > 3 or count > 25
     look = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
     named = range(0, count, -(-count // MOST_NAMES))
-    axes.set_xticks(named, [classes[i] for i in named], **look)
-    axes.set_yticks(named, [classes[i] for i in named])
+    names = [shown(classes[i]) for i in named]
+    axes.set_xticks(named, names, **look)
+    axes.set_yticks(named, names)
     axes.tick_params(length=0)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
@@ -76,6 +77,12 @@ def confusion_plot(confusion: np.ndarray, classes: Sequence[str], path: str | os
     bar.set_label("share of the true class")
     bar.outline.set_visible(False)
     figure.savefig(path, dpi=144)
+
+
+def shown(name: str) -> str:
+    """The name of a class as Matplotlib draws it letter by letter: $ begins no formula, and bytes that are
+    no text are question marks."""
+    return name.replace("$", r"\$").encode("utf-8", "replace").decode()
 
 
 def new_figure(width: float, height: float) -> Any:

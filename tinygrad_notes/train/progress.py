@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 
 class Silent:
@@ -30,13 +30,32 @@ class Silent:
         """Nothing more will be shown."""
 
 
+class Forgiving:
+    """A stream to show things on: that nobody reads it, or that its disk is full, ends no training."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError, ValueError):  # ValueError: it is closed
+            self.stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self.stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
 class Lines(Silent):
     """One plain line per epoch; of work before the first one every 10 s, and one at its end."""
 
     interval = 10.0  # seconds between two looks at the work under way
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self.stream = sys.stderr if stream is None else stream
+        self.stream: Any = Forgiving(sys.stderr if stream is None else stream)
         self.epochs = 0
         self.task: str | None = None  # the work under way
         self.since = self.shown = 0.0
@@ -63,8 +82,7 @@ class Lines(Silent):
         self.message(f"{self.task}: {_amount(done, total, unit)}")
 
     def message(self, text: str) -> None:
-        with contextlib.suppress(BrokenPipeError):  # nobody reads: the training goes on
-            print(text, file=self.stream, flush=True)
+        print(text, file=self.stream, flush=True)
 
 
 class Bar(Lines):
@@ -114,7 +132,8 @@ class Bar(Lines):
         self.progress.update(self.bar, completed=done, amount=_amount(done, total, unit), detail=left)
 
     def message(self, text: str) -> None:
-        self.progress.console.print(text, highlight=False, markup=False)
+        # As it is: a command in it is to be copied.
+        self.progress.console.print(text, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     def close(self) -> None:
         self.progress.stop()
@@ -137,7 +156,7 @@ def show(stream: TextIO | None = None) -> Silent:
         return Lines(stream)
     from rich.console import Console
 
-    console = Console(file=stream)  # follows NO_COLOR and TERM=dumb
+    console = Console(file=cast(TextIO, Forgiving(stream)))  # follows NO_COLOR and TERM=dumb
     return Bar(console) if console.is_terminal and not console.is_dumb_terminal else Lines(stream)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,9 @@ from ..data.sources import NAMES
 from ..models.count import multiply_adds
 from ..nn import Module
 from . import checkpoint, files
+from .config import NAME as CONFIG
 from .config import Config, RunError, read_config
+from .folder import Claim, new_folder
 from .loop import Trainer, evaluate
 from .metrics import confusion_matrix
 from .pipeline import decoded_side, evaluation_transform, network_shape, training_transform
@@ -36,6 +39,8 @@ from .recipes import RECIPES
 from .schedules import make_schedule
 
 OPTIMIZERS = {"sgd": optim.SGD, "adam": optim.Adam, "adamw": optim.AdamW}
+CHECKPOINT = "checkpoint.safetensors"
+FILES = (files.NAME, CONFIG, CHECKPOINT)  # what a run begins with, in the order they are written
 EVALUATION_PIXELS = 500 * 32 * 32  # a batch has as many images as hold them, at most 500
 
 
@@ -46,8 +51,8 @@ class Run:
     normalization has no variance over one number. The order is new in each epoch, so is the image.
     """
 
-    def __init__(self, config: Config, folder: Path, parts: tuple[ArrayDataset, ArrayDataset]) -> None:
-        self.config, self.folder = config, folder
+    def __init__(self, config: Config, claim: Claim, parts: tuple[ArrayDataset, ArrayDataset]) -> None:
+        self.config, self.claim, self.folder = config, claim, claim.folder
         self.train_set, self.test_set = parts
         backend.manual_seed(config.seed)
         self.model = build_model(config, self.train_set)
@@ -67,21 +72,23 @@ class Run:
         )  # fmt: skip
 
     @classmethod
-    def start(cls, config: Config, folder: str | os.PathLike[str], **how: Any) -> Run:
-        """A new run in the new or empty `folder`; `how` goes to `data.load`."""
-        folder = Path(folder)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise RunError(f"{folder} is not empty; go on with --resume {folder} or choose another --out")
-        parts = load_parts(config, **how)
-        if config.data not in NAMES:  # a folder: the run is to be read from anywhere
+    def start(cls, config: Config, folder: str | os.PathLike[str] | None = None, **how: Any) -> Run:
+        """A new run in the new or empty `folder` (None: runs/MODEL-DATE-TIME); `how` goes to `data.load`.
+
+        Nothing is left of it if it cannot start.
+        """
+        if config.data not in NAMES and os.path.isdir(config.data):  # the run is to be read from anywhere
             config = replace(config, data=os.path.abspath(config.data))
-        config = replace(config, **_statistics(config, parts[0]))
-        run = cls(config, folder, parts)
-        folder.mkdir(parents=True, exist_ok=True)
-        run.save(run.trainer)
-        if (used := files.list_files(config)) is not None:
-            _write(folder / files.NAME, files.as_csv(used, config, parts))
-        _write(folder / "config.json", json.dumps(asdict(config), indent=2) + "\n")
+        default = Path("runs", f"{config.model}-{time.strftime('%Y%m%d-%H%M%S')}")
+        path = default if folder is None else Path(folder)
+        with new_folder(path, FILES, numbered=folder is None) as claim:
+            parts = load_parts(config, **how)
+            config = replace(config, **_statistics(config, parts[0]))
+            run = cls(config, claim, parts)
+            if (used := files.list_files(config)) is not None:
+                _write(run.folder / files.NAME, files.as_csv(used, config, parts))
+            run.write_config()
+            run.save(run.trainer)  # the last of the three: where it is, the others are
         return run
 
     @classmethod
@@ -91,36 +98,70 @@ class Run:
         config = read_config(folder)
         if epochs is not None:
             config = replace(config, epochs=epochs)
-        state = checkpoint.load(folder / "checkpoint.safetensors")
-        files.check_files(folder, config)
-        parts = load_parts(config, **how)
-        if parts[0].classes != config.classes:
-            raise RunError(f"{folder}: the classes of {config.data} are not those of the run any more")
-        run = cls(config, folder, parts)
-        try:
-            run.trainer.load_state_dict(state)
-        except (KeyError, ValueError, TypeError) as error:
-            raise RunError(f"{folder}: the checkpoint does not fit config.json ({error})") from error
-        done = len(run.trainer.history)
-        if done > config.epochs:
-            raise RunError(f"{folder} already has {done} epochs, more than {config.epochs}")
-        run.write_metrics()
-        if epochs is not None:
-            _write(folder / "config.json", json.dumps(asdict(config), indent=2) + "\n")
-        for part in folder.glob(".*.part"):  # what a kill left behind
-            part.unlink()
+        claim = Claim(folder)
+        with claim.kept():
+            state = checkpoint.load(folder / CHECKPOINT)
+            files.check_files(folder, config)
+            parts = load_parts(config, **how)
+            if parts[0].classes != config.classes:
+                raise RunError(f"{folder}: the classes of {config.data} are not those of the run any more")
+            run = cls(config, claim, parts)
+            run.restore(state)
+            if epochs is not None:
+                run.write_config()
+            for part in folder.glob(".*.part"):  # what a kill left behind
+                part.unlink()
         return run
 
+    def restore(self, state: dict[str, Any]) -> None:
+        """Put the training where the checkpoint `state` stands, and metrics.jsonl too."""
+        self._check_config(state)
+        try:
+            self.trainer.load_state_dict(state)
+        except (KeyError, ValueError, TypeError) as error:
+            raise RunError(f"{self.folder}: the checkpoint does not fit config.json ({error})") from error
+        done = len(self.trainer.history)
+        if done > self.config.epochs:
+            raise RunError(f"{self.folder} already has {done} epochs, more than {self.config.epochs}")
+        self.write_metrics()
+
+    def _check_config(self, state: dict[str, Any]) -> None:
+        """Raises RunError if config.json was changed by hand, but for epochs and the place of the data."""
+        try:
+            then = json.loads(state["resume"]["config"])
+        except (KeyError, TypeError):  # of a version that did not keep it
+            return
+        now = json.loads(json.dumps(asdict(self.config)))
+        moved = then["data"] not in NAMES and now["data"] not in NAMES
+        free = {"epochs", *(["data"] if moved else [])}
+        for name in sorted(then.keys() & now.keys() - free):
+            if then[name] != now[name]:
+                raise RunError(
+                    f"{self.folder}: the checkpoint does not fit config.json: {name} is {now[name]!r} there, "
+                    f"and the training began with {then[name]!r}; put that back, or train anew in another "
+                    "folder"
+                )
+
     def fit(self, **options: Any) -> list[dict[str, Any]]:
-        """Train to the end; see `Trainer.fit`."""
-        return self.trainer.fit(self.config.epochs, save=self.save, **options)
+        """Train to the end; see `Trainer.fit`. Afterwards the folder is free for another training."""
+        self.claim.take()
+        try:
+            return self.trainer.fit(self.config.epochs, save=self.save, **options)
+        finally:
+            self.claim.release()
 
     def save(self, trainer: Trainer) -> None:
         """The checkpoint first: metrics.jsonl follows from it."""
-        checkpoint.save(trainer.state_dict(), self.folder / "checkpoint.safetensors")
+        state = trainer.state_dict()
+        state["resume"]["config"] = json.dumps(asdict(self.config))
+        checkpoint.save(state, self.folder / CHECKPOINT)
         if trainer.history and trainer.batch == 0:
-            with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            path = self.folder / "metrics.jsonl"
+            with checkpoint.named(path), path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(trainer.history[-1]) + "\n")
+
+    def write_config(self) -> None:
+        _write(self.folder / CONFIG, json.dumps(asdict(self.config), indent=2) + "\n")
 
     def write_metrics(self) -> None:
         """metrics.jsonl as the checkpoint has it: a kill may have left a line too many or too few."""
@@ -164,7 +205,7 @@ def _statistics(config: Config, dataset: ArrayDataset) -> dict[str, Any]:
 def load_trained(folder: Path) -> tuple[Config, dict[str, Any]]:
     """The configuration of a run and its weights, under their state_dict keys."""
     config = read_config(folder)
-    state = checkpoint.load(folder / "checkpoint.safetensors")
+    state = checkpoint.load(folder / CHECKPOINT)
     return config, {key: value for key, value in state.items() if key != "resume"}
 
 
@@ -201,8 +242,9 @@ def evaluation_loader(config: Config, dataset: ArrayDataset, ten_crop: bool = Fa
 def _write(path: Path, text: str) -> None:
     """Replace a small text file in one step."""
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        part.write_text(text, encoding="utf-8", errors="surrogateescape")  # for names of files
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with checkpoint.named(path):
+        try:
+            part.write_text(text, encoding="utf-8", errors="surrogateescape")  # for names of files
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
