@@ -4,6 +4,7 @@ import importlib.util
 import io
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 
 from tinygrad_notes.cli import main
-from tinygrad_notes.cli.output import print_json
+from tinygrad_notes.cli.output import print_json, print_table
 from tinygrad_notes.train import interrupt
 from tinygrad_notes.train.checkpoint import load
 from tinygrad_notes.train.config import Config
@@ -727,3 +728,17 @@ def test_unknown_backend_is_one_sentence():
     code, _, err = finish(start("summary", "lenet5", env={"BACKEND": "torch"}))
     assert code == 2
     assert "unknown backend 'torch'" in err
+
+
+def test_a_narrow_terminal_loses_no_number(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setenv("TERM", "xterm")
+    print_table(["true", "airplane", "automobile"], [["airplane", "123,456", "100.00 %"]])
+    text = re.sub(r"\x1b\[[0-9;]*m", "", sys.stdout.getvalue())
+    lines = [line.split() for line in text.splitlines() if line.strip("─ ")]
+    assert lines == [["true", "airplane", "automobile"], ["airplane", "123,456", "100.00", "%"]]

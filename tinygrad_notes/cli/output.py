@@ -31,15 +31,22 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], left: int
     if sys.stdout.isatty():
         from rich import box
         from rich.console import Console
+        from rich.measure import Measurement
         from rich.table import Table
         from rich.text import Text
 
         table = Table(header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
         for i, column in enumerate(columns):
-            table.add_column(Text(column), justify="left" if i < left else "right", no_wrap=i < left)
+            table.add_column(Text(column), justify="left" if i < left else "right", no_wrap=True)
         for row in cells:
             table.add_row(*map(Text, row))
-        Console(file=sys.stdout).print(table)
+        console = Console(file=sys.stdout)
+        wide = console.options.update(
+            max_width=sum(len(cell) + 1 for row in (columns, *cells) for cell in row)
+        )
+        # Where the terminal is narrower it folds lines; Rich would leave out columns and digits.
+        console.width = max(console.width, Measurement.get(console, wide, table).maximum)
+        console.print(table)
         return
     widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
     for row in (list(columns), *cells):
