@@ -96,7 +96,7 @@ class _Pass:
     def __init__(self, create_graph: bool, wanted: dict[Any, dict[int, Any]] | None) -> None:
         self.create_graph = create_graph
         self.wanted = wanted
-        self.useful: set[Any] | None = None  # nodes from which a wanted one can be reached
+        self.useful: set[Any] | None = None  # the wanted nodes and those above them
         self.xp = tape if create_graph else backend.xp
         self.checking = mode.anomaly.get()
         self.pending: dict[Any, Any] = {}
@@ -113,8 +113,10 @@ class _Pass:
             self.add(node, index, seed if self.create_graph else seed._data)
         order = _reverse_order(outputs)
         wanted, pending = self.wanted, self.pending
+        above: set[Any] = set()
         if wanted is not None:
-            self.useful = _leading_to(wanted, order)
+            above = _above(wanted, order)
+            self.useful = above.union(wanted)
         token = mode.recording.set(self.create_graph)
         try:
             for node in order:
@@ -128,18 +130,16 @@ class _Pass:
                     if wanted is None:  # an output that is itself a leaf
                         _collect(node, gy, True)
                     continue
-                if self.wanted is not None and not self.leads_on(node):
-                    continue  # it is wanted itself: neither run nor freed
+                if (
+                    wanted is not None and node not in above
+                ):  # it is not run and not freed
+                    continue
                 self.visit(node, gy)
                 if not retain:  # a second backward through here is an error; the edges stay to notice it
                     node.kept = node.save_inputs = node.stamps = None
                     node.attributes = {}
         finally:
             mode.recording.reset(token)
-
-    def leads_on(self, node: Node) -> bool:
-        """Whether something wanted lies below `node`."""
-        return any(edge is not None and edge[0] in self.useful for edge in node.edges)  # type: ignore[operator]
 
     def visit(self, node: Node, gy: Any) -> None:
         """Run the backward rules of one node and hand their results on."""
@@ -277,13 +277,13 @@ def _reverse_order(outputs: Sequence[Tensor]) -> list[Any]:
     return sorted(seen, key=attrgetter("sequence"), reverse=True)
 
 
-def _leading_to(wanted: dict[Any, Any], order: list[Any]) -> set[Any]:
-    """The nodes of `order` from which a wanted one can be reached."""
-    useful = set(wanted)
+def _above(wanted: dict[Any, Any], order: list[Any]) -> set[Any]:
+    """The nodes of `order` with a wanted one somewhere below them."""
+    above: set[Any] = set()
     for node in reversed(order):
-        if any(edge is not None and edge[0] in useful for edge in node.edges):
-            useful.add(node)
-    return useful
+        if any(edge is not None and (edge[0] in above or edge[0] in wanted) for edge in node.edges):
+            above.add(node)
+    return above
 
 
 def _unbroadcast(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:

@@ -231,7 +231,7 @@ class Tensor:
                     "convert it with .astype('float32')"
                 )
             # The leaf it had, if it has been frozen: there may be graphs that end there.
-            self._edge = (getattr(self, "_frozen", None) or Leaf((self.shape, self.dtype)), 0)
+            self._edge = (self._collector or Leaf((self.shape, self.dtype)), 0)
 
     @property
     def is_leaf(self) -> bool:
@@ -244,14 +244,19 @@ class Tensor:
         return edge[0] if edge is not None and type(edge[0]) is Leaf else None
 
     @property
+    def _collector(self) -> Leaf | None:
+        """The leaf that holds the gradient, also while this Tensor is frozen."""
+        return self._leaf or getattr(self, "_frozen", None)
+
+    @property
     def grad(self) -> Tensor | None:
         """The gradient collected by ``backward()``, for Tensors made with ``requires_grad=True``."""
-        leaf = self._leaf or getattr(self, "_frozen", None)
+        leaf = self._collector
         return None if leaf is None else leaf.grad
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
-        leaf = self._leaf or getattr(self, "_frozen", None)
+        leaf = self._collector
         if leaf is None:
             if value is None:
                 return
@@ -266,7 +271,7 @@ class Tensor:
     def _convert(self, dtype: Any) -> None:
         """Another dtype in place, of the gradient too; the graphs so far end in the old leaf."""
         self._data = self._data.astype(dtype)
-        before = self._leaf or getattr(self, "_frozen", None)
+        before = self._collector
         if before is None:
             return
         leaf = Leaf((self.shape, self.dtype))

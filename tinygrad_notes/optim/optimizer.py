@@ -131,10 +131,12 @@ class Optimizer:
                     raw = value._data if isinstance(value, Tensor) else value
                     value = backend.asarray(raw, self._parameters[i].dtype, copy=True)
                 restored[i][name] = value
-        options = [{k: v for k, v in group.items() if k != "params"} for group in groups]
-        chosen = [{k: tuple(v) if isinstance(v, list) else v for k, v in group.items()} for group in options]
-        for group in chosen:
-            self._check(group)
-        for group, new in zip(self.param_groups, chosen, strict=True):
-            group.update(new)
+        options = [
+            {k: tuple(v) if isinstance(v, list) else v for k, v in group.items() if k != "params"}
+            for group in groups
+        ]
+        for group, saved_options in zip(self.param_groups, options, strict=True):
+            self._check(group | saved_options)
+        for group, saved_options in zip(self.param_groups, options, strict=True):
+            group.update(saved_options)
         self.state = restored
