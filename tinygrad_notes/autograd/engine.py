@@ -130,9 +130,7 @@ class _Pass:
                     if wanted is None:  # an output that is itself a leaf
                         _collect(node, gy, True)
                     continue
-                if (
-                    wanted is not None and node not in above
-                ):  # it is not run and not freed
+                if wanted is not None and node not in above:  # it is not run and not freed
                     continue
                 self.visit(node, gy)
                 if not retain:  # a second backward through here is an error; the edges stay to notice it
