@@ -42,7 +42,8 @@ def test_axpby_of_two_dtypes():
 def test_updates_of_many_parameters_are_the_definition(monkeypatch, block, arrays, numbers, count):
     if blas.threads() is not None:
         monkeypatch.setattr(threads, "threads", lambda: count)
-    monkeypatch.setattr(update, "BLOCK", 100)
+    monkeypatch.setattr(update, "BLOCK", 50)
+    monkeypatch.setattr(update, "PIECE", 100)
     monkeypatch.setattr(blas, "FEW", 50)
     random = np.random.default_rng(0)
     shapes = [(7, 9), (), (0,), (431,), (3,), (20, 21)]

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from . import threads
-from .blocking import Array
+from .blocking import BLOCK, Array
 from .geometry import Conv
 
 FEW = 8  # channels up to which the width is lowered
@@ -50,13 +50,13 @@ def forward(x: Array, w: Array, b: Array | None, conv: Conv) -> Array:
     def work(share: int, start: int, stop: int) -> None:
         windows = _windows(x, conv, q, start, stop)
         bands = _band(w, q).reshape(q * o, len(windows), -1).swapaxes(0, 1)
-        more = np.empty_like(y[0])
-        for p, row in enumerate(y[start:stop]):
-            np.matmul(bands[0], windows[0, p], out=row)
+        for run in _runs(stop - start, y[0].size):
+            rows = y[start:stop][run]
+            np.matmul(bands[0], windows[0, run], out=rows)
             for band, window in zip(bands[1:], windows[1:], strict=True):
-                np.add(row, np.matmul(band, window[p], out=more), out=row)
+                np.add(rows, np.matmul(band, window[run]), out=rows)
             if bias is not None:
-                np.add(row, bias, out=row)
+                np.add(rows, bias, out=rows)
 
     threads.parallel(work, oh)
     return _image(y.reshape(oh, ow, o, -1))
@@ -66,18 +66,18 @@ def weight_grad(gy: Array, x: Array, conv: Conv) -> Array:
     """∂T = Σ gy · windowᵀ over output rows and blocks; gw is the sum of the q places of w in T."""
     (o, c, kh, kw), (oh, ow), q = conv.w, conv.out, _neighbours(conv)
     blocks, width = ow // q, q + kw - 1
-    sums = np.empty((oh, kh * width * c * q * o), dtype=gy.dtype)
+    groups = kh if c > FEW else 1  # of kernel rows: one product for each
+    size = q * o * (kh // groups) * width * c
+    sums = np.zeros((len(threads.shares(oh)), groups, size), dtype=gy.dtype)
 
     def work(share: int, start: int, stop: int) -> None:
         windows = _windows(x, conv, q, start, stop).swapaxes(3, 4)
         g = batch_last(gy[:, :, start:stop]).reshape(stop - start, blocks, q * o, -1)
-        products = np.empty((blocks, q * o, windows.shape[4]), dtype=gy.dtype)
-        for p, total in enumerate(sums[start:stop]):
-            for window, part in zip(windows, total.reshape(-1, *products.shape[1:]), strict=True):
-                np.add.reduce(np.matmul(g[p], window[p], out=products), axis=0, out=part)
+        for run in _runs(stop - start, blocks * size):
+            for window, total in zip(windows, sums[share], strict=True):
+                total += np.matmul(g[run], window[run]).reshape(-1, size).sum(0)
 
     threads.parallel(work, oh)
-    groups = kh if c > FEW else 1
     band = sums.sum(0).reshape(groups, q, o, kh // groups, width, c)
     gw = sum(band[:, s, :, :, s : s + kw] for s in range(q))  # (groups, O, kh/groups, kw, C)
     return np.ascontiguousarray(gw.transpose(1, 4, 0, 2, 3)).reshape(conv.w)
@@ -143,6 +143,12 @@ def _neighbours(conv: Conv) -> int:
         return 1
     divisors = [q for q in range(1, min(conv.w[3], conv.out[1]) + 1) if conv.out[1] % q == 0]
     return next((q for q in divisors if q * conv.w[0] >= TALL), divisors[-1])
+
+
+def _runs(rows: int, size: int) -> list[slice]:
+    """range(rows) in runs that one NumPy call handles, each row of `size` numbers."""
+    step = max(1, BLOCK // max(1, size))
+    return [slice(p, min(p + step, rows)) for p in range(0, rows, step)]
 
 
 def _band(w: Array, q: int) -> Array:

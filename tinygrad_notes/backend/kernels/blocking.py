@@ -12,6 +12,10 @@ from .threads import threads
 Array = Any
 Block = tuple[int, int, int, int]
 
+# Elements that one NumPy call of a thread handles. After each call the thread asks for the interpreter lock
+# again, and if another holds it sleeps for some 40 µs: of short calls most of the time would be that.
+BLOCK = 1 << 18
+
 
 def blocks(images: int, rows: int, cols: int, target: int) -> list[Block]:
     """Blocks (n0, n1, r0, r1) of at most about `target` of the images·rows·cols places of a batch:

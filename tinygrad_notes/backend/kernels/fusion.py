@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from .blocking import even
+from .blocking import BLOCK, even
 from .reduction import sum
 from .threads import parallel
 
-BLOCK = 131072  # elements: in smaller ones threads wait for each other's interpreter lock
-LARGE = 4 * BLOCK  # below, the hand-over to another thread costs more than a chain saves
+LARGE = 2 * BLOCK  # below, the hand-over to another thread costs more than a chain saves
 
 
 def elementwise(function: Callable[..., Any], *arrays: Any) -> Any:

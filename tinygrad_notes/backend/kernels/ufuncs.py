@@ -14,14 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from .blocking import even
+from .blocking import BLOCK, even
 from .fusion import over_blocks
 from .threads import parallel
 
 SIGNED = {2: np.int16, 4: np.int32, 8: np.int64}
-BLOCK = 131072  # elements: in smaller ones threads wait for each other's interpreter lock
-LARGE = 8 * BLOCK  # below, the hand-over to another thread costs more than it saves
-DEAR = 3 * BLOCK // 2  # the same for functions that take nanoseconds, not fractions of one, for a number
+LARGE = 4 * BLOCK  # below, the hand-over to another thread costs more than it saves
+DEAR = 3 * BLOCK // 4  # the same for functions that take nanoseconds, not fractions of one, for a number
 
 
 def _walked(x: Any) -> Any:
