@@ -162,6 +162,17 @@ def rng() -> np.random.Generator:
     return _rng
 
 
+@contextmanager
+def use_rng(generator: Any) -> Iterator[None]:
+    """Draw from `generator` inside a ``with`` block, then from the one before, which has not moved."""
+    global _rng
+    before, _rng = _rng, generator
+    try:
+        yield
+    finally:
+        _rng = before
+
+
 def rng_state() -> dict[str, Any]:
     """State of the random generator, as plain numbers and strings."""
     return dict(_rng.bit_generator.state)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -25,15 +25,9 @@ class _Zeros:
     normal = uniform
 
 
-@contextmanager
-def undrawn() -> Iterator[None]:
+def undrawn() -> AbstractContextManager[None]:
     """Networks made inside start from weights of 0: to be counted or loaded into, not trained."""
-    before = backend._rng
-    backend._rng = _Zeros()  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        backend._rng = before
+    return backend.use_rng(_Zeros())
 
 
 def parameter_count(model: Module) -> int:
