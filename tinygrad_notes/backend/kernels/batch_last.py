@@ -21,7 +21,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from . import threads
 from .blocking import BLOCK, Array
@@ -45,7 +44,7 @@ def forward(x: Array, w: Array, b: Array | None, conv: Conv) -> Array:
     """conv2d: x (N, C, H, W), w (O, C, kh, kw) → y (N, O, OH, OW), the batch innermost in memory."""
     o, (oh, ow), q = w.shape[0], conv.out, _neighbours(conv)
     y = np.empty((oh, ow // q, q * o, x.shape[0]), dtype=x.dtype)
-    bias = None if b is None else np.tile(b, q)[:, None]
+    bias = None if b is None else np.tile(b, q)[:, None].repeat(x.shape[0], axis=1)  # added in long runs
 
     def work(share: int, start: int, stop: int) -> None:
         windows = _windows(x, conv, q, start, stop)
@@ -175,11 +174,16 @@ def _windows(x: Array, conv: Conv, q: int, start: int, stop: int) -> Array:
     down, across, *inner = rows.strides
     if c > FEW:
         shape = (kh, stop - start, blocks, width * c, n)
-        return as_strided(rows, shape, (down, down, q * across, *inner))
+        return _view(rows, shape, (down, down, q * across, *inner))
     lowered = np.empty((blocks, height, width, c, n), dtype=x.dtype)
-    lowered[...] = as_strided(rows, lowered.shape, (q * across, down, across, *inner))
+    lowered[...] = _view(rows, lowered.shape, (q * across, down, across, *inner))
     apart, down, _, *inner = lowered.strides
-    return as_strided(lowered, (1, stop - start, blocks, kh * width * c, n), (0, down, apart, *inner))
+    return _view(lowered, (1, stop - start, blocks, kh * width * c, n), (0, down, apart, *inner))
+
+
+def _view(x: Array, shape: Any, strides: Any) -> Array:
+    """The contiguous `x` walked otherwise; as_strided is Python, and holds the interpreter lock for 9 µs."""
+    return np.ndarray(shape, x.dtype, x, 0, strides)
 
 
 def _overlap(columns: Array, row: Array) -> None:
