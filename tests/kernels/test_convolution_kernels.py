@@ -83,6 +83,20 @@ def test_blocks_agree_with_plain_and_repeat_bit_for_bit(algorithm, x_shape, w_sh
             assert again.tobytes() == first.tobytes()
 
 
+@pytest.mark.parametrize("channels", [2, 9])
+def test_batch_last_takes_the_rows_of_a_share_in_several_runs(monkeypatch, channels):
+    monkeypatch.setattr(convolution.batch_last, "BLOCK", 4000)  # two or three of the rows of y below
+    random = np.random.default_rng(0)
+    x = random.standard_normal((33, channels, 15, 11)).astype(np.float32)
+    w = random.standard_normal((5, channels, 3, 3)).astype(np.float32)
+    b = random.standard_normal(5).astype(np.float32)
+    rest = ONE, ONE, ONE, 1
+    y = plain.conv2d(np, x, w, b, *rest)
+    assert_close(convolution.conv2d(x, w, b, *rest, "batch_last"), y)
+    gw = convolution.conv2d_weight_grad(y, x, w.shape, *rest, "batch_last")
+    assert_close(gw, plain.conv2d_weight_grad(np, y, x, w.shape, *rest))
+
+
 def test_winograd_sums_its_weight_gradient_over_several_groups(monkeypatch):
     monkeypatch.setattr(convolution.winograd, "GROUP", 1)
     random = np.random.default_rng(0)
