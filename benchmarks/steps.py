@@ -80,7 +80,7 @@ def our_step(network: Network, model: Any) -> Callable[[], float]:
 
     def step() -> float:
         loss = tg.nn.functional.cross_entropy(model(x), y)
-        model.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         return float(loss.item())

@@ -85,7 +85,7 @@ def test_blocks_agree_with_plain_and_repeat_bit_for_bit(algorithm, x_shape, w_sh
 
 @pytest.mark.parametrize("channels", [2, 9])
 def test_batch_last_takes_the_rows_of_a_share_in_several_runs(monkeypatch, channels):
-    monkeypatch.setattr(convolution.batch_last, "BLOCK", 4000)  # two or three of the rows of y below
+    monkeypatch.setattr(convolution.batch_last, "BLOCK", 4000)  # runs of at most 4 rows of y, 3 of gx
     random = np.random.default_rng(0)
     x = random.standard_normal((33, channels, 15, 11)).astype(np.float32)
     w = random.standard_normal((5, channels, 3, 3)).astype(np.float32)
@@ -93,6 +93,8 @@ def test_batch_last_takes_the_rows_of_a_share_in_several_runs(monkeypatch, chann
     rest = ONE, ONE, ONE, 1
     y = plain.conv2d(np, x, w, b, *rest)
     assert_close(convolution.conv2d(x, w, b, *rest, "batch_last"), y)
+    gx = convolution.conv2d_input_grad(y, w, x.shape, *rest, "batch_last")
+    assert_close(gx, plain.conv2d_input_grad(np, y, w, x.shape, *rest))
     gw = convolution.conv2d_weight_grad(y, x, w.shape, *rest, "batch_last")
     assert_close(gw, plain.conv2d_weight_grad(np, y, x, w.shape, *rest))
 

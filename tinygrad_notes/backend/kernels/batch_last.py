@@ -18,6 +18,7 @@ the rows.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -44,11 +45,11 @@ def forward(x: Array, w: Array, b: Array | None, conv: Conv) -> Array:
     """conv2d: x (N, C, H, W), w (O, C, kh, kw) → y (N, O, OH, OW), the batch innermost in memory."""
     o, (oh, ow), q = w.shape[0], conv.out, _neighbours(conv)
     y = np.empty((oh, ow // q, q * o, x.shape[0]), dtype=x.dtype)
-    bias = None if b is None else np.tile(b, q)[:, None].repeat(x.shape[0], axis=1)  # added in long runs
+    bands = _band(w, q).reshape(q * o, _products(conv), -1).swapaxes(0, 1)
+    bias = None if b is None else _long(b, q, x.shape[0])
 
     def work(share: int, start: int, stop: int) -> None:
         windows = _windows(x, conv, q, start, stop)
-        bands = _band(w, q).reshape(q * o, len(windows), -1).swapaxes(0, 1)
         for run in _runs(stop - start, y[0].size):
             rows = y[start:stop][run]
             np.matmul(bands[0], windows[0, run], out=rows)
@@ -65,7 +66,7 @@ def weight_grad(gy: Array, x: Array, conv: Conv) -> Array:
     """∂T = Σ gy · windowᵀ over output rows and blocks; gw is the sum of the q places of w in T."""
     (o, c, kh, kw), (oh, ow), q = conv.w, conv.out, _neighbours(conv)
     blocks, width = ow // q, q + kw - 1
-    groups = kh if c > FEW else 1  # of kernel rows: one product for each
+    groups = _products(conv)
     size = q * o * (kh // groups) * width * c
     sums = np.zeros((len(threads.shares(oh)), groups, size), dtype=gy.dtype)
 
@@ -95,19 +96,28 @@ def input_grad(gy: Array, w: Array, conv: Conv) -> Array:
         end = max(begin, min(oh, stop + top))
         rows = batch_last(gy[:, :, begin:end]).reshape(end - begin, blocks, q * o, n)
         g = np.ascontiguousarray(rows.swapaxes(0, 1))
-        columns = np.empty((blocks, width * c, n), dtype=gy.dtype)
-        row = np.empty((blocks + (width - 1) // q, q, c, n), dtype=gy.dtype)
-        for r in range(start, stop):
-            oldest = r + top - (kh - 1)
-            first, last = max(0, oldest), min(oh, r + top + 1)
-            if first >= last:  # padding wider than the kernel: no window reaches this row
-                gx[r] = 0
-                continue
-            seen = band[:, (first - oldest) * q * o : (last - oldest) * q * o]
-            part = g[:, first - begin : last - begin].reshape(blocks, -1, n)
-            np.matmul(seen, part, out=columns)
-            _overlap(columns.reshape(blocks, width, c, n), row)
-            gx[r] = row.reshape(-1, c, n)[left : left + wd]
+        for run in _runs(stop - start, blocks * width * c * n):
+            low, high = start + run.start, start + run.stop
+            columns = np.empty((high - low, blocks, width * c, n), dtype=gy.dtype)
+            # In one product the rows that see kh rows of gy, which are views of `g` that overlap.
+            inner = min(high, max(low, kh - 1 - top))
+            outer = max(inner, min(high, oh - top))
+            if inner < outer:
+                block, down, *rest = g.strides
+                shape = (outer - inner, blocks, kh * q * o, n)
+                oldest = inner + top - (kh - 1) - begin
+                seen = np.ndarray(shape, g.dtype, g, oldest * down, (down, block, *rest))
+                np.matmul(band, seen, out=columns[inner - low : outer - low])
+            for r in (*range(low, inner), *range(outer, high)):
+                oldest = r + top - (kh - 1)
+                first, last = max(0, oldest), min(oh, r + top + 1)
+                if first >= last:  # padding wider than the kernel: no window reaches this row
+                    columns[r - low] = 0
+                    continue
+                part = band[:, (first - oldest) * q * o : (last - oldest) * q * o]
+                seen = g[:, first - begin : last - begin].reshape(blocks, -1, n)
+                np.matmul(part, seen, out=columns[r - low])
+            gx[low:high] = _overlap(columns.reshape(-1, blocks, width, c, n), q)[:, left : left + wd]
 
     threads.parallel(work, h)
     return _image(gx)
@@ -136,6 +146,12 @@ def _image(x: Array) -> Array:
     return x.transpose(3, 2, 0, 1)
 
 
+def _products(conv: Conv) -> int:
+    """Into how many products the kernel's rows are divided: 1 where the width is lowered."""
+    return 1 if conv.w[1] <= FEW else conv.w[2]
+
+
+@functools.lru_cache(maxsize=1024)
 def _neighbours(conv: Conv) -> int:
     """q: the smallest divisor of OW that makes T tall, and none beyond kw, where zeros would prevail."""
     if conv.w[1] > FEW:
@@ -146,7 +162,7 @@ def _neighbours(conv: Conv) -> int:
 
 def _runs(rows: int, size: int) -> list[slice]:
     """range(rows) in runs that one NumPy call handles, each row of `size` numbers."""
-    step = max(1, BLOCK // max(1, size))
+    step = max(1, 2 * BLOCK // max(1, size))
     return [slice(p, min(p + step, rows)) for p in range(0, rows, step)]
 
 
@@ -186,11 +202,20 @@ def _view(x: Array, shape: Any, strides: Any) -> Array:
     return np.ndarray(shape, x.dtype, x, 0, strides)
 
 
-def _overlap(columns: Array, row: Array) -> None:
-    """row[b·q + t, c, n] = Σ columns[b, t, c, n], where `row` is cut into blocks of q: (·, q, C, N)."""
-    blocks, width, q = len(columns), columns.shape[1], row.shape[1]
-    row[:blocks] = columns[:, :q]
-    row[blocks:] = 0
+def _overlap(columns: Array, q: int) -> Array:
+    """row[r, bq + t, c, n] = Σ columns[r, b, t, c, n] over blocks b and their columns t."""
+    rows, blocks, width, *inner = columns.shape
+    row = np.empty((rows, blocks + (width - 1) // q, q, *inner), dtype=columns.dtype)
+    row[:, :blocks] = columns[:, :, :q]
+    row[:, blocks:] = 0
     for later, t in enumerate(range(q, width, q), 1):
-        part = columns[:, t : t + q]
-        row[later : later + blocks, : part.shape[1]] += part
+        part = columns[:, :, t : t + q]
+        row[:, later : later + blocks, : part.shape[2]] += part
+    return row.reshape(rows, -1, *inner)
+
+
+def _long(b: Array, q: int, n: int) -> Array:
+    """The bias b (O,) of q neighbours for n images, written out (q·O, n): NumPy adds it in long runs."""
+    bias = np.empty((q, len(b), n), dtype=b.dtype)
+    bias[...] = b[:, None]
+    return bias.reshape(-1, n)

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -51,9 +52,11 @@ def conv2d(
 ) -> Array:
     """y = w ⋆ x + b.  x (N, C, H, W), w (O, C/groups, kh, kw), b (O,) or None → (N, O, OH, OW)."""
     conv = conv_geometry("conv2d", x.shape, w.shape, stride, padding, dilation, groups)
+    dtypes: tuple[Any, ...] = (x.dtype, w.dtype)
     if b is not None:
         expect_shape("conv2d", "b", b, w.shape[:1])
-    chosen = choose("conv2d", conv, (x, w) if b is None else (x, w, b), algorithm)
+        dtypes = (*dtypes, b.dtype)
+    chosen = choose("conv2d", conv, dtypes, algorithm)
     if chosen is None:
         return plain.conv2d(np, x, w, b, stride, padding, dilation, groups)
     return _by_group(chosen.forward, conv, ((x, 1), (w, 0), (b, 0)), join=1)
@@ -73,7 +76,7 @@ def conv2d_input_grad(
     op = "conv2d_input_grad"
     conv = conv_geometry(op, x_shape, w.shape, stride, padding, dilation, groups)
     expect_shape(op, "gy", gy, (x_shape[0], w.shape[0], *conv.out))
-    chosen = choose(op, conv, (gy, w), algorithm)
+    chosen = choose(op, conv, (gy.dtype, w.dtype), algorithm)
     if chosen is None:
         return plain.conv2d_input_grad(np, gy, w, x_shape, stride, padding, dilation, groups)
     return _by_group(chosen.input_grad, conv, ((gy, 1), (w, 0)), join=1)
@@ -93,20 +96,22 @@ def conv2d_weight_grad(
     op = "conv2d_weight_grad"
     conv = conv_geometry(op, x.shape, w_shape, stride, padding, dilation, groups)
     expect_shape(op, "gy", gy, (x.shape[0], w_shape[0], *conv.out))
-    chosen = choose(op, conv, (gy, x), algorithm)
+    chosen = choose(op, conv, (gy.dtype, x.dtype), algorithm)
     if chosen is None:
         return plain.conv2d_weight_grad(np, gy, x, w_shape, stride, padding, dilation, groups)
     return _by_group(chosen.weight_grad, conv, ((gy, 1), (x, 1)), join=0)
 
 
-def choose(op: str, conv: Conv, arrays: tuple[Array, ...], algorithm: str | None) -> ModuleType | None:
+@functools.lru_cache(maxsize=1024)
+def choose(
+    op: str, conv: Conv, dtypes: tuple[np.dtype[Any], ...], algorithm: str | None
+) -> ModuleType | None:
     """The module that computes this convolution; None means the plain kernel.
 
     Plain are symbols, integers, mixed dtypes and empty batches; float16 is computed in float32.
     """
-    dtypes = {array.dtype for array in arrays}
-    dtype = dtypes.pop()
-    tuned = not dtypes and dtype.kind == "f" and dtype.itemsize <= 8
+    dtype, *others = set(dtypes)
+    tuned = not others and dtype.kind == "f" and dtype.itemsize <= 8
     dtype = np.result_type(dtype, np.float32) if tuned else dtype
     if algorithm is not None:
         able = [name for name, module in ALGORITHMS.items() if tuned and module.can(conv, dtype)]
@@ -146,13 +151,12 @@ def _by_group(
 ) -> Array:
     """rule(operands, conv) group by group: each operand is split along its axis, the results joined."""
     (n, c, h, w), o, groups = conv.x, conv.w[0], conv.groups
-    first = operands[0][0]
-    assert first is not None
-    dtype = first.dtype
-    wide = [(a.astype(np.float32) if a is not None and dtype == np.float16 else a, k) for a, k in operands]
+    dtype = operands[0][0].dtype  # type: ignore[union-attr]
+    if dtype == np.float16:
+        wide = tuple((a if a is None else a.astype(np.float32), axis) for a, axis in operands)
+        return _by_group(rule, conv, wide, join).astype(dtype)
     if groups == 1:
-        return rule(*(a for a, _ in wide), conv).astype(dtype, copy=False)
-    split = [[None] * groups if a is None else np.split(a, groups, axis) for a, axis in wide]
+        return rule(*(a for a, _ in operands), conv)
+    split = [[None] * groups if a is None else np.split(a, groups, axis) for a, axis in operands]
     one = conv._replace(x=(n, c // groups, h, w), w=(o // groups, *conv.w[1:]), groups=1)
-    parts = [rule(*part, one) for part in zip(*split, strict=True)]
-    return np.concatenate(parts, axis=join).astype(dtype, copy=False)
+    return np.concatenate([rule(*part, one) for part in zip(*split, strict=True)], axis=join)

@@ -11,6 +11,7 @@ Every pair is (height, width). Every error is a ValueError naming the operation 
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 Pair = tuple[int, int]
@@ -29,6 +30,7 @@ class Conv(NamedTuple):
     groups: int
 
 
+@functools.lru_cache(maxsize=1024)
 def conv_geometry(
     op: str,
     x_shape: Shape,
@@ -73,6 +75,7 @@ def window_size(op: str, x_shape: Shape, kernel: Pair, stride: Pair, padding: Pa
     return out[0], out[1]
 
 
+@functools.lru_cache(maxsize=1024)
 def pool_size(
     op: str,
     x_shape: Shape,

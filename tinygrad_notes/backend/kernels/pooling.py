@@ -7,6 +7,7 @@ memory order of their input. The definitions are in plain.py.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -180,20 +181,21 @@ def like(x: Array, size: Pair, dtype: Any) -> Array:
     return buffer.transpose([order.index(axis) for axis in range(4)])
 
 
+@functools.lru_cache(maxsize=1024)
 def offsets(
     x_shape: Shape, out: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair
-) -> list[Offset]:
+) -> tuple[Offset, ...]:
     """The places of the window in scan order, without those that never fall inside the image."""
     rows, cols = (
         [_inside(n, o, s, i * d - p) for i in range(k)]
         for n, o, k, s, p, d in zip(x_shape[2:], out, kernel, stride, padding, dilation, strict=True)
     )
-    return [
+    return tuple(
         Offset(i * kernel[1] + j, (..., row[0], col[0]), (..., row[1], col[1]))
         for i, row in enumerate(rows)
         for j, col in enumerate(cols)
         if row is not None and col is not None
-    ]
+    )
 
 
 def _inside(n: int, out: int, stride: int, shift: int) -> tuple[slice, slice] | None:
