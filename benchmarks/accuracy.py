@@ -47,6 +47,7 @@ def theirs(run: Run) -> Iterator[tuple[float, float]]:
 
     net = twins.resnet((3, 3, 3), (16, 32, 64), len(run.config.classes), "A", False)
     twins.copy_weights(run.model, net)
+    net.to(harness.torch_device())
     config, trainer = run.config, run.trainer
     optimizer = torch.optim.SGD(
         net.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay
@@ -72,7 +73,8 @@ def theirs(run: Run) -> Iterator[tuple[float, float]]:
 def _arrays(loader: Any) -> Iterator[Any]:
     import torch
 
-    return ((torch.from_numpy(x.numpy()), torch.from_numpy(y.numpy())) for x, y in loader)
+    device = harness.torch_device()
+    return (tuple(torch.from_numpy(part.numpy()).to(device) for part in batch) for batch in loader)
 
 
 SIDES: dict[str, Callable[[Run], Iterable[tuple[float, float]]]] = {"ours": ours, "torch": theirs}

@@ -1,4 +1,7 @@
-"""How things are timed: in turn, in the same minutes, medians; and how a figure is recorded."""
+"""How things are timed: in turn, in the same minutes, medians; and how a figure is recorded.
+
+With ``BACKEND=cupy`` both sides compute on the GPU.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_notes import backend
+
 HISTORY = Path(__file__).with_name("history.jsonl")
 
 
@@ -28,20 +33,43 @@ def ratio(times: dict[str, list[float]], a: str, b: str) -> float:
     return statistics.median(x / y for x, y in zip(times[a], times[b], strict=True))
 
 
+def on_gpu() -> bool:
+    """Whether arrays are CuPy's."""
+    return backend.BACKEND == "cupy"
+
+
+def torch_device() -> str:
+    """PyTorch's device beside the backend; its convolutions multiply in float32, as CuPy, not in TF32."""
+    import torch
+
+    torch.backends.cudnn.allow_tf32 = False
+    return "cuda" if on_gpu() else "cpu"
+
+
 def matmul_limit(size: int = 2048, repeats: int = 5) -> float:
-    """GFLOP/s of NumPy's float32 product of two size×size matrices: the best of a few."""
-    a = np.random.default_rng(0).standard_normal((size, size)).astype(np.float32)
+    """GFLOP/s of the array library's float32 product of two size×size matrices: the best of a few."""
+    a = backend.asarray(np.random.default_rng(0).standard_normal((size, size)).astype(np.float32))
+
+    def product() -> None:
+        backend.to_numpy((a @ a)[:1, :1])  # one number fetched: a GPU has finished then
+
     best = float("inf")
-    a @ a
+    product()
     for _ in range(repeats):
         start = time.perf_counter()
-        a @ a
+        product()
         best = min(best, time.perf_counter() - start)
     return 2 * size**3 / best / 1e9
 
 
 def peak_memory_mib() -> float:
-    """The largest resident set of this process since it started its program (Linux), in MiB."""
+    """MiB at the peak: this process's largest resident set (Linux), or what it took of a GPU's memory."""
+    if on_gpu():
+        import cupy
+
+        torch = sys.modules.get("torch")
+        theirs = torch.cuda.max_memory_reserved() if torch else 0
+        return float(cupy.get_default_memory_pool().total_bytes() + theirs) / 2**20
     for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024
@@ -101,6 +129,7 @@ def record(rows: list[dict[str, Any]]) -> None:
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "python": platform.python_version(),
         "numpy": np.__version__,
+        **({"gpu": _gpu()} if on_gpu() else {}),
     }
     with HISTORY.open("a", encoding="utf-8") as file:
         for row in rows:
@@ -112,6 +141,12 @@ def _commit() -> str:
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=HISTORY.parent
     )
     return done.stdout.strip() or "?"
+
+
+def _gpu() -> str:
+    import cupy
+
+    return str(cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)["name"].decode())
 
 
 def _cpu() -> str:

@@ -13,6 +13,8 @@ import numpy as np
 
 import tinygrad_notes as tg
 
+from .harness import torch_device
+
 LENGTH = 1000
 
 
@@ -27,6 +29,7 @@ def our_chain(length: int = LENGTH) -> Callable[[], Any]:
         for _ in range(length):
             y = y * b
         y.backward(seed)
+        a.grad.numpy()
         a.zero_grad()
 
     return run
@@ -36,13 +39,16 @@ def torch_chain(length: int = LENGTH) -> Callable[[], Any]:
     """The same in PyTorch."""
     import torch
 
-    a, b, seed = torch.ones(4, requires_grad=True), torch.ones(4), torch.ones(4)
+    device = torch_device()
+    a = torch.ones(4, requires_grad=True, device=device)
+    b, seed = torch.ones(4, device=device), torch.ones(4, device=device)
 
     def run() -> None:
         y = a
         for _ in range(length):
             y = y * b
         y.backward(seed)
+        a.grad.cpu()
         a.grad = None
 
     return run

@@ -13,7 +13,10 @@ import numpy as np
 
 import tinygrad_notes as tg
 from tests import twins
+from tinygrad_notes import backend
 from tinygrad_notes.models.count import multiply_adds, undrawn
+
+from .harness import torch_device
 
 
 @dataclass(frozen=True)
@@ -92,8 +95,10 @@ def torch_step(network: Network, model: Any) -> Callable[[], float]:
     """The same in PyTorch."""
     import torch
 
+    device = torch_device()
+    model.to(device)
     optimizer = getattr(torch.optim, network.optimizer)(model.parameters(), lr=network.lr)
-    x, y = map(torch.from_numpy, batch(network))
+    x, y = (torch.from_numpy(array).to(device) for array in batch(network))
 
     def step() -> float:
         loss = torch.nn.functional.cross_entropy(model(x), y)
@@ -129,12 +134,13 @@ def torch_forward(network: Network, model: Any) -> Callable[[], np.ndarray]:
     """The same in PyTorch."""
     import torch
 
-    model.eval()
-    x = torch.from_numpy(batch(network)[0])
+    device = torch_device()
+    model.to(device).eval()
+    x = torch.from_numpy(batch(network)[0]).to(device)
 
     def forward() -> np.ndarray:
         with torch.no_grad():
-            return np.asarray(model(x).numpy())
+            return np.asarray(model(x).cpu().numpy())
 
     return forward
 
@@ -210,7 +216,7 @@ def graph_bytes(name: str) -> dict[str, int]:
         stack += [edge[0] for edge in node.edges if edge is not None]
         kept = [v for group in (*node.kept, node.save_inputs) if group for v in group]
         for array in (*kept, *node.attributes.values()):
-            if isinstance(array, np.ndarray):
+            if backend.is_array(array):
                 held[id(_owner(array))] = _owner(array).nbytes
     saved: dict[int, int] = {}
 
@@ -226,6 +232,6 @@ def graph_bytes(name: str) -> dict[str, int]:
 
 
 def _owner(array: Any) -> Any:
-    while isinstance(getattr(array, "base", None), np.ndarray):
+    while backend.is_array(getattr(array, "base", None)):
         array = array.base
     return array
