@@ -1,7 +1,7 @@
 """The plain definition of every kernel: what the tuned ones must equal.
 
 The first argument is the array library (NumPy or CuPy); arrays of symbols work wherever the
-mathematics needs no comparison. A kernel loops over the kh·kw offsets of its window and over nothing else.
+mathematics needs no comparison. A kernel loops over the kh·kw offsets of its window, if at all, and over nothing else.
 
 Linear kernels come in pairs, each the other's adjoint, ⟨f(x), g⟩ = ⟨x, f*(g)⟩:
 im2col/col2im, conv2d/conv2d_input_grad (in x) and /conv2d_weight_grad (in w),
@@ -33,11 +33,9 @@ def im2col(np: Any, x: Array, kernel: Pair, stride: Pair, padding: Pair, dilatio
     """cols[n, c, i, j, p, q] = x̄[n, c, p·sh + i·dh, q·sw + j·dw],  x̄ = x padded with zeros."""
     out = window_size("im2col", x.shape, kernel, stride, padding, dilation)
     x = _pad(np, x, padding, padding, 0)
-    cols = np.empty((*x.shape[:2], *kernel, *out), dtype=x.dtype)
-    for i in range(kernel[0]):
-        for j in range(kernel[1]):
-            cols[:, :, i, j] = window(x, i, j, out, stride, dilation)
-    return cols
+    *outer, down, right = x.strides
+    steps = (dilation[0] * down, dilation[1] * right, stride[0] * down, stride[1] * right)  # of i, j, p, q
+    return np.lib.stride_tricks.as_strided(x, (*x.shape[:2], *kernel, *out), (*outer, *steps)).copy()
 
 
 def col2im(np: Any, cols: Array, x_shape: Shape, stride: Pair, padding: Pair, dilation: Pair) -> Array:
@@ -48,7 +46,8 @@ def col2im(np: Any, cols: Array, x_shape: Shape, stride: Pair, padding: Pair, di
     gx = _padded_zeros(np, x_shape, padding, padding, cols.dtype)
     for i in range(kernel[0]):
         for j in range(kernel[1]):
-            window(gx, i, j, out, stride, dilation)[...] += cols[:, :, i, j]
+            places = window(gx, i, j, out, stride, dilation)
+            places += cols[:, :, i, j]
     return _crop(gx, x_shape, padding)
 
 
@@ -160,7 +159,8 @@ def max_pool2d_scatter(
     for i in range(kernel[0]):
         for j in range(kernel[1]):
             chosen = np.where(index == i * kernel[1] + j, gy, 0)
-            window(gx, i, j, out, stride, dilation)[...] += chosen
+            places = window(gx, i, j, out, stride, dilation)
+            places += chosen
     return _crop(gx, x_shape, padding)
 
 
@@ -229,7 +229,8 @@ def avg_pool2d_adjoint(
     gx = _padded_zeros(np, x_shape, padding, far, gy.dtype)
     for i in range(kernel[0]):
         for j in range(kernel[1]):
-            window(gx, i, j, out, stride, ONE)[...] += share
+            places = window(gx, i, j, out, stride, ONE)
+            places += share
     return _crop(gx, x_shape, padding)
 
 
