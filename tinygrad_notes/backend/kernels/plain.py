@@ -1,7 +1,7 @@
 """The plain definition of every kernel: what the tuned ones must equal.
 
 The first argument is the array library (NumPy or CuPy); arrays of symbols work wherever the
-mathematics needs no comparison. A kernel loops over the kh·kw offsets of its window, if at all, and over nothing else.
+mathematics needs no comparison. A kernel loops at most over the kh·kw offsets of its window.
 
 Linear kernels come in pairs, each the other's adjoint, ⟨f(x), g⟩ = ⟨x, f*(g)⟩:
 im2col/col2im, conv2d/conv2d_input_grad (in x) and /conv2d_weight_grad (in w),
