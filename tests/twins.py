@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-import numpy as np
-
 
 def mlp(sizes: tuple[int, ...] = (784, 1000, 1000, 10)) -> Any:
     """`tg.models.MLP` in torch."""
@@ -50,7 +48,7 @@ def copy_weights(ours: Any, theirs: Any) -> None:
     """Give the torch module the values of ours; every key must match."""
     import torch
 
-    state = {name: torch.from_numpy(np.array(value)) for name, value in ours.state_dict().items()}
+    state = {name: torch.from_numpy(value) for name, value in ours.state_dict().items()}
     theirs.load_state_dict(state, strict=True)
 
 

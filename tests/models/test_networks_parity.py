@@ -402,7 +402,8 @@ def _gradient_errors(ours, theirs):
             assert p.grad is None
         else:
             assert p.grad.dtype == p.dtype
-            errors[f"gradient of {key}"] = _error(p.grad.numpy(), expected[key], yardsticks[key])
+            gradient = backend.to_numpy(p.grad._data)  # p.grad.numpy() would take a checksum of it
+            errors[f"gradient of {key}"] = _error(gradient, expected[key], yardsticks[key])
     return errors
 
 
