@@ -29,7 +29,7 @@ def our_chain(length: int = LENGTH) -> Callable[[], Any]:
         for _ in range(length):
             y = y * b
         y.backward(seed)
-        a.grad.numpy()
+        a.grad.numpy()  # a GPU has finished then
         a.zero_grad()
 
     return run
@@ -48,7 +48,7 @@ def torch_chain(length: int = LENGTH) -> Callable[[], Any]:
         for _ in range(length):
             y = y * b
         y.backward(seed)
-        a.grad.cpu()
+        a.grad.cpu()  # likewise
         a.grad = None
 
     return run

@@ -52,10 +52,9 @@ def conv2d(
 ) -> Array:
     """y = w ⋆ x + b.  x (N, C, H, W), w (O, C/groups, kh, kw), b (O,) or None → (N, O, OH, OW)."""
     conv = conv_geometry("conv2d", x.shape, w.shape, stride, padding, dilation, groups)
-    dtypes: tuple[Any, ...] = (x.dtype, w.dtype)
     if b is not None:
         expect_shape("conv2d", "b", b, w.shape[:1])
-        dtypes = (*dtypes, b.dtype)
+    dtypes = tuple(array.dtype for array in (x, w, b) if array is not None)
     chosen = choose("conv2d", conv, dtypes, algorithm)
     if chosen is None:
         return plain.conv2d(np, x, w, b, stride, padding, dilation, groups)
@@ -151,7 +150,9 @@ def _by_group(
 ) -> Array:
     """rule(operands, conv) group by group: each operand is split along its axis, the results joined."""
     (n, c, h, w), o, groups = conv.x, conv.w[0], conv.groups
-    dtype = operands[0][0].dtype  # type: ignore[union-attr]
+    first = operands[0][0]
+    assert first is not None
+    dtype = first.dtype
     if dtype == np.float16:
         wide = tuple((a if a is None else a.astype(np.float32), axis) for a, axis in operands)
         return _by_group(rule, conv, wide, join).astype(dtype)
