@@ -1,0 +1,13 @@
+"""Deliberately wrong backwards: the mistakes that are easily made, each of which every check must catch.
+
+An entry takes a shipped operation and replaces some of its rules by wrong ones; the forward stays. The test:
+`gradcheck` and the proof on symbols both pass the shipped operation, and both refuse the wrong one.
+"""
+
+from . import activation, arithmetic, images, linear, loss, normalization, reduction
+from .entry import Wrong, check, normal, spoil
+
+FILES = (activation, arithmetic, reduction, normalization, linear, loss, images)
+CATALOGUE: tuple[Wrong, ...] = tuple(e for file in FILES for e in file.entries())
+
+__all__ = ["CATALOGUE", "Wrong", "check", "normal", "spoil"]
