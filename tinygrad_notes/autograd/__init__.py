@@ -1,4 +1,4 @@
-"""Reverse-mode automatic differentiation: read tensor.py, function.py, then engine.py."""
+"""Reverse-mode automatic differentiation: read tensor.py, function.py, plain.py, then engine.py."""
 
 from .engine import grad
 from .function import AnomalyError, Function
