@@ -10,6 +10,7 @@ from . import (
     convolution,
     creation,
     dropout,
+    embedding,
     linear,
     loss,
     normalization,
@@ -20,7 +21,7 @@ from . import (
 
 FILES = (
     creation, arithmetic, comparison, reduction, shape, linear, activation, loss, convolution, pooling,
-    normalization, dropout,
+    normalization, dropout, embedding,
 )  # fmt: skip
 
 _fill_tape(

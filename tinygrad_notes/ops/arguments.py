@@ -84,6 +84,14 @@ def one_axis(axis: Any, shape: tuple[int, ...] | int, op: str = "") -> int:
     return axes[0]
 
 
+def padding_row(op: str, padding_idx: Any, rows: int) -> int:
+    """`padding_idx` as a number in 0..rows−1; negative ones count from the end."""
+    index = operator.index(padding_idx)
+    if not -rows <= index < rows:
+        raise ValueError(f"{op}: padding_idx {index} names none of {rows} rows")
+    return index % rows
+
+
 def pair(op: str, name: str, value: Any, least: int = 0) -> tuple[int, int]:
     """One number for both directions, or (vertical, horizontal); each at least `least`."""
     try:

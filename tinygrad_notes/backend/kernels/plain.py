@@ -5,7 +5,8 @@ mathematics needs no comparison. A kernel loops at most over the kh·kw offsets 
 
 Linear kernels come in pairs, each the other's adjoint, ⟨f(x), g⟩ = ⟨x, f*(g)⟩:
 im2col/col2im, conv2d/conv2d_input_grad (in x) and /conv2d_weight_grad (in w),
-max_pool2d_gather/max_pool2d_scatter, avg_pool2d/avg_pool2d_adjoint, indexing/scatter_add.
+max_pool2d_gather/max_pool2d_scatter, avg_pool2d/avg_pool2d_adjoint, indexing/scatter_add,
+take_rows/add_rows.
 """
 
 from __future__ import annotations
@@ -244,6 +245,25 @@ def scatter_add(np: Any, g: Array, index: Any, shape: Shape) -> Array:
     return out
 
 
+def take_rows(np: Any, x: Array, ids: Array, padding_idx: int | None, row: Array | None) -> Array:
+    """y[i] = x[ids[i]], but `row` (None: zeros) where ids[i] is padding_idx.   x (V, D), y (*ids, D)."""
+    y = x[ids]
+    if padding_idx is None:
+        return y
+    return np.where((ids == padding_idx)[..., None], 0 if row is None else row, y)
+
+
+def add_rows(np: Any, g: Array, ids: Array, rows: int, padding_idx: int | None) -> Array:
+    """out[v] = Σ g[i] over the i with ids[i] = v, but 0 for v = padding_idx.   g (*ids, D), out (rows, D).
+
+    The adjoint of take_rows with a `row` of zeros.
+    """
+    out = scatter_add(np, g, ids, (rows, g.shape[-1]))
+    if padding_idx is not None:
+        out[padding_idx] = 0
+    return out
+
+
 def elementwise(np: Any, function: Callable[..., Array], *arrays: Array) -> Array:
     """function(*arrays), made of element-wise operations only; all broadcast to the shape of the first."""
     return function(*arrays)
@@ -252,6 +272,14 @@ def elementwise(np: Any, function: Callable[..., Array], *arrays: Array) -> Arra
 def elementwise_sum(np: Any, function: Callable[..., Array], axes: Shape, *arrays: Array) -> Array:
     """Σ function(*arrays) over `axes`, which stay with length 1; `function` as in `elementwise`."""
     return np.sum(function(*arrays), axis=axes, keepdims=True)
+
+
+def rowwise(np: Any, function: Callable[..., Array], *arrays: Any) -> Array:
+    """function(*arrays), where row n of the result (N, ...) needs no other row of the arrays.
+
+    Arrays of N rows are cut; what has one row, numbers and None are the same for all.
+    """
+    return function(*arrays)
 
 
 def index_dtype(kernel: Pair) -> str:

@@ -8,6 +8,7 @@ from . import (
     arithmetic,
     convolution,
     dropout,
+    embedding,
     linear,
     loss,
     normalization,
@@ -17,7 +18,10 @@ from . import (
 )
 from .case import Case
 
-FILES = (arithmetic, reduction, shape, linear, activation, loss, convolution, pooling, normalization, dropout)
+FILES = (
+    arithmetic, reduction, shape, linear, activation, loss, convolution, pooling, normalization, dropout,
+    embedding,
+)  # fmt: skip
 
 CASES: tuple[Case, ...] = tuple(row for file in FILES for row in file.CASES)
 
