@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import backend
 from ...autograd import Tensor
 from ...ops import arithmetic, loss
 from ...ops import embedding as ops
@@ -31,6 +32,10 @@ def _added(g: np.ndarray, padding_idx: int | None = None) -> np.ndarray:
         if IDS[at] != padding_idx:
             y[IDS[at]] += g[at]
     return y
+
+
+def _add_rows(g: Tensor, padding_idx: int | None) -> Tensor:
+    return ops.add_rows(g, backend.asarray(IDS), V, padding_idx)
 
 
 def _of(name: str, ids: Any) -> Case:
@@ -107,9 +112,9 @@ CASES = (
     _of("repeated ids", IDS), _of("one id", 2), _of("ids in one axis", [3, 3]),
     _of("no ids", np.zeros((0, 2), np.int64)),
     _padded(PAD), _padded(PAD - V),
-    case("add_rows", ops.AddRows, lambda g: ops.add_rows(g, IDS, V, None), real((2, 3, D)), _added,
+    case("add_rows", ops.AddRows, lambda g: _add_rows(g, None), real((2, 3, D)), _added,
          lambda g: T.zeros(V, D, dtype=g.dtype).index_add(0, T.tensor(IDS.ravel()), g.reshape(-1, D))),
-    case("add_rows: padding_idx", ops.AddRows, lambda g: ops.add_rows(g, IDS, V, PAD), real((2, 3, D)),
+    case("add_rows: padding_idx", ops.AddRows, lambda g: _add_rows(g, PAD), real((2, 3, D)),
          lambda g: _added(g, PAD)),
     *(_padded_loss(reduction, smoothing) for reduction in ("mean", "sum", "none")
       for smoothing in (0.0, EPSILON)),
