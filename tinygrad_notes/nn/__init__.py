@@ -1,6 +1,7 @@
 """Parameters and state. Names, arguments, defaults and state_dict keys follow torch.nn."""
 
 from . import functional, init
+from .containers import ModuleList, Sequential
 from .layers import (
     GELU,
     AdaptiveAvgPool2d,
@@ -20,7 +21,7 @@ from .layers import (
     Tanh,
 )  # fmt: skip
 from .losses import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, NLLLoss
-from .module import Buffer, Module, ModuleList, Parameter, Sequential
+from .module import Buffer, Module, Parameter
 from .normalization import (
     BatchNorm1d,
     BatchNorm2d,

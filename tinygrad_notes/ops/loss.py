@@ -7,7 +7,7 @@ import numpy as np
 from .. import backend
 from ..autograd import Function, Tensor
 from .activation import _log_softmax, _sigmoid, softplus
-from .arguments import as_tensor, check_real, number, raw_array
+from .arguments import as_tensor, check_real, constant, number
 from .arithmetic import where
 from .classes import check_convention, class_factors
 from .shape import moveaxis
@@ -160,7 +160,8 @@ def cross_entropy(
     Args:
         input: logits (N, C) or (N, C, ...).
         target: integers (N, ...) in 0..C−1, or probabilities of the shape of `input`.
-        weight: (C,) factor per class; with indices the mean divides by the weights that were used.
+        weight: (C,) factor per class; with indices the mean divides by the weights that were used, and no
+            gradient flows to them.
         ignore_index: rows with this target count nowhere. If every row is ignored the loss is 0
             with gradient 0 (torch: NaN).
         label_smoothing: ε in [0, 1]: (1 − ε) target + ε/C.  Szegedy et al. 2016.
@@ -193,13 +194,16 @@ def binary_cross_entropy_with_logits(
 
     `pos_weight` multiplies the first term, `weight` the whole; both may stretch to x, and are constants.
     """
-    x, t = _pair("binary_cross_entropy_with_logits", input, target, reduction)
+    op = "binary_cross_entropy_with_logits"
+    x, t = _pair(op, input, target, reduction)
     if pos_weight is None:
         loss = BinaryCrossEntropy.apply(x, t)
     else:
-        pos_weight = raw_array(pos_weight).astype(x.dtype)
+        pos_weight = constant(op, "pos_weight", pos_weight).astype(x.dtype)
         loss = (1 - t) * x + (1 + (pos_weight - 1) * t) * softplus(-x)
-    return _reduce(loss if weight is None else loss * raw_array(weight).astype(x.dtype), reduction)
+    if weight is not None:
+        loss = loss * constant(op, "weight", weight).astype(x.dtype)
+    return _reduce(loss, reduction)
 
 
 def _pair(op: str, input, target, reduction: str) -> tuple[Tensor, Tensor]:
@@ -242,7 +246,7 @@ def _targets(op, input, target, weight, ignore_index, reduction, smoothing, conv
     rest = (input.shape[0], *input.shape[2:])
     x = moveaxis(input, 1, -1).reshape(-1, classes) if input.ndim > 2 else input
     if weight is not None:
-        weight = raw_array(weight).astype(input.dtype)
+        weight = as_tensor(weight).astype(input.dtype)
         if weight.shape != (classes,):
             raise ValueError(f"{op}: weight must be ({classes},), one per class, got {weight.shape}")
     if target.dtype.kind == "f":
@@ -259,6 +263,7 @@ def _targets(op, input, target, weight, ignore_index, reduction, smoothing, conv
         return x, q * (1 / max(1, x.shape[0])) if reduction == "mean" else q, rest
     if target.shape != rest:
         raise ValueError(f"{op}: class indices {target.shape} for input {input.shape}; need {rest}")
+    weight = None if weight is None else constant(op, "weight", weight)
     labels = target._data.reshape(-1).astype(np.int64)
     factors = class_factors(op, labels, weight, classes, input.dtype, ignore_index, reduction == "mean",
                             smoothing, convention)  # fmt: skip
