@@ -1,7 +1,8 @@
 """Parameters and state. Names, arguments, defaults and state_dict keys follow torch.nn."""
 
 from . import functional, init
-from .containers import ModuleList, Sequential
+from .containers import ModuleDict, ModuleList, ParameterList, Sequential
+from .embedding import Embedding
 from .layers import (
     GELU,
     AdaptiveAvgPool2d,
@@ -43,6 +44,7 @@ __all__ = [
     "Conv2d",
     "CrossEntropyLoss",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GroupNorm",
     "HuberLoss",
@@ -58,9 +60,11 @@ __all__ = [
     "MSELoss",
     "MaxPool2d",
     "Module",
+    "ModuleDict",
     "ModuleList",
     "NLLLoss",
     "Parameter",
+    "ParameterList",
     "ReLU",
     "Sequential",
     "Sigmoid",

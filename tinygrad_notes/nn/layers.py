@@ -146,7 +146,10 @@ class Flatten(Module):
 
 
 class Identity(Module):
-    """What goes in comes out."""
+    """What goes in comes out; arguments are taken, and have no effect."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
 
     def forward(self, x: Any) -> Any:
         return x
