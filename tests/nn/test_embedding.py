@@ -18,10 +18,8 @@ def test_it_starts_normal_with_a_padding_row_of_zeros():
     assert weight[:399].std() == pytest.approx(1, rel=0.02)  # 19,950 draws: one sigma is 0.5 %
     assert abs(weight[:399].mean()) < 0.04
     assert list(layer.state_dict()) == ["weight"]
-    assert (
-        repr(layer) == "Embedding(400, 50, padding_idx=399)"
+    assert repr(layer) == "Embedding(400, 50, padding_idx=399)"
     assert repr(nn.Embedding(3, 2)) == "Embedding(3, 2)"
-    )
 
 
 def test_pretrained_rows_are_frozen_unless_asked():
