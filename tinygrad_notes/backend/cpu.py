@@ -71,6 +71,7 @@ from .kernels.pooling import (
 )
 from .kernels.products import matmul
 from .kernels.reduction import einsum, sum
+from .kernels.scan import scan
 from .kernels.scatter import scatter_add
 from .kernels.ufuncs import add, exp, log, maximum, minimum, multiply, sqrt, tanh, where
 from .kernels.update import adam_update, sgd_update
@@ -82,7 +83,7 @@ __all__ = [
     "equal", "erf", "exp", "expand_dims", "expm1", "flip", "full", "greater", "greater_equal", "im2col",
     "isfinite", "isnan", "less", "less_equal", "log", "log1p", "matmul", "max", "max_pool2d",
     "max_pool2d_gather", "max_pool2d_scatter", "maximum", "mean", "min", "minimum", "moveaxis", "multiply",
-    "ndarray", "negative", "not_equal", "one_hot", "ones", "ones_like", "pad", "power", "reshape",
+    "ndarray", "negative", "not_equal", "one_hot", "ones", "ones_like", "pad", "power", "reshape", "scan",
     "scatter_add", "sgd_update", "sign", "sin", "sqrt", "squeeze", "stack", "subtract", "sum", "swapaxes",
     "tanh", "transpose", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -12,15 +12,18 @@ from . import (
     dropout,
     linear,
     loss,
+    lstm,
     normalization,
     pooling,
+    recurrent,
     reduction,
+    rnn,
     shape,
 )
 
 FILES = (
     creation, arithmetic, comparison, reduction, shape, linear, activation, loss, convolution, pooling,
-    normalization, dropout,
+    normalization, dropout, rnn, lstm, recurrent,
 )  # fmt: skip
 
 _fill_tape(

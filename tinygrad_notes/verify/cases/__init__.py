@@ -12,12 +12,16 @@ from . import (
     loss,
     normalization,
     pooling,
+    recurrent,
     reduction,
     shape,
 )
 from .case import Case
 
-FILES = (arithmetic, reduction, shape, linear, activation, loss, convolution, pooling, normalization, dropout)
+FILES = (
+    arithmetic, reduction, shape, linear, activation, loss, convolution, pooling, normalization, dropout,
+    recurrent,
+)  # fmt: skip
 
 CASES: tuple[Case, ...] = tuple(row for file in FILES for row in file.CASES)
 
