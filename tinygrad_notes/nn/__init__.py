@@ -1,6 +1,7 @@
 """Parameters and state. Names, arguments, defaults and state_dict keys follow torch.nn."""
 
-from . import functional, init
+from . import functional, init, utils
+from .cells import GRUCell, LSTMCell, RNNCell
 from .layers import (
     GELU,
     AdaptiveAvgPool2d,
@@ -30,9 +31,13 @@ from .normalization import (
     LayerNorm,
     LocalResponseNorm,
 )
+from .recurrent import GRU, LSTM, RNN
 
 __all__ = [
     "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "AdaptiveAvgPool2d",
     "AvgPool2d",
     "BCEWithLogitsLoss",
@@ -43,12 +48,14 @@ __all__ = [
     "CrossEntropyLoss",
     "Dropout",
     "Flatten",
+    "GRUCell",
     "GroupNorm",
     "HuberLoss",
     "Identity",
     "InstanceNorm1d",
     "InstanceNorm2d",
     "L1Loss",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -60,6 +67,7 @@ __all__ = [
     "ModuleList",
     "NLLLoss",
     "Parameter",
+    "RNNCell",
     "ReLU",
     "Sequential",
     "Sigmoid",
@@ -68,4 +76,5 @@ __all__ = [
     "Tanh",
     "functional",
     "init",
+    "utils",
 ]  # fmt: skip

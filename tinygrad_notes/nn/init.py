@@ -114,6 +114,19 @@ def lecun_normal_(tensor: Tensor) -> Tensor:
     return normal_(tensor, 0.0, 1 / math.sqrt(fans(tensor.shape)[0]))
 
 
+def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+    """Rows, or the columns if there are fewer, of length `gain` at right angles.  Saxe et al. 2014.
+
+    A weight (out, in, ...) is taken as a matrix (out, rest). A product with it keeps lengths.
+    """
+    fans(tensor.shape)  # two axes at least
+    rows, columns = tensor.shape[0], tensor.size // max(1, tensor.shape[0])
+    drawn = backend.rng().normal(0.0, 1.0, (max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(drawn)
+    q = q * np.sign(np.diag(r))  # all directions alike, whatever signs the decomposition chose
+    return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
+
+
 def torch_default_(weight: Tensor, bias: Tensor | None) -> None:
     """What torch.nn.Linear and Conv2d start from: U(±1/√fan_in) for weight and bias.
 

@@ -24,12 +24,21 @@ def scan(step, sequences, states, mask, reverse) -> tuple[Tensor, ...]:
     return plain.scan(tape, step, sequences, states, mask, reverse)
 
 
-def length_mask(lengths: Any, steps: int) -> Any:
-    """(T, N) booleans: time t is below the length of sample n. An array of the backend.
+def length_mask(lengths: Any, steps: int | None = None, samples: int | None = None, op: str = "length_mask"):
+    """(T, N) booleans, True where time t is below the length of sample n; an array of the backend.
 
-    Raises ValueError for a length that is not in 1..T, TypeError for lengths that are no integers (N,).
+    T is `steps`, or else the largest length. Raises TypeError for lengths that are no integers (N,), ValueError
+    for one that is not in 1..T, or unless there are `samples` of them.
     """
-    host = _host_lengths("length_mask", lengths, None, steps)
+    host = backend.to_numpy(lengths._data if isinstance(lengths, Tensor) else lengths)
+    if host.ndim != 1 or (host.size and host.dtype.kind not in "iu"):
+        raise TypeError(f"{op}: lengths must be integers (N,), got {host.dtype} {host.shape}")
+    if samples is not None and host.size != samples:
+        raise ValueError(f"{op}: {host.size} lengths for {samples} samples")
+    steps = int(host.max(initial=0)) if steps is None else steps
+    wrong = host[(host < 1) | (host > steps)]
+    if wrong.size:
+        raise ValueError(f"{op}: a length must be in 1..T = {steps}, got {wrong[0]}; leave out empty samples")
     return backend.asarray(np.arange(steps)[:, None] < host)
 
 
@@ -40,8 +49,8 @@ def rnn(
     """hₜ = tanh(W_ih xₜ + b_ih + W_hh hₜ₋₁ + b_hh), or max(·, 0) with `nonlinearity="relu"`.
 
     input (T, N, C); h0 (N, H) or None, zeros; w_ih (H, C), w_hh (H, H), biases (H,). Returns the output
-    (T, N, H) and the last h (N, H). With `lengths` (N,), 1 to T in any order, a sample has no steps at padding:
-    outputs are 0 there, h is of its last step, and nothing of the padding reaches a value or a gradient.
+    (T, N, H) and the last h (N, H). With `lengths` (N,), 1 to T in any order, there are no steps at padding:
+    outputs are 0, h is of each sample's last step, and nothing of the padding reaches a value or a gradient.
     `reverse` goes from each sample's own end to t = 0.
 
     Raises ValueError if the shapes do not fit, TypeError unless all numbers have one real dtype.
@@ -122,10 +131,8 @@ class _Call:
         self._check(given, expected)
         self.mask = None
         if lengths is not None:
-            host = _host_lengths(op, lengths, self.x.shape[1], self.x.shape[0])
-            if host.size and host.min() < self.x.shape[0]:
-                self.mask = backend.asarray(np.arange(self.x.shape[0])[:, None] < host)
-                self.x = where(self.mask[:, :, None], self.x, 0)  # a NaN there would reach w_ih as 0 · NaN
+            self.mask = length_mask(lengths, *self.x.shape[:2], op)
+            self.x = where(self.mask[:, :, None], self.x, 0)  # a NaN there would reach w_ih as 0 · NaN
 
     def _check_input(self) -> None:
         if self.x.ndim != 3 or self.x.shape[0] == 0:
@@ -163,16 +170,3 @@ class _Call:
     def share_of_input(self, bias: Any) -> Tensor:
         """W_ih x + b (T, N, ·) for all times: one product, before the loop."""
         return linear(self.x, self.w_ih, bias)
-
-
-def _host_lengths(op: str, lengths: Any, samples: int | None, steps: int) -> np.ndarray:
-    """`lengths` (N,) on the host, each in 1..T."""
-    host = backend.to_numpy(lengths._data if isinstance(lengths, Tensor) else lengths)
-    if host.ndim != 1 or (host.size and host.dtype.kind not in "iu"):
-        raise TypeError(f"{op}: lengths must be integers (N,), got {host.dtype} {host.shape}")
-    if samples is not None and host.size != samples:
-        raise ValueError(f"{op}: {host.size} lengths for {samples} samples")
-    wrong = host[(host < 1) | (host > steps)]
-    if wrong.size:
-        raise ValueError(f"{op}: a length must be in 1..T = {steps}, got {wrong[0]}; leave out empty samples")
-    return host

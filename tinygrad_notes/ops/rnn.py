@@ -19,13 +19,13 @@ from ..autograd import Function
 from .linear import _rows
 
 
-def _rnn(xp, w, nonlinearity, a, h):
+def _rnn(xp, w, a, h, *, nonlinearity):
     s = a + xp.matmul(h, w.T)  # 1
     new = xp.tanh(s) if nonlinearity == "tanh" else xp.maximum(s, 0)  # 2
     return new, new, h
 
 
-def _rnn_back(xp, w, nonlinearity, gy, y, gh):
+def _rnn_back(xp, w, gy, y, gh, *, nonlinearity):
     gh = gh + gy  # h goes to the next step and out
     gs = gh * (1 - y * y) if nonlinearity == "tanh" else xp.where(y > 0, gh, 0)  # 2
     return xp.matmul(gs, w), gs  # 1: ∂s/∂h = W, ∂s/∂a = 1
@@ -40,14 +40,14 @@ class RNN(Function):
     saves = ("last", "h", "before")
 
     def save(xp, a, w, h0, *, nonlinearity, mask, reverse):
-        return xp.scan(partial(_rnn, xp, w, nonlinearity), (a,), (h0,), mask, reverse)
+        return xp.scan(partial(_rnn, xp, w, nonlinearity=nonlinearity), (a,), (h0,), mask, reverse)
 
     def forward(xp, h, last):
         return h, last
 
     def backward(xp, g, w, h, before, *, nonlinearity, mask, reverse):
         gh, g_last = g
-        step = partial(_rnn_back, xp, w, nonlinearity)
+        step = partial(_rnn_back, xp, w, nonlinearity=nonlinearity)
         g_h0, gs = xp.scan(step, (gh, h), (g_last,), mask, not reverse)
         return gs, _over_time(xp, gs, before), g_h0
 

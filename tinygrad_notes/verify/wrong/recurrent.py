@@ -14,13 +14,11 @@ from .entry import Draw, Wrong, entry, normal
 ONCE = {"mask": None, "reverse": False}
 PADDED = {"mask": np.array([[True, True], [True, False]]), "reverse": False}
 
-STEPS, SAMPLES, HIDDEN = 2, 2, 2
-
 
 def _draw(gates: int, states: int, *more: tuple[int, ...], samples: int = 1, hidden: int = 1) -> Draw:
     """a, w, more weights, initial states. One hidden number unless a mistake needs two: proofs are quick."""
     rows = gates * hidden
-    return normal((STEPS, samples, rows), (rows, hidden), *more, *((samples, hidden),) * states)
+    return normal((2, samples, rows), (rows, hidden), *more, *((samples, hidden),) * states)
 
 
 def _rnn(
@@ -29,7 +27,7 @@ def _rnn(
     """The shipped backward with another step, direction, mask, or sum over time."""
 
     def backward(xp, g, w, h, before, *, nonlinearity, mask, reverse):
-        back, mask = partial(step, xp, w, nonlinearity), mask if padded else None
+        back, mask = partial(step, xp, w, nonlinearity=nonlinearity), mask if padded else None
         g_h0, gs = xp.scan(back, (g[0], h), (g[1],), mask, reverse if forth else not reverse)
         gw = xp.matmul(gs[-1].T, before[-1]) if last else rnn._over_time(xp, gs, before)
         return gs, gw, g_h0
@@ -37,13 +35,13 @@ def _rnn(
     return {"backward": backward}
 
 
-def _not_transposed(xp, w, nonlinearity, gy, y, gh):
-    _, gs = rnn._rnn_back(xp, w, nonlinearity, gy, y, gh)
+def _not_transposed(xp, w, gy, y, gh, *, nonlinearity):
+    _, gs = rnn._rnn_back(xp, w, gy, y, gh, nonlinearity=nonlinearity)
     return xp.matmul(gs, w.T), gs
 
 
-def _own_step(xp, w, nonlinearity, gy, y, gh):
-    return rnn._rnn_back(xp, w, nonlinearity, gy, y, gh * 0)
+def _own_step(xp, w, gy, y, gh, *, nonlinearity):
+    return rnn._rnn_back(xp, w, gy, y, gh * 0, nonlinearity=nonlinearity)
 
 
 def _gru(step: Any = rnn._gru_back, biases: Callable[..., Any] = lambda ga, gu: gu) -> dict[str, Any]:
