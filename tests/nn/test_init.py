@@ -103,7 +103,7 @@ def test_orthogonal_is_uniform_among_the_orthogonal_matrices():
 
 
 def test_orthogonal_needs_two_axes():
-    with pytest.raises(ValueError, match=r"orthogonal_: a weight needs at least two axes, got \(3,\)"):
+    with pytest.raises(ValueError, match="at least two axes"):
         init.orthogonal_(nn.Parameter(np.empty(3)))
     assert init.orthogonal_(nn.Parameter(np.empty((0, 3)))).size == 0
 

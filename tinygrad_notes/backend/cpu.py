@@ -72,6 +72,7 @@ from .kernels.pooling import (
 from .kernels.products import matmul
 from .kernels.reduction import einsum, sum
 from .kernels.rows import rowwise
+from .kernels.scan import scan
 from .kernels.scatter import add_rows, scatter_add, take_rows
 from .kernels.ufuncs import add, exp, log, maximum, minimum, multiply, sqrt, tanh, where
 from .kernels.update import adam_update, sgd_update
@@ -83,7 +84,7 @@ __all__ = [
     "equal", "erf", "exp", "expand_dims", "expm1", "flip", "full", "greater", "greater_equal", "im2col",
     "isfinite", "isnan", "less", "less_equal", "log", "log1p", "matmul", "max", "max_pool2d",
     "max_pool2d_gather", "max_pool2d_scatter", "maximum", "mean", "min", "minimum", "moveaxis", "multiply",
-    "ndarray", "negative", "not_equal", "ones", "ones_like", "pad", "power", "reshape", "rowwise",
+    "ndarray", "negative", "not_equal", "ones", "ones_like", "pad", "power", "reshape", "rowwise", "scan",
     "scatter_add", "sgd_update", "sign", "sin", "sqrt", "squeeze", "stack", "subtract", "sum", "swapaxes",
     "take_rows", "tanh", "transpose", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -1,6 +1,7 @@
 """Parameters and state. Names, arguments, defaults and state_dict keys follow torch.nn."""
 
-from . import functional, init
+from . import functional, init, utils
+from .cells import GRUCell, LSTMCell, RNNCell
 from .containers import ModuleDict, ModuleList, ParameterList, Sequential
 from .embedding import Embedding
 from .layers import (
@@ -32,9 +33,13 @@ from .normalization import (
     LayerNorm,
     LocalResponseNorm,
 )
+from .recurrent import GRU, LSTM, RNN
 
 __all__ = [
     "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "AdaptiveAvgPool2d",
     "AvgPool2d",
     "BCEWithLogitsLoss",
@@ -46,12 +51,14 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GroupNorm",
     "HuberLoss",
     "Identity",
     "InstanceNorm1d",
     "InstanceNorm2d",
     "L1Loss",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -65,6 +72,7 @@ __all__ = [
     "NLLLoss",
     "Parameter",
     "ParameterList",
+    "RNNCell",
     "ReLU",
     "Sequential",
     "Sigmoid",
@@ -73,4 +81,5 @@ __all__ = [
     "Tanh",
     "functional",
     "init",
+    "utils",
 ]  # fmt: skip

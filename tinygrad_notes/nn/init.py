@@ -136,20 +136,16 @@ def trunc_normal_(
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
-    """gain · Q with orthonormal rows, or columns where there are fewer; axes after the first count as one.
+    """Rows, or the columns if there are fewer, of length `gain` at right angles.  Saxe et al. 2014.
 
-    Q R is the decomposition of a normal matrix with R's diagonal made positive, without which Q would not
-    be uniform among the orthogonal matrices (Mezzadri 2007).  Saxe et al. 2013.
+    A weight (out, in, ...) is taken as a matrix (out, rest). A product with it keeps lengths.
     """
-    if tensor.ndim < 2:
-        raise ValueError(f"orthogonal_: a weight needs at least two axes, got {tensor.shape}")
-    if tensor.size == 0:
-        return tensor
-    rows = tensor.shape[0]
-    drawn = backend.rng().normal(0, 1, (rows, tensor.size // rows))
-    q, r = np.linalg.qr(drawn if rows >= drawn.shape[1] else drawn.T)
-    q = q * np.sign(np.diag(r))
-    return _fill(tensor, gain * (q if rows >= drawn.shape[1] else q.T).reshape(tensor.shape))
+    fans(tensor.shape)  # two axes at least
+    rows, columns = tensor.shape[0], tensor.size // max(1, tensor.shape[0])
+    drawn = backend.rng().normal(0.0, 1.0, (max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(drawn)
+    q = q * np.sign(np.diag(r))  # all directions alike, whatever signs the decomposition chose
+    return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
 
 
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01) -> Tensor:

@@ -13,15 +13,18 @@ from . import (
     embedding,
     linear,
     loss,
+    lstm,
     normalization,
     pooling,
+    recurrent,
     reduction,
+    rnn,
     shape,
 )
 
 FILES = (
     creation, arithmetic, comparison, reduction, shape, linear, activation, loss, convolution, pooling,
-    normalization, dropout, embedding,
+    normalization, dropout, embedding, rnn, lstm, recurrent,
 )  # fmt: skip
 
 _fill_tape(

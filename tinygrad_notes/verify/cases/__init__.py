@@ -13,6 +13,7 @@ from . import (
     loss,
     normalization,
     pooling,
+    recurrent,
     reduction,
     shape,
 )
@@ -21,6 +22,7 @@ from .case import Case
 FILES = (
     arithmetic, reduction, shape, linear, activation, loss, convolution, pooling, normalization, dropout,
     embedding,
+    recurrent,
 )  # fmt: skip
 
 CASES: tuple[Case, ...] = tuple(row for file in FILES for row in file.CASES)
