@@ -3,8 +3,8 @@
 np.add.at is quick only in one dimension, so integer arrays on the leading axes (an embedding, the label's
 column of a loss) are turned into flat positions first: four to eight times faster than rows at a time. Two
 neighboring numbers of a row are added as one complex number, which saves a third of that. Sorting the rows
-and np.add.reduceat is two to four times slower, np.bincount (in float64) twice, a product with one-hot rows
-more than that.
+for np.add.reduceat, or np.bincount (in float64), takes two to four times as long for 300 to 8,000 rows of a
+table of 65 to 71,000; a product with one-hot rows is quicker only for tables of a few rows.
 """
 
 from __future__ import annotations
