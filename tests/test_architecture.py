@@ -110,7 +110,7 @@ OPERATIONS = {file.name: file.read_text() for file in FILES if file.parent == PA
 
 # Linear maps that are each other's backward
 ADJOINTS = [
-    ("Sum", "BroadcastTo"), ("GetItem", "ScatterAdd"), ("Concatenate", "Split"),
+    ("Sum", "BroadcastTo"), ("GetItem", "ScatterAdd"), ("Concatenate", "Split"), ("Embedding", "AddRows"),
     ("Conv2d", "Conv2dInputGrad", "Conv2dWeightGrad"),
     ("MaxPool2d", "MaxPool2dGather", "MaxPool2dScatter"), ("AvgPool2d", "AvgPool2dAdjoint"),
 ]  # fmt: skip

@@ -1,6 +1,7 @@
 """The command line as its users meet it: results, exit codes, one-sentence errors, interruption."""
 
 import importlib.util
+import inspect
 import io
 import json
 import os
@@ -18,6 +19,7 @@ import pytest
 
 from tinygrad_notes.cli import main
 from tinygrad_notes.cli.output import print_json, print_table
+from tinygrad_notes.ops import lstm
 from tinygrad_notes.train import interrupt
 from tinygrad_notes.train.checkpoint import load
 from tinygrad_notes.train.config import Config
@@ -218,6 +220,32 @@ def test_diff_lists_the_forms_and_their_layers(capsys):
     assert f"and {15 * 2 * 3 + 2 - 24} more; --json has them all" in capsys.readouterr().out
 
 
+def test_diff_of_recurrent_cells(capsys):
+    """Their known sizes, the parameters that differ, and a step of each as it runs."""
+    assert main(["diff", "LSTM", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    sizes = {row["variant"]: (row["parameters"], row["macs"]) for row in result["variants"]}
+    assert sizes == {
+        "torch": (4 * (256 * (128 + 256) + 2 * 256), 4 * 256 * 384),
+        "1997": (3 * (256 * (128 + 256) + 2 * 256), 3 * 256 * 384),
+        "peephole": (395_264 + 3 * 256, 393_216),
+        "projection": (4 * (256 * (128 + 64) + 2 * 256) + 64 * 256, 4 * 256 * 192 + 64 * 256),
+    }
+    assert {row["layer"]: row["projection"] for row in result["layers"]} == {
+        "weight_ih_l0": "(1024, 128)", "weight_hh_l0": "(1024, 64)", "bias_ih_l0": "(1024,)",
+        "bias_hh_l0": "(1024,)", "weight_peephole_l0": "none", "weight_hr_l0": "(64, 256)",
+    }  # fmt: skip
+    step = inspect.getsource(lstm._lstm).rstrip()
+    assert step in result["equations"]["torch"] and step in result["equations"]["projection"]
+    assert "new_c = c + i * g" in result["equations"]["1997"] and step not in result["equations"]["1997"]
+    assert main(["diff", "gru"]) == 0
+    text = capsys.readouterr().out
+    assert text.count("296,448") == 2 and "parameters that are not alike" not in text
+    assert text.index("def _gru(") < text.index("reset before: ") < text.index("def _gru_before(")
+    assert main(["diff", "rnn"]) == 0
+    assert "tanh     Elman 1990" in capsys.readouterr().out
+
+
 def test_gradcheck_of_some(capsys):
     assert main(["gradcheck", "Sigmoid", "log_softmax"]) == 0
     assert "3 of 3 passed" in capsys.readouterr().out
@@ -339,6 +367,7 @@ def complain(arguments, capsys):
         (["summary", "mlp", "--variant", "caffe"], "there is one form only"),
         (["diff", "mlp"], "has one form"),
         (["diff", "alexnt"], "did you mean AlexNet"),
+        (["diff", "lstn"], "did you mean LSTM"),
         (["graph", "nothing"], "known are"),
         (["derive", "sigmod"], "did you mean Sigmoid"),
         (["train", "lenet5", "--size", "28"], "LeNet-5: images must be 32×32, got 28×28"),

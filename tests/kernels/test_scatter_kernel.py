@@ -67,3 +67,55 @@ def test_strided_and_broadcast_gradients():
 def test_an_index_out_of_bounds_raises(index):
     with pytest.raises(IndexError, match="out of bounds"):
         scatter.scatter_add(np.ones(3), index, SHAPE)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int64])
+@pytest.mark.parametrize("width", [0, 1, 2, 5, 6])
+@pytest.mark.parametrize("layout", ["plain", "turned", "stretched"])
+def test_rows_of_any_width_and_layout_add_up(dtype, width, layout):
+    """Pairs of reals are added as complex numbers where the width is even."""
+    random = np.random.default_rng(0)
+    ids = random.integers(-5, 5, (7, 2))
+    g = random.integers(-9, 9, (7, 2, width)).astype(dtype)
+    if layout == "turned":
+        g = np.ascontiguousarray(g.T).T
+    elif layout == "stretched":
+        g = np.broadcast_to(g[:1], g.shape)
+    out = scatter.scatter_add(g, ids, (5, width))
+    assert out.dtype == dtype
+    np.testing.assert_array_equal(out, plain.scatter_add(np, g, ids, (5, width)))
+
+
+@pytest.mark.parametrize("strange", [np.nan, np.inf, -np.inf])
+def test_a_strange_number_stays_in_its_column(strange):
+    """A product of complex numbers would spread it; a sum does not."""
+    g = np.ones((3, 4), np.float32)
+    g[1, 2] = strange
+    out = scatter.scatter_add(g, np.array([0, 1, 1]), (3, 4))
+    np.testing.assert_array_equal(out, [[1] * 4, [2, 2, strange, 2], [0] * 4])
+
+
+@pytest.mark.parametrize("shape", [(), (4,), (2, 3), (0, 2)])
+@pytest.mark.parametrize("padding_idx", [None, 1])
+@pytest.mark.parametrize("with_row", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, object])
+def test_rows_by_number_are_plain_and_a_pair_of_adjoints(shape, padding_idx, with_row, dtype):
+    random = np.random.default_rng(0)
+    x = random.integers(-9, 9, (5, 4)).astype(dtype)
+    ids = random.integers(0, 3, shape)
+    row = x[4] if with_row else None
+    y = scatter.take_rows(x, ids, padding_idx, row)
+    assert y.dtype == dtype and y.shape == (*shape, 4)
+    np.testing.assert_array_equal(y, plain.take_rows(np, x, ids, padding_idx, row))
+    g = random.integers(-9, 9, y.shape).astype(dtype)
+    out = scatter.add_rows(g, ids, 5, padding_idx)
+    assert out.dtype == dtype and out.shape == (5, 4)
+    np.testing.assert_array_equal(out, plain.add_rows(np, g, ids, 5, padding_idx))
+    if not with_row:
+        assert (y * g).sum() == (x * out).sum()
+
+
+@pytest.mark.parametrize("ids", [np.array([0, 5]), np.array([[-1]]), np.array(7)])
+def test_a_row_that_does_not_exist_is_named(ids):
+    with pytest.raises(ValueError, match=rf"index {ids.reshape(-1)[-1]} is not in 0\.\.4"):
+        scatter.take_rows(np.zeros((5, 2)), ids, None, None)

@@ -14,7 +14,12 @@ torch = pytest.importorskip("torch", reason="parity with PyTorch needs torch")
 LEFT_OUT = {"size_average", "reduce", "inplace", "_stacklevel"}
 LEFT_OUT |= {"running_mean", "running_var", "use_input_stats", "momentum"}  # of instance_norm
 RENAMED = {"dim": "axis"}
-ADDED = {"dropout": {"mask"}, "local_response_norm": {"convention"}, "mse_loss": {"convention"}}
+ADDED = {
+    "cross_entropy": {"convention"},
+    "dropout": {"mask"},
+    "local_response_norm": {"convention"},
+    "mse_loss": {"convention"},
+}
 NUMPYS = {"pad"}  # np.pad's arguments and meaning
 
 SHARED = [n for n in functional.__all__ if hasattr(torch.nn.functional, n) and n not in NUMPYS]
@@ -28,7 +33,7 @@ def torch_names(name):
     try:
         return list(inspect.signature(function).parameters)
     except ValueError:
-        arguments = re.search(rf"{name}\((.*?)\) -> Tensor", function.__doc__)[1]
+        arguments = re.search(rf"{name}\((.*?)\) -> (?:Long)?Tensor", function.__doc__)[1]
         return [a.partition("=")[0].strip() for a in arguments.split(",")]
 
 

@@ -84,3 +84,54 @@ def test_pieces_are_one_large_draw(draw, monkeypatch):
     tg.manual_seed(3)
     whole = getattr(tg.backend.rng(), draw)(0.0, 1.0, (5, 9)).astype(np.float32)
     np.testing.assert_array_equal(tensor.numpy(), whole)
+
+
+@pytest.mark.parametrize("shape", [(6, 4), (4, 6), (5, 5), (3, 2, 2, 2), (8, 1, 2, 2)])
+@pytest.mark.parametrize("gain", [1.0, 5 / 3])
+def test_orthogonal_rows_or_columns(shape, gain):
+    q = init.orthogonal_(nn.Parameter(np.empty(shape)), gain).detach().numpy().reshape(shape[0], -1) / gain
+    small = q @ q.T if shape[0] <= q.shape[1] else q.T @ q
+    np.testing.assert_allclose(small, np.eye(min(q.shape)), atol=1e-12)
+
+
+def test_orthogonal_is_uniform_among_the_orthogonal_matrices():
+    """Both signs of the first element, and of the determinant, are as likely; those of qr are not."""
+    drawn = [init.orthogonal_(nn.Parameter(np.empty((2, 2)))).detach().numpy() for _ in range(2000)]
+    for value in (np.array([q[0, 0] for q in drawn]), np.array([np.linalg.det(q) for q in drawn])):
+        assert abs((value > 0).mean() - 0.5) < 0.06  # 5 sigma
+    assert np.mean([q[0, 0] ** 2 for q in drawn]) == pytest.approx(0.5, abs=0.04)
+
+
+def test_orthogonal_needs_two_axes():
+    with pytest.raises(ValueError, match="at least two axes"):
+        init.orthogonal_(nn.Parameter(np.empty(3)))
+    assert init.orthogonal_(nn.Parameter(np.empty((0, 3)))).size == 0
+
+
+@pytest.mark.parametrize(("a", "b", "mean", "std"), [(-2, 2, 0, 1), (-1, 3, 0.5, 2), (1, 4, 0, 1)])
+def test_a_truncated_normal_distribution_is_torchs(a, b, mean, std):
+    torch = pytest.importorskip("torch", reason="parity with PyTorch needs torch")
+    ours = np.sort(tg.to_numpy(filled(init.trunc_normal_, mean, std, a, b)).astype(float).ravel())
+    theirs = torch.nn.init.trunc_normal_(torch.empty(SHAPE), mean, std, a, b).double().numpy().ravel()
+    assert a <= ours[0] and ours[-1] <= b
+    assert ours.mean() == pytest.approx(theirs.mean(), abs=0.02 * (b - a) / 4)
+    assert ours.std() == pytest.approx(theirs.std(), rel=0.02)
+    points = np.linspace(a, b, 9)[1:-1]
+    shares = [(values[:, None] < points).mean(0) for values in (ours, theirs)]
+    np.testing.assert_allclose(*shares, atol=0.01)  # 90,000 draws each: four sigma
+
+
+def test_a_truncated_normal_distribution_that_hardly_exists_is_refused():
+    with pytest.raises(ValueError, match=r"trunc_normal_: 0\.0% of N"):
+        init.trunc_normal_(nn.Parameter(np.empty(3)), a=5, b=6)
+    with pytest.raises(ValueError, match="trunc_normal_"):
+        init.trunc_normal_(nn.Parameter(np.empty(3)), a=1, b=-1)
+
+
+def test_sparse_columns():
+    weight = init.sparse_(nn.Parameter(np.empty((30, 40))), 0.25, std=2.0).detach().numpy()
+    np.testing.assert_array_equal((weight == 0).sum(0), 8)  # ⌈0.25 · 30⌉
+    assert weight[weight != 0].std() == pytest.approx(2, rel=0.1)
+    assert len({tuple(np.flatnonzero(column == 0)) for column in weight.T}) > 30
+    with pytest.raises(ValueError, match="needs a matrix"):
+        init.sparse_(nn.Parameter(np.empty(3)), 0.5)

@@ -120,7 +120,7 @@ class Reader:
                 pairs = [*zip(names, node.args, strict=False), *((k.arg, k.value) for k in node.keywords)]
                 yield Reader(called, {name for name, value in pairs if self.uses_values(value)})
             for passed in filter(None, map(self.function_of_ops, node.args)):  # xp.elementwise(passed, ...)
-                yield Reader(passed, set(inspect.signature(passed).parameters))
+                yield Reader(passed, {a.arg for a in tree_of(passed).args.args})
 
     def function_of_ops(self, node: ast.AST):
         """The function of ops that a name stands for, or None."""

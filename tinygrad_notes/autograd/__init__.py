@@ -1,5 +1,6 @@
 """Reverse-mode automatic differentiation: read tensor.py, function.py, plain.py, then engine.py."""
 
+from . import copies, in_place  # noqa: F401  (they give Tensors their methods)
 from .engine import grad
 from .function import AnomalyError, Function
 from .mode import detect_anomaly, enable_grad, is_grad_enabled, no_grad

@@ -1,7 +1,8 @@
 """Tensor: an array, and the edge to the node that made it.
 
 Arithmetic, methods and indexing are the functions of ``tape``, the namespace that the operations
-fill when they are imported (`fill_tape`): a Tensor's ``+`` is ``tg.add`` itself.
+fill when they are imported (`fill_tape`): a Tensor's ``+`` is ``tg.add`` itself. What changes a Tensor in
+place is in in_place.py, what copies one in copies.py.
 """
 
 from __future__ import annotations
@@ -99,16 +100,20 @@ class Tensor:
         if value is self._data:  # the second half of ``t.data += 1``
             guard.touched(value)
             return
+        self._data = self._replacement("Tensor.data", value)
+
+    def _replacement(self, name: str, value: Any) -> Any:
+        """A copy of `value` that fits in place of the data; raises before anything has changed."""
         array = backend.asarray(value)
         if array.dtype.kind == "f" and self._data.dtype.kind != "f":
-            raise TypeError(f"Tensor.data: {array.dtype} numbers would be cut to {self._data.dtype}")
+            raise TypeError(f"{name}: {array.dtype} numbers would be cut to {self._data.dtype}")
         array = backend.asarray(array, self._data.dtype, copy=True)
         if array.shape != self._data.shape:
             raise ValueError(
-                f"Tensor.data: shape {array.shape} cannot replace {self._data.shape}; "
-                "make a new Tensor for another shape"
+                f"{name}: shape {array.shape} cannot replace {self._data.shape}; make a new Tensor for "
+                "another shape"
             )
-        self._data = array
+        return array
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -134,13 +139,8 @@ class Tensor:
 
         def __getattr__(self, name: str) -> Any: ...
         def __getitem__(self, index: Any) -> Tensor: ...
+        def __setitem__(self, index: Any, value: Any) -> None: ...
         def __add__(self, other: Any) -> Tensor: ...
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        raise TypeError(
-            "a Tensor does not change in place, its history would be wrong; use tg.where or tg.concat to "
-            "make a new one, or write into .data outside of what is recorded"
-        )
 
     def __len__(self) -> int:
         if self.ndim == 0:

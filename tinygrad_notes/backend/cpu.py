@@ -60,7 +60,7 @@ from .kernels.convolution import (
     conv2d_weight_grad,
     im2col,
 )
-from .kernels.elementwise import erf, one_hot
+from .kernels.elementwise import erf
 from .kernels.fusion import elementwise, elementwise_sum
 from .kernels.pooling import (
     avg_pool2d,
@@ -71,18 +71,20 @@ from .kernels.pooling import (
 )
 from .kernels.products import matmul
 from .kernels.reduction import einsum, sum
-from .kernels.scatter import scatter_add
+from .kernels.rows import rowwise
+from .kernels.scan import scan
+from .kernels.scatter import add_rows, scatter_add, take_rows
 from .kernels.ufuncs import add, exp, log, maximum, minimum, multiply, sqrt, tanh, where
 from .kernels.update import adam_update, sgd_update
 
 __all__ = [
-    "abs", "adam_update", "add", "arange", "argmax", "argmin", "argsort", "asarray", "avg_pool2d",
+    "abs", "adam_update", "add", "add_rows", "arange", "argmax", "argmin", "argsort", "asarray", "avg_pool2d",
     "avg_pool2d_adjoint", "broadcast_to", "col2im", "concatenate", "conv2d", "conv2d_input_grad",
     "conv2d_weight_grad", "cos", "divide", "einsum", "elementwise", "elementwise_sum", "empty", "empty_like",
     "equal", "erf", "exp", "expand_dims", "expm1", "flip", "full", "greater", "greater_equal", "im2col",
     "isfinite", "isnan", "less", "less_equal", "log", "log1p", "matmul", "max", "max_pool2d",
     "max_pool2d_gather", "max_pool2d_scatter", "maximum", "mean", "min", "minimum", "moveaxis", "multiply",
-    "ndarray", "negative", "not_equal", "one_hot", "ones", "ones_like", "pad", "power", "reshape",
+    "ndarray", "negative", "not_equal", "ones", "ones_like", "pad", "power", "reshape", "rowwise", "scan",
     "scatter_add", "sgd_update", "sign", "sin", "sqrt", "squeeze", "stack", "subtract", "sum", "swapaxes",
-    "tanh", "transpose", "where", "zeros", "zeros_like",
+    "take_rows", "tanh", "transpose", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -73,6 +73,7 @@ from cupyx.scipy.special import erf as _erf
 
 from .kernels import plain, update
 
+add_rows = partial(plain.add_rows, cupy)
 avg_pool2d = partial(plain.avg_pool2d, cupy)
 avg_pool2d_adjoint = partial(plain.avg_pool2d_adjoint, cupy)
 col2im = partial(plain.col2im, cupy)
@@ -85,6 +86,8 @@ im2col = partial(plain.im2col, cupy)
 max_pool2d = partial(plain.max_pool2d, cupy)
 max_pool2d_gather = partial(plain.max_pool2d_gather, cupy)
 max_pool2d_scatter = partial(plain.max_pool2d_scatter, cupy)
+rowwise = partial(plain.rowwise, cupy)
+scan = partial(plain.scan, cupy)
 scatter_add = partial(plain.scatter_add, cupy)
 adam_update = update.whole(cupy, update.adam_block)
 sgd_update = update.whole(cupy, update.sgd_block)
@@ -95,15 +98,15 @@ def erf(x: Any) -> Any:
     return _erf(x).astype(x.dtype, copy=False)
 
 
-def one_hot(labels: Any, classes: int, dtype: Any) -> Any:
-    """(N,) class indices as rows (N, classes) of one 1.
+def take_rows(x: Any, ids: Any, padding_idx: int | None, row: Any) -> Any:
+    """y[i] = x[ids[i]], as plain.take_rows.
 
-    An index out of range cannot be reported without waiting for the device: its row is NaN, so that
-    the loss is NaN and never a wrong number.
+    An id out of range cannot be reported without waiting for the device: its row is NaN, so that what
+    follows, a loss for example, is NaN and never a wrong number.
     """
-    labels = expand_dims(labels, 1)
-    rows = equal(labels, arange(classes)).astype(dtype)
-    return where((labels >= 0) & (labels < classes), rows, full((), float("nan"), dtype))
+    y = plain.take_rows(cupy, x, ids, padding_idx, row)
+    inside = (ids >= 0) & (ids < len(x))
+    return where(expand_dims(inside, -1), y, full((), float("nan"), x.dtype))
 
 
 def from_host(array: Any) -> Any:

@@ -1,33 +1,59 @@
-"""``diff``: how the published forms of a network differ, in size and layer by layer."""
+"""``diff``: how the published forms of a network or of a recurrent cell differ, in size and part by part."""
 
 from __future__ import annotations
 
 import argparse
+import inspect
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
+from ..models.cells import CELLS, built, cell_rows
 from ..models.count import SHAPES, undrawn
 from ..models.lenet1998 import PartialConv2d
-from ..models.variants import VARIANTS, variants
+from ..models.variants import VARIANTS, Row, variants
 from ..nn import Linear, Module
+from ..verify.source import helpers
 from . import DONE
 from .networks import find_network
+from .operations import plain
 from .output import print_json, print_table
 
 MOST_LAYERS = 24
 
 
 def diff_command(arguments: argparse.Namespace) -> int:
-    family = find_network(arguments.model).family
-    rows = variants(family)
-    layers = different_layers(family)
+    families = {plain(name): name for name in CELLS}
+    family = families.get(plain(arguments.model))
+    if family is not None:
+        rows, layers, equations = cell_rows(family), different_shapes(family), cell_equations(family)
+    else:
+        family = find_network(arguments.model, others=tuple(CELLS)).family
+        rows, layers, equations = variants(family), different_layers(family), {}
     if arguments.json:
         names = [row.variant for row in rows]
         found = [{"layer": name, **dict(zip(names, texts, strict=True))} for name, *texts in layers]
-        print_json({"model": family, "variants": [asdict(row) for row in rows], "layers": found})
+        result = {"model": family, "variants": [asdict(row) for row in rows], "layers": found}
+        print_json(result | ({"equations": equations} if equations else {}))
         return DONE
+    _print_sizes(rows, "multiply-adds of a step" if equations else "multiply-adds")
+    if layers:
+        what = "parameters" if equations else "layers"
+        print(f"\n{what} that are not alike in all (same: as in the first)\n")
+        shown = [_shortened(row) for row in layers[:MOST_LAYERS]]
+        print_table([what[:-1], *(row.variant for row in rows)], shown, left=len(rows) + 1)
+        if len(layers) > MOST_LAYERS:
+            print(f"and {len(layers) - MOST_LAYERS} more; --json has them all")
+    for variant, text in equations.items():
+        print(f"\n{variant}: {text}")
+    return DONE
+
+
+def _print_sizes(rows: list[Row], macs: str) -> None:
+    """A line for each form, its difference in words, and how it starts where they do not start alike."""
     print_table(
-        ["variant", "source", "parameters", "multiply-adds"],
+        ["variant", "source", "parameters", macs],
         [[row.variant, row.source, f"{row.parameters:,}", f"{row.macs:,}"] for row in rows],
         left=2,
     )
@@ -39,13 +65,26 @@ def diff_command(arguments: argparse.Namespace) -> int:
         print("\nhow weights start; biases from 0 unless it says otherwise\n")
         for row in rows:
             print(f"{row.variant.ljust(width)}  {row.initialization}")
-    if layers:
-        print("\nlayers that are not alike in all (same: as in the first)\n")
-        shown = [_shortened(row) for row in layers[:MOST_LAYERS]]
-        print_table(["layer", *(row.variant for row in rows)], shown, left=len(rows) + 1)
-        if len(layers) > MOST_LAYERS:
-            print(f"and {len(layers) - MOST_LAYERS} more; --json has them all")
-    return DONE
+
+
+def different_shapes(cell: str) -> list[list[str]]:
+    """[name, shape in each form, ...] of the parameters of a recurrent layer that are not alike."""
+    shapes = [{name: str(p.shape) for name, p in layer.named_parameters()} for layer in built(cell).values()]
+    names = list(dict.fromkeys(name for found in shapes for name in found))
+    rows = [[name, *(found.get(name, "none") for found in shapes)] for name in names]
+    return [row for row in rows if len(set(row[1:])) > 1]
+
+
+def cell_equations(cell: str) -> dict[str, str]:
+    """For each form the formula of the operation that its layer runs, and the code of one step of it."""
+    found = {}
+    for name, layer in built(cell).items():
+        x = np.zeros((1, 1, layer.input_size), np.float32)  # type: ignore[attr-defined]
+        operation = layer(x)[0]._edge[0].operation
+        steps = [h for h in helpers(operation) if {"a", "h"} <= set(inspect.signature(h).parameters)]
+        formula = inspect.cleandoc(operation.__doc__).partition("\n")[0]
+        found[name] = "\n\n".join([formula, *(inspect.getsource(step).rstrip() for step in steps)])
+    return found
 
 
 def different_layers(family: str) -> list[list[str]]:

@@ -41,11 +41,14 @@ def all_networks() -> dict[str, Network]:
     return found
 
 
-def find_network(name: str, variant: str | None = None) -> Network:
-    """The network called `name`, whatever the case, in its form `variant`. Raises ValueError."""
+def find_network(name: str, variant: str | None = None, others: tuple[str, ...] = ()) -> Network:
+    """The network called `name`, whatever the case, in its form `variant`.
+
+    Raises ValueError, which may suggest one of `others`, names that are known elsewhere.
+    """
     known = all_networks()
     if plain(name) not in known:
-        names = [network.name for network in known.values()]
+        names = [*(network.name for network in known.values()), *others]
         raise ValueError(f"unknown network {name!r}; {suggestion(name, names)}")
     network = known[plain(name)]
     if variant is None:

@@ -62,9 +62,11 @@ def make_parser() -> argparse.ArgumentParser:
                       "tinygrad-notes summary lenet5")  # fmt: skip
     summary.add_argument("model", metavar="MODEL", help="a network of the notes, e.g. lenet5")
     summary.add_argument("--variant", metavar="V", help="a published form of it; diff lists them")
-    diff = command("diff", "difference", "how the published forms of a network differ",
+    diff = command("diff", "difference", "how the published forms of a network or a recurrent cell differ",
                    "tinygrad-notes diff alexnet")  # fmt: skip
-    diff.add_argument("model", metavar="MODEL", help="a network of the notes, e.g. alexnet")
+    diff.add_argument(
+        "model", metavar="MODEL", help="a network of the notes, e.g. alexnet, or rnn, lstm, gru"
+    )
     derive = command("derive", "derivation", "an operation's formula, its rules and its derivative",
                      "tinygrad-notes derive sigmoid")  # fmt: skip
     derive.add_argument("operation", metavar="OP", help="an operation, e.g. sigmoid or cross_entropy")

@@ -1,6 +1,9 @@
 """Parameters and state. Names, arguments, defaults and state_dict keys follow torch.nn."""
 
-from . import functional, init
+from . import functional, init, utils
+from .cells import GRUCell, LSTMCell, RNNCell
+from .containers import ModuleDict, ModuleList, ParameterList, Sequential
+from .embedding import Embedding
 from .layers import (
     GELU,
     AdaptiveAvgPool2d,
@@ -20,7 +23,7 @@ from .layers import (
     Tanh,
 )  # fmt: skip
 from .losses import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, NLLLoss
-from .module import Buffer, Module, ModuleList, Parameter, Sequential
+from .module import Buffer, Module, Parameter
 from .normalization import (
     BatchNorm1d,
     BatchNorm2d,
@@ -30,9 +33,13 @@ from .normalization import (
     LayerNorm,
     LocalResponseNorm,
 )
+from .recurrent import GRU, LSTM, RNN
 
 __all__ = [
     "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "AdaptiveAvgPool2d",
     "AvgPool2d",
     "BCEWithLogitsLoss",
@@ -42,13 +49,16 @@ __all__ = [
     "Conv2d",
     "CrossEntropyLoss",
     "Dropout",
+    "Embedding",
     "Flatten",
+    "GRUCell",
     "GroupNorm",
     "HuberLoss",
     "Identity",
     "InstanceNorm1d",
     "InstanceNorm2d",
     "L1Loss",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -57,9 +67,12 @@ __all__ = [
     "MSELoss",
     "MaxPool2d",
     "Module",
+    "ModuleDict",
     "ModuleList",
     "NLLLoss",
     "Parameter",
+    "ParameterList",
+    "RNNCell",
     "ReLU",
     "Sequential",
     "Sigmoid",
@@ -68,4 +81,5 @@ __all__ = [
     "Tanh",
     "functional",
     "init",
+    "utils",
 ]  # fmt: skip

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
 
 from ..autograd import Tensor
+from ..backend import to_numpy
 from ..ops import convolution, pooling
 from ..ops.activation import (
     gelu,
@@ -20,6 +22,7 @@ from ..ops.activation import (
 )  # fmt: skip
 from ..ops.arguments import as_tensor, check_real, conv_padding, mixed_dtypes, pair
 from ..ops.dropout import dropout
+from ..ops.embedding import embedding
 from ..ops.linear import linear
 from ..ops.loss import (
     binary_cross_entropy_with_logits,
@@ -34,11 +37,10 @@ from ..ops.pooling import adaptive_avg_pool2d
 from ..ops.shape import flatten, pad
 
 __all__ = [
-    "adaptive_avg_pool2d", "avg_pool2d", "binary_cross_entropy_with_logits", "conv2d",
-    "conv_transpose2d", "cross_entropy", "dropout", "flatten", "gelu", "group_norm", "huber_loss",
-    "instance_norm", "l1_loss", "layer_norm", "leaky_relu", "linear", "local_response_norm", "log_softmax",
-    "max_pool2d", "mse_loss", "nll_loss", "pad", "relu", "sigmoid", "softmax", "softplus",
-    "tanh",
+    "adaptive_avg_pool2d", "avg_pool2d", "binary_cross_entropy_with_logits", "conv2d", "conv_transpose2d",
+    "cross_entropy", "dropout", "embedding", "flatten", "gelu", "group_norm", "huber_loss", "instance_norm",
+    "l1_loss", "layer_norm", "leaky_relu", "linear", "local_response_norm", "log_softmax", "max_pool2d",
+    "mse_loss", "nll_loss", "one_hot", "pad", "relu", "sigmoid", "softmax", "softplus", "tanh",
 ]  # fmt: skip
 
 
@@ -143,6 +145,29 @@ def avg_pool2d(
     kernel = pair(op, "kernel_size", kernel_size, 1)
     stride = kernel if stride is None else pair(op, "stride", stride, 1)
     return pooling.avg_pool2d(x, kernel, stride, pair(op, "padding", padding), ceil_mode, count_include_pad)
+
+
+def one_hot(tensor: Any, num_classes: int = -1) -> Tensor:
+    """1 at the place that each integer of `tensor` names, else 0: (*) → int64 (*, num_classes).
+
+    `num_classes` −1: one more than the largest. The integers are read by the host, so a GPU is waited for.
+    Raises ValueError for integers out of range, and where there is none to infer `num_classes` from.
+    """
+    x = as_tensor(tensor)
+    if x.dtype.kind not in "iu":
+        raise TypeError(f"one_hot: class indices must be integers, got {x.dtype}; use .astype('int64')")
+    labels = to_numpy(x._data).astype(np.int64)
+    if num_classes == -1:
+        if not labels.size:
+            raise ValueError(f"one_hot: no class indices in {x.shape} to infer num_classes from; give it")
+        num_classes = int(labels.max()) + 1
+    num_classes = operator.index(num_classes)
+    if num_classes < 1:
+        raise ValueError(f"one_hot: num_classes must be positive, or -1, got {num_classes}")
+    wrong = labels[(labels < 0) | (labels >= num_classes)]
+    if wrong.size:
+        raise ValueError(f"one_hot: class index {wrong[0]} is not in 0..{num_classes - 1}")
+    return Tensor((labels[..., None] == np.arange(num_classes)).astype(np.int64))
 
 
 def _check_images(op: str, x: Tensor, weight: Tensor | None = None, bias: Tensor | None = None) -> None:

@@ -114,6 +114,49 @@ def lecun_normal_(tensor: Tensor) -> Tensor:
     return normal_(tensor, 0.0, 1 / math.sqrt(fans(tensor.shape)[0]))
 
 
+def trunc_normal_(
+    tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0
+) -> Tensor:
+    """N(mean, std²) among the numbers between a and b: what falls outside is drawn again.
+
+    Raises ValueError if less than 1 % of the draws would stay.
+    """
+    inside = 0.5 * (math.erf((b - mean) / (math.sqrt(2) * std)) - math.erf((a - mean) / (math.sqrt(2) * std)))
+    if not inside > 0.01:
+        raise ValueError(f"trunc_normal_: {inside:.1%} of N({mean}, {std}²) lies in [{a}, {b}]; widen it")
+
+    def draws(count: int) -> np.ndarray:
+        kept = np.empty(0)
+        while len(kept) < count:
+            drawn = backend.rng().normal(mean, std, int((count - len(kept)) / inside) + 16)
+            kept = np.concatenate([kept, drawn[(a <= drawn) & (drawn <= b)]])
+        return kept[:count]
+
+    return _draw(tensor, draws)
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+    """Rows, or the columns if there are fewer, of length `gain` at right angles.  Saxe et al. 2014.
+
+    A weight (out, in, ...) is taken as a matrix (out, rest). A product with it keeps lengths.
+    """
+    fans(tensor.shape)  # two axes at least
+    rows, columns = tensor.shape[0], tensor.size // max(1, tensor.shape[0])
+    drawn = backend.rng().normal(0.0, 1.0, (max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(drawn)
+    q = q * np.sign(np.diag(r))  # all directions alike, whatever signs the decomposition chose
+    return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
+
+
+def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01) -> Tensor:
+    """N(0, std²) with ⌈sparsity · rows⌉ zeros in each column of a matrix.  Martens 2010."""
+    if tensor.ndim != 2 or not 0 <= sparsity <= 1:
+        raise ValueError(f"sparse_: needs a matrix and a sparsity in [0, 1], got {tensor.shape}, {sparsity}")
+    places = backend.rng().random(tensor.shape).argsort(axis=0)  # 0..rows−1 in random order, by column
+    values = backend.rng().normal(0, std, tensor.shape)
+    return _fill(tensor, np.where(places < math.ceil(sparsity * tensor.shape[0]), 0, values))
+
+
 def torch_default_(weight: Tensor, bias: Tensor | None) -> None:
     """What torch.nn.Linear and Conv2d start from: U(±1/√fan_in) for weight and bias.
 

@@ -26,7 +26,7 @@ class Linear(Module):
         self.in_features = _size("Linear", "in_features", in_features)
         self.out_features = _size("Linear", "out_features", out_features)
         self.weight = Parameter(np.empty((out_features, in_features), np.float32))
-        self.bias = Parameter(np.empty(out_features, np.float32)) if bias else None
+        self.register_parameter("bias", Parameter(np.empty(out_features, np.float32)) if bias else None)
         init.torch_default_(self.weight, self.bias)
 
     def forward(self, x: Any) -> Tensor:
@@ -57,7 +57,7 @@ class Conv2d(Module):
         self.dilation = pair("Conv2d", "dilation", dilation, 1)
         shape = (out_channels, in_channels // groups, *self.kernel_size)
         self.weight = Parameter(np.empty(shape, np.float32))
-        self.bias = Parameter(np.empty(out_channels, np.float32)) if bias else None
+        self.register_parameter("bias", Parameter(np.empty(out_channels, np.float32)) if bias else None)
         init.torch_default_(self.weight, self.bias)
 
     def forward(self, x: Any) -> Tensor:
@@ -146,7 +146,10 @@ class Flatten(Module):
 
 
 class Identity(Module):
-    """What goes in comes out."""
+    """What goes in comes out; arguments are taken, and have no effect."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
 
     def forward(self, x: Any) -> Any:
         return x

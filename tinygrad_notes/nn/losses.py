@@ -44,14 +44,20 @@ class CrossEntropyLoss(Module):
 
     def __init__(
         self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean",
-        label_smoothing: float = 0.0,
+        label_smoothing: float = 0.0, convention: str = "torch",
     ) -> None:  # fmt: skip
         self.weight, self.ignore_index = weight, ignore_index
-        self.reduction, self.label_smoothing = reduction, label_smoothing
+        self.reduction, self.label_smoothing, self.convention = reduction, label_smoothing, convention
 
     def forward(self, input: Any, target: Any) -> Tensor:
         return F.cross_entropy(
-            input, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing
+            input,
+            target,
+            self.weight,
+            self.ignore_index,
+            self.reduction,
+            self.label_smoothing,
+            self.convention,
         )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from .. import backend
 from ..autograd import Tensor
+from ..autograd.copies import deep_copy, make_leaf
 
 
 class Parameter(Tensor):
@@ -18,6 +19,10 @@ class Parameter(Tensor):
 
     def __init__(self, data: Any, requires_grad: bool = True, dtype: Any = None) -> None:
         super().__init__(data, requires_grad, dtype)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        """Without its gradient, as in torch."""
+        return deep_copy(self, memo, with_gradient=False)
 
 
 class Buffer(Tensor):
@@ -30,10 +35,43 @@ class Module:
     """A part of a network. Attributes that are Parameters, Buffers or Modules are found by name.
 
     Subclasses define ``forward``; calling the module runs it. Keys of ``state_dict`` are the
-    attribute names joined by dots, as in torch.nn.
+    attribute names joined by dots, as in torch.nn. A module that several others share is visited once.
+
+    The name of a Parameter, or of a Module, stays one: assigning anything else but None raises TypeError.
+    A Tensor that is assigned to the name of a Buffer becomes one.
     """
 
     training: bool = True
+    _places: Mapping[str, type] = {}  # name: Parameter, Buffer or Module, also where it is None now
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        place = self._places.get(name)
+        if place is not None and value is not None:
+            taken_by, advice = PLACES[place]
+            if not isinstance(value, taken_by):
+                raise TypeError(
+                    f"{type(self).__name__}: {name} is the name of a {place.__name__}, and a "
+                    f"{type(value).__name__} cannot take its place; {advice}"
+                )
+            if place is Buffer and isinstance(value, Tensor) and not isinstance(value, Parameter | Buffer):
+                value = _as_buffer(value)
+        kind = next((kind for kind in PLACES if isinstance(value, kind)), None)
+        if kind is not None:
+            self._own_places()[name] = kind
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        self._own_places().pop(name, None)
+
+    def _own_places(self) -> dict[str, type]:
+        places: dict[str, type] = vars(self).setdefault("_places", {})
+        return places
+
+    def register_parameter(self, name: str, parameter: Parameter | None) -> None:
+        """``self.name = parameter``, and if that is None, only a Parameter may take the name later."""
+        self._own_places()[name] = Parameter
+        setattr(self, name, parameter)
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         return self.forward(*inputs, **options)
@@ -44,12 +82,15 @@ class Module:
     # ---- what it is made of --------------------------------------------------------------------
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        """The direct parts, in the order in which they were assigned."""
-        return ((name, value) for name, value in vars(self).items() if isinstance(value, Module))
+        """The direct parts, each once, in the order in which they were assigned."""
+        return _unique(self._named_parts())
 
     def children(self) -> Iterator[Module]:
-        """The parts directly below."""
+        """The parts directly below, each once."""
         return (child for _, child in self.named_children())
+
+    def _named_parts(self) -> Iterator[tuple[str, Module]]:
+        return ((name, value) for name, value in vars(self).items() if isinstance(value, Module))
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """This module and every part below, each once, outermost first."""
@@ -61,7 +102,7 @@ class Module:
                 continue
             seen.add(id(module))
             yield name, module
-            parts = [(_join(name, key), child) for key, child in module.named_children()]
+            parts = [(_join(name, key), child) for key, child in module._named_parts()]
             stack.extend(reversed(parts))
 
     def modules(self) -> Iterator[Module]:
@@ -84,58 +125,62 @@ class Module:
         """Every buffer once."""
         return (buffer for _, buffer in self.named_buffers())
 
-    def _named_tensors(self, kind: type) -> Iterator[tuple[str, Any]]:
-        stack: list[tuple[str, Any, tuple[Any, ...]]] = [("", self, ())]
-        while stack:
-            prefix, module, above = stack.pop()
-            path = (*above, module)
-            parts = []
+    def _named_tensors(self, kind: Any) -> Iterator[tuple[str, Any]]:
+        """Those of every part; one that two parts share has two names."""
+        for prefix, module in self.named_modules():
             for name, value in vars(module).items():
                 if isinstance(value, kind):
                     yield _join(prefix, name), value
-                elif isinstance(value, Module) and not any(value is other for other in path):
-                    parts.append((_join(prefix, name), value, path))  # not what refers to its parent
-            stack.extend(reversed(parts))
+
+    def _find(self, name: Any) -> Any:
+        """The parameter or buffer that is called so on some way down, or None."""
+        *path, last = str(name).split(".")
+        module: Any = self
+        for part in path:
+            module = vars(module).get(part)
+            if not isinstance(module, Module):
+                return None
+        found = vars(module).get(last)
+        return found if isinstance(found, Parameter | Buffer) else None
 
     # ---- state ---------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Copies of all parameters and buffers as NumPy arrays, under their names."""
+        """Copies of all parameters and buffers as NumPy arrays, under their names.
+
+        A tensor that two modules share has both names; a module that is shared has its first.
+        """
         return {
             name: np.array(backend.to_numpy(tensor._data))
-            for name, tensor in self._named_tensors((Parameter, Buffer))  # type: ignore[arg-type]
+            for name, tensor in self._named_tensors(Parameter | Buffer)
         }
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> tuple[list[str], list[str]]:
         """Replace parameters and buffers by the arrays of `state`; returns (missing, unexpected).
 
-        Nothing is changed unless everything fits. Values take the dtype of what they replace. The counter
-        of batch normalisation may be missing, as it is from files older than PyTorch 0.4.1.
+        Nothing is changed unless everything fits. Values take the dtype of what they replace. A shared module
+        may have any of its names. The counter of batch normalisation may be missing, as it is from files
+        older than PyTorch 0.4.1.
 
         Raises:
             KeyError: `strict` and some names are missing or unexpected; all are listed.
             ValueError: a shape differs; all such names are listed.
+            TypeError: `state` is no mapping, or a value is no array of real numbers; all are listed.
         """
-        own = dict(self._named_tensors((Parameter, Buffer)))  # type: ignore[arg-type]
+        where = f"{type(self).__name__}.load_state_dict"
+        if not isinstance(state, Mapping):
+            raise TypeError(f"{where}: needs a mapping of names to arrays, got a {type(state).__name__}")
+        own = dict(self._named_tensors(Parameter | Buffer))
+        places = {name: own[name] if name in own else self._find(name) for name in state}
         missing = [n for n in own if n not in state and not n.endswith("num_batches_tracked")]
-        unexpected = [name for name in state if name not in own]
+        unexpected = [name for name, tensor in places.items() if tensor is None]
         if strict and (missing or unexpected):
             raise KeyError(
-                f"{type(self).__name__}.load_state_dict: missing {missing}, unexpected {unexpected}; "
-                "pass strict=False to load what fits"
+                f"{where}: missing {missing}, unexpected {unexpected}; pass strict=False to load what fits"
             )
-        arrays = {
-            name: value._data if isinstance(value, Tensor) else np.asarray(value)
-            for name, value in state.items() if name in own
-        }  # fmt: skip
-        wrong = [
-            f"{name}: {tuple(array.shape)} for {own[name].shape}"
-            for name, array in arrays.items() if tuple(array.shape) != own[name].shape
-        ]  # fmt: skip
-        if wrong:
-            raise ValueError(f"{type(self).__name__}.load_state_dict: shapes differ: {'; '.join(wrong)}")
+        arrays = _fitting(where, {name: (t, state[name]) for name, t in places.items() if t is not None})
         for name, array in arrays.items():
-            own[name].data = array
+            places[name]._data = array
         return missing, unexpected
 
     # ---- modes ---------------------------------------------------------------------------------
@@ -168,7 +213,7 @@ class Module:
         """
         if backend.check_dtype(dtype).kind != "f":
             raise TypeError(f"{type(self).__name__}.astype: parameters are real numbers, not {dtype}")
-        for _, tensor in self._named_tensors((Parameter, Buffer)):  # type: ignore[arg-type]
+        for _, tensor in _unique(self._named_tensors(Parameter | Buffer)):
             if tensor.dtype.kind == "f":
                 tensor._convert(dtype)
         return self
@@ -184,63 +229,58 @@ class Module:
         return ""
 
     def __repr__(self) -> str:
-        head = f"{type(self).__name__}({self.extra_repr()}"
-        lines = [f"  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.named_children()]
-        return head + ("\n" + "\n".join(lines) + "\n)" if lines else ")")
+        names: dict[int, str] = {}  # of what has been printed: a part that is shared is printed once
+        lines, stack = list[str](), [(0, "", "", self)]
+        while stack:
+            depth, label, name, module = stack.pop()
+            indent = "  " * depth + label
+            if module is None:
+                lines.append(indent)
+                continue
+            if id(module) in names:
+                lines.append(
+                    f"{indent}{type(module).__name__}, the same as {names[id(module)] or 'the whole'}"
+                )
+                continue
+            names[id(module)] = name
+            parts = [(depth + 1, f"({key}): ", _join(name, key), part) for key, part in module._named_parts()]
+            lines.append(f"{indent}{type(module).__name__}({module.extra_repr()}" + ("" if parts else ")"))
+            stack += [(depth, ")", "", None)] * bool(parts) + parts[::-1]
+        return "\n".join(lines)
 
 
-class Sequential(Module):
-    """Parts applied one after another; keys "0", "1", ..., or those of one dict."""
-
-    def __init__(self, *modules: Any) -> None:
-        named = modules[0].items() if len(modules) == 1 and isinstance(modules[0], dict) else None
-        for name, module in named if named is not None else enumerate(modules):
-            if named is not None and (not str(name) or "." in str(name) or hasattr(type(self), str(name))):
-                raise KeyError(f"{type(self).__name__}: {name!r} cannot name a part: it is empty, has a dot, "
-                               "or is a method")  # fmt: skip
-            setattr(self, str(name), _as_module(type(self).__name__, module))
-
-    def forward(self, x: Any) -> Any:
-        for module in self.children():
-            x = module(x)
-        return x
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self.children())
-
-    def __iter__(self) -> Iterator[Module]:
-        return self.children()
-
-    def __getitem__(self, index: int | slice) -> Any:
-        parts = list(self.named_children())
-        return Sequential(dict(parts[index])) if isinstance(index, slice) else parts[index][1]
+PLACES: dict[type, tuple[tuple[type, ...], str]] = {  # what may take the place of what, as in torch
+    Parameter: ((Parameter,), "assign an nn.Parameter or None, or change its numbers under tg.no_grad()"),
+    Module: ((Module, Parameter), "assign a Module or None"),
+    Buffer: ((Tensor, Module), "assign a Tensor or None"),
+}
 
 
-class ModuleList(Module):
-    """A list of parts; keys "0", "1", ..."""
-
-    def __init__(self, modules: Iterable[Module] = ()) -> None:
-        for module in modules:
-            self.append(module)
-
-    def append(self, module: Module) -> ModuleList:
-        setattr(self, str(len(self)), _as_module("ModuleList", module))
-        return self
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self.children())
-
-    def __iter__(self) -> Iterator[Module]:
-        return self.children()
-
-    def __getitem__(self, index: int) -> Module:
-        return list(self.children())[index]
+def _as_buffer(tensor: Tensor) -> Buffer:
+    """A Buffer in place of `tensor`, with its array and its graph."""
+    buffer = make_leaf(Buffer, tensor._data, False)
+    buffer._edge = tensor._edge
+    return buffer
 
 
-def _as_module(owner: str, module: Any) -> Module:
-    if not isinstance(module, Module):
-        raise TypeError(f"{owner}: parts must be Modules, got {module!r}")
-    return module
+def _fitting(where: str, values: Mapping[str, tuple[Tensor, Any]]) -> dict[str, Any]:
+    """A copy of each value as it fits in place of its tensor; raises for all that do not fit at once."""
+    arrays: dict[str, Any] = {}
+    shapes, kinds = [], []
+    for name, (tensor, value) in values.items():
+        try:
+            array = value._data if isinstance(value, Tensor) else backend.asarray(value)
+            if tuple(array.shape) != tensor.shape:
+                shapes.append(f"{name}: {tuple(array.shape)} for {tensor.shape}")
+            else:
+                arrays[name] = tensor._replacement(name, array)
+        except (TypeError, ValueError) as error:
+            kinds.append(str(error) if str(error).startswith(name) else f"{name}: {error}")
+    if shapes:
+        raise ValueError(f"{where}: shapes differ: {'; '.join(shapes)}")
+    if kinds:
+        raise TypeError(f"{where}: {'; '.join(kinds)}")
+    return arrays
 
 
 def _join(prefix: str, name: str) -> str:
@@ -249,7 +289,7 @@ def _join(prefix: str, name: str) -> str:
 
 def _unique(named: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
     seen: set[int] = set()
-    for name, tensor in named:
-        if id(tensor) not in seen:
-            seen.add(id(tensor))
-            yield name, tensor
+    for name, value in named:
+        if id(value) not in seen:
+            seen.add(id(value))
+            yield name, value

@@ -28,8 +28,8 @@ class _BatchNorm(Module):
     ) -> None:  # fmt: skip
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         ones, zeros = np.ones(num_features, np.float32), np.zeros(num_features, np.float32)
-        self.weight = Parameter(ones) if affine else None
-        self.bias = Parameter(zeros) if affine else None
+        self.register_parameter("weight", Parameter(ones) if affine else None)
+        self.register_parameter("bias", Parameter(zeros) if affine else None)
         self.running_mean = Buffer(zeros) if track_running_stats else None
         self.running_var = Buffer(ones) if track_running_stats else None
         self.num_batches_tracked = Buffer(np.array(0, np.int64)) if track_running_stats else None
@@ -83,8 +83,12 @@ class LayerNorm(Module):
     ) -> None:
         shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
         self.normalized_shape, self.eps = shape, eps
-        self.weight = Parameter(np.ones(shape, np.float32)) if elementwise_affine else None
-        self.bias = Parameter(np.zeros(shape, np.float32)) if elementwise_affine and bias else None
+        self.register_parameter(
+            "weight", Parameter(np.ones(shape, np.float32)) if elementwise_affine else None
+        )
+        self.register_parameter(
+            "bias", Parameter(np.zeros(shape, np.float32)) if elementwise_affine and bias else None
+        )
 
     def forward(self, x: Any) -> Tensor:
         return ops.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
@@ -100,8 +104,8 @@ class GroupNorm(Module):
         if num_groups < 1 or num_channels % num_groups:
             raise ValueError(f"GroupNorm: num_groups {num_groups} must divide num_channels {num_channels}")
         self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps
-        self.weight = Parameter(np.ones(num_channels, np.float32)) if affine else None
-        self.bias = Parameter(np.zeros(num_channels, np.float32)) if affine else None
+        self.register_parameter("weight", Parameter(np.ones(num_channels, np.float32)) if affine else None)
+        self.register_parameter("bias", Parameter(np.zeros(num_channels, np.float32)) if affine else None)
 
     def forward(self, x: Any) -> Tensor:
         return ops.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
@@ -126,8 +130,8 @@ class _InstanceNorm(Module):
         if track_running_stats:
             raise ValueError(f"{type(self).__name__}: running statistics are those of BatchNorm, use that")
         self.num_features, self.eps = num_features, eps
-        self.weight = Parameter(np.ones(num_features, np.float32)) if affine else None
-        self.bias = Parameter(np.zeros(num_features, np.float32)) if affine else None
+        self.register_parameter("weight", Parameter(np.ones(num_features, np.float32)) if affine else None)
+        self.register_parameter("bias", Parameter(np.zeros(num_features, np.float32)) if affine else None)
 
     def forward(self, x: Any) -> Tensor:
         if x.ndim != self.dimensions or x.shape[1] != self.num_features:

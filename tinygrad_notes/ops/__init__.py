@@ -10,17 +10,21 @@ from . import (
     convolution,
     creation,
     dropout,
+    embedding,
     linear,
     loss,
+    lstm,
     normalization,
     pooling,
+    recurrent,
     reduction,
+    rnn,
     shape,
 )
 
 FILES = (
     creation, arithmetic, comparison, reduction, shape, linear, activation, loss, convolution, pooling,
-    normalization, dropout,
+    normalization, dropout, embedding, rnn, lstm, recurrent,
 )  # fmt: skip
 
 _fill_tape(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import backend
-from ..autograd import Tensor
+from ..autograd import Tensor, is_grad_enabled
 
 Axis = int | tuple[int, ...] | None
 
@@ -28,6 +28,18 @@ def raw(x: Any) -> Any:
 def raw_array(x: Any) -> Any:
     """The array of a Tensor, or anything else as an array."""
     return x._data if isinstance(x, Tensor) else backend.asarray(x)
+
+
+def constant(op: str, name: str, x: Any) -> Any:
+    """The array of an argument to which no gradient flows.
+
+    Raises RuntimeError if it requires grad while operations are recorded: it would get none, without a word.
+    """
+    if isinstance(x, Tensor) and x.requires_grad and is_grad_enabled():
+        raise RuntimeError(
+            f"{op}: {name} requires grad, and no gradient flows to it here; pass {name}.detach()"
+        )
+    return raw_array(x)
 
 
 def number(op: str, name: str, value: Any) -> float:
@@ -82,6 +94,14 @@ def one_axis(axis: Any, shape: tuple[int, ...] | int, op: str = "") -> int:
     if axis is None or len(axes) != 1:
         raise ValueError(f"{op}: needs one axis, got {axis!r}")
     return axes[0]
+
+
+def padding_row(op: str, padding_idx: Any, rows: int) -> int:
+    """`padding_idx` as a number in 0..rows−1; negative ones count from the end."""
+    index = operator.index(padding_idx)
+    if not -rows <= index < rows:
+        raise ValueError(f"{op}: padding_idx {index} names none of {rows} rows")
+    return index % rows
 
 
 def pair(op: str, name: str, value: Any, least: int = 0) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Function, Tensor
-from .arguments import as_tensor, number, raw_array
+from .arguments import as_tensor, constant, number, raw_array
 
 
 class Add(Function):
@@ -329,7 +329,7 @@ def clip(x, a_min=None, a_max=None) -> Tensor:
 
 def where(condition, a, b) -> Tensor:
     """a where `condition` holds, else b. No gradient flows through the side not taken."""
-    return Where.apply(a, b, condition=raw_array(condition).astype(bool))
+    return Where.apply(a, b, condition=constant("where", "condition", condition).astype(bool))
 
 
 def astype(x, dtype) -> Tensor:

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Function, Tensor
-from .arguments import as_tensor, check_real, number, raw_array
+from .arguments import as_tensor, check_real, constant, number
 
 
 class Dropout(Function):
@@ -37,7 +37,7 @@ def dropout(input, p: float = 0.5, training: bool = True, mask=None) -> Tensor:
     if mask is None:
         mask = _draw(x.shape, p, x.dtype)
     else:
-        mask = raw_array(mask).astype(x.dtype)
+        mask = constant("dropout", "mask", mask).astype(x.dtype)
         try:
             fits = np.broadcast_shapes(mask.shape, x.shape) == x.shape
         except ValueError:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
 import numpy as np
 
 from .. import backend
 from ..autograd import Function, Tensor
 from .activation import _log_softmax, _sigmoid, softplus
-from .arguments import as_tensor, check_real, number, raw_array
+from .arguments import as_tensor, check_real, constant, number
 from .arithmetic import where
+from .classes import check_convention, class_factors
 from .shape import moveaxis
 
 
@@ -37,31 +36,41 @@ class CrossEntropy(Function):
 
 
 class CrossEntropyOfClasses(Function):
-    """The same for class indices; q is made from them twice, so that no (N, C) array of it is kept.
+    """The same for class indices, with q_nc = own_n [c = label_n] + share_n spread_c, never made as a whole.
 
-    One-hot rows, class weights, label smoothing, ignored rows and the mean's 1/N are all ways to fill q.
-    labels (N,); weight (C,) or None; `filling` holds the plain numbers.
+    Class weights, label smoothing, ignored rows and the mean's 1/N are all ways to fill these; see
+    `class_factors`.   labels, own, share (N,); spread (1, C), or None for 0.
     """
 
-    def forward(xp, x, *, labels, weight, filling):
-        q = _class_targets(labels, weight, filling)
-        return _expected(xp, _log_softmax(xp, x, 1), q)
+    def forward(xp, x, *, labels, own, share, spread):
+        return xp.rowwise(
+            lambda x, labels, own, share: _class_losses(xp, x, labels, own, share, spread),
+            x, labels, own, share,
+        )  # fmt: skip
 
-    def backward(xp, gy, x, *, labels, weight, filling):
-        q = _class_targets(labels, weight, filling)
-        p = xp.exp(_log_softmax(xp, x, 1))
-        return xp.expand_dims(gy, 1) * (p * xp.sum(q, axis=1, keepdims=True) - q)
+    def backward(xp, gy, x, *, labels, own, share, spread):
+        return xp.rowwise(
+            lambda x, labels, own, share: _class_gradients(xp, x, labels, own, share, spread),
+            x, labels, gy * own, gy * share,
+        )  # fmt: skip
 
 
-class Filling(NamedTuple):
-    """How class indices become rows of q."""
+def _class_losses(xp, x, labels, own, share, spread):
+    """−own ln p_label − share Σ_c spread_c ln p_c of each row; what counts 0 adds 0, ln p = −∞ or not."""
+    log_p = _log_softmax(xp, x, 1)
+    loss = own * xp.where(own == 0, 0, -log_p[xp.arange(labels.shape[0]), labels])
+    if spread is None:
+        return loss
+    return loss + share * xp.where(share == 0, 0, _expected(xp, log_p, spread))
 
-    op: str
-    classes: int
-    dtype: Any
-    ignore_index: int
-    mean: bool
-    smoothing: float
+
+def _class_gradients(xp, x, labels, own, share, spread):
+    """p Σ_c q − q, the first line of it with p = e / Σ e and the second with q as the text above says."""
+    e = xp.exp(x - xp.max(x, axis=1, keepdims=True))
+    q = xp.scatter_add(own, (xp.arange(labels.shape[0]), labels), x.shape)
+    if spread is not None:
+        q = q + xp.expand_dims(share, 1) * spread
+    return e * (xp.sum(q, axis=1, keepdims=True) / xp.sum(e, axis=1, keepdims=True)) - q
 
 
 def _expected(xp, log_p, q):
@@ -144,20 +153,24 @@ def huber_loss(input, target, reduction: str = "mean", delta: float = 1.0) -> Te
 
 def cross_entropy(
     input, target, weight=None, ignore_index: int = -100, reduction: str = "mean",
-    label_smoothing: float = 0.0,
+    label_smoothing: float = 0.0, convention: str = "torch",
 ) -> Tensor:  # fmt: skip
     """Cross-entropy of softmax(input) against class indices, or against probabilities.
 
     Args:
         input: logits (N, C) or (N, C, ...).
         target: integers (N, ...) in 0..C−1, or probabilities of the shape of `input`.
-        weight: (C,) factor per class; with indices the mean divides by the weights that were used.
+        weight: (C,) factor per class; with indices the mean divides by the weights that were used, and no
+            gradient flows to them.
         ignore_index: rows with this target count nowhere. If every row is ignored the loss is 0
             with gradient 0 (torch: NaN).
         label_smoothing: ε in [0, 1]: (1 − ε) target + ε/C.  Szegedy et al. 2016.
+        convention: "transformer" gives ε/(C − 2) to each class that is neither the target nor the padding
+            class `ignore_index`.  Vaswani et al. 2017, as its annotated code has it.
     """
     input, target = as_tensor(input), as_tensor(target)
-    x, q, rest = _targets("cross_entropy", input, target, weight, ignore_index, reduction, label_smoothing)
+    x, q, rest = _targets("cross_entropy", input, target, weight, ignore_index, reduction, label_smoothing,
+                          convention)  # fmt: skip
     loss = CrossEntropy.apply(x, q) if isinstance(q, Tensor) else CrossEntropyOfClasses.apply(x, **q)
     return loss.reshape(rest) if reduction == "none" else loss.sum()
 
@@ -168,9 +181,9 @@ def nll_loss(input, target, weight=None, ignore_index: int = -100, reduction: st
     input (N, C, ...), target (N, ...) of class indices; the other arguments are `cross_entropy`'s.
     """
     input, target = as_tensor(input), as_tensor(target)
-    x, q, rest = _targets("nll_loss", input, target, weight, ignore_index, reduction, 0.0)
-    q = _class_targets(**q)
-    loss = -(where(Tensor._wrap(q != 0), x, 0.0) * Tensor._wrap(q)).sum(axis=1)  # 0 · −∞ = 0
+    x, q, rest = _targets("nll_loss", input, target, weight, ignore_index, reduction, 0.0, "torch")
+    own, picked = Tensor._wrap(q["own"]), x[backend.xp.arange(x.shape[0]), q["labels"]]
+    loss = -(where(own != 0, picked, 0.0) * own)  # 0 · −∞ = 0
     return loss.reshape(rest) if reduction == "none" else loss.sum()
 
 
@@ -181,13 +194,16 @@ def binary_cross_entropy_with_logits(
 
     `pos_weight` multiplies the first term, `weight` the whole; both may stretch to x, and are constants.
     """
-    x, t = _pair("binary_cross_entropy_with_logits", input, target, reduction)
+    op = "binary_cross_entropy_with_logits"
+    x, t = _pair(op, input, target, reduction)
     if pos_weight is None:
         loss = BinaryCrossEntropy.apply(x, t)
     else:
-        pos_weight = raw_array(pos_weight).astype(x.dtype)
+        pos_weight = constant(op, "pos_weight", pos_weight).astype(x.dtype)
         loss = (1 - t) * x + (1 + (pos_weight - 1) * t) * softplus(-x)
-    return _reduce(loss if weight is None else loss * raw_array(weight).astype(x.dtype), reduction)
+    if weight is not None:
+        loss = loss * constant(op, "weight", weight).astype(x.dtype)
+    return _reduce(loss, reduction)
 
 
 def _pair(op: str, input, target, reduction: str) -> tuple[Tensor, Tensor]:
@@ -213,10 +229,10 @@ def _check_reduction(op: str, reduction: str) -> None:
         raise ValueError(f"{op}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
 
 
-def _targets(op, input, target, weight, ignore_index, reduction, smoothing):
+def _targets(op, input, target, weight, ignore_index, reduction, smoothing, convention):
     """Logits as rows (rows, C), the targets, the shape of rows.
 
-    Targets are q (rows, C) with every factor in it, or for class indices what `_class_targets` makes it from.
+    Targets are q (rows, C) with every factor in it, or for class indices what makes it up, `class_factors`.
     """
     _check_reduction(op, reduction)
     check_real(op, "input", input)
@@ -226,10 +242,11 @@ def _targets(op, input, target, weight, ignore_index, reduction, smoothing):
     if input.ndim < 2 or input.shape[1] == 0:
         raise ValueError(f"{op}: input must be (N, C, ...) with C ≥ 1, got {input.shape}")
     classes = input.shape[1]
+    check_convention(op, convention, classes, ignore_index, target)
     rest = (input.shape[0], *input.shape[2:])
     x = moveaxis(input, 1, -1).reshape(-1, classes) if input.ndim > 2 else input
     if weight is not None:
-        weight = raw_array(weight).astype(input.dtype)
+        weight = as_tensor(weight).astype(input.dtype)
         if weight.shape != (classes,):
             raise ValueError(f"{op}: weight must be ({classes},), one per class, got {weight.shape}")
     if target.dtype.kind == "f":
@@ -246,26 +263,8 @@ def _targets(op, input, target, weight, ignore_index, reduction, smoothing):
         return x, q * (1 / max(1, x.shape[0])) if reduction == "mean" else q, rest
     if target.shape != rest:
         raise ValueError(f"{op}: class indices {target.shape} for input {input.shape}; need {rest}")
+    weight = None if weight is None else constant(op, "weight", weight)
     labels = target._data.reshape(-1).astype(np.int64)
-    filling = Filling(op, classes, input.dtype, ignore_index, reduction == "mean", smoothing)
-    return x, dict(labels=labels, weight=weight, filling=filling), rest
-
-
-def _class_targets(labels, weight, filling):
-    """q of class indices: one-hot rows, smoothed, weighted, 0 where ignored, divided for the mean."""
-    op, classes, dtype, ignore_index, mean, smoothing = filling
-    counted = labels != ignore_index
-    try:
-        q = backend.xp.one_hot(labels * counted, classes, dtype)
-    except ValueError as error:
-        raise ValueError(f"{op}: {error}; ignore_index is {ignore_index}") from None
-    share = counted.astype(dtype)  # of each row in the loss
-    if mean:
-        used = share if weight is None else share * (q @ weight)
-        total = used.sum()
-        share = share / backend.xp.where(total == 0, 1, total)
-    if smoothing:
-        q = q * (1 - smoothing) + smoothing / classes
-    if weight is not None:
-        q = q * weight
-    return q * share[:, None]
+    factors = class_factors(op, labels, weight, classes, input.dtype, ignore_index, reduction == "mean",
+                            smoothing, convention)  # fmt: skip
+    return x, factors, rest

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Function, Tensor
-from .arguments import as_tensor, mixed_dtypes, number
+from .arguments import as_tensor, constant, mixed_dtypes, number
 
 
 class BatchNorm(Function):
@@ -210,7 +210,7 @@ def batch_norm(x: Any, gamma: Any, beta: Any, eps: float = 1e-5) -> tuple[Tensor
 def batch_norm_fixed(x: Any, mean: Any, var: Any, gamma: Any, beta: Any, eps: float = 1e-5) -> Tensor:
     """x (N, C, *) normalized by a given mean and variance (C,), which get no gradient."""
     x, gamma, beta = as_tensor(x), as_tensor(gamma), as_tensor(beta)
-    mean, var = as_tensor(mean), as_tensor(var)
+    mean, var = (Tensor._wrap(constant("batch_norm", *v)) for v in (("mean", mean), ("variance", var)))
     _check_channels("batch_norm", x, gamma=gamma, beta=beta, mean=mean, variance=var)
     shape = (1, -1) + (1,) * (x.ndim - 2)
     return BatchNormFixed.apply(

@@ -174,6 +174,11 @@ def min(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     return Extremum.apply(x, axis=axis, keepdims=keepdims, sign=-1)
 
 
+def rowwise(function, *arrays) -> Tensor:
+    """function(*arrays), whose rows need no other row: what a backend may compute some rows at a time."""
+    return function(*arrays)
+
+
 def elementwise_sum(function, axes, *arrays) -> Tensor:
     """Σ function(*arrays) over `axes`, which stay with length 1; `function` as in `elementwise`."""
     return sum(function(*arrays), axis=axes, keepdims=True)

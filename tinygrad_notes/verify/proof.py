@@ -10,6 +10,7 @@ A row of the table is run once to see which operations it calls, on what; each o
 from __future__ import annotations
 
 import pickle
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from ..autograd.engine import _unbroadcast
 from ..autograd.function import _call
 from ..backend import use_backend
 from .cases import Case
-from .symbolic import constants, evaluate, mp, numbers, symbols, sympy, trace, value_of, xp
+from .symbolic import constants, derivative, evaluate, mp, numbers, symbols, sympy, trace, value_of, xp
 
 EXACT = 1e-40  # relative; the computation carries 50 digits
 DOUBLE = 1e-14  # where a rule holds a constant that was rounded to float64, such as 1/√(2π)
@@ -179,8 +180,9 @@ class _Step:
     def _derivatives(self) -> list[tuple[int, int, Any, Any]]:
         """(output, element, symbol, ∂(term of that element)/∂symbol), by SymPy."""
         _, y = self._forward(lambda i, x: symbols(x, f"x{i}"))
+        memo: dict[Any, dict[Any, Any]] = defaultdict(dict)
         return [
-            (k, j, s, sympy.diff(term, s))
+            (k, j, s, derivative(term, s, memo[s]))
             for k, output in enumerate(y)
             for j, element in enumerate(output.flat)
             for term in sympy.Add.make_args(getattr(element, "expr", sympy.S.Zero))
@@ -197,9 +199,9 @@ class _Step:
                 values[s.expr], place[s.expr] = s.value, (i, at)
         weights = [[value_of(v) for v in a.flat] for a in c]
         memo: dict[Any, Any] = {}
-        for k, j, s, derivative in derivatives:
+        for k, j, s, slope in derivatives:
             i, at = place[s]
-            gradient[i][at] += weights[k][j] * evaluate(derivative, values, memo)
+            gradient[i][at] += weights[k][j] * evaluate(slope, values, memo)
         return gradient
 
     def _compare(self, expected: dict[int, np.ndarray], found: dict[int, Any]) -> None:

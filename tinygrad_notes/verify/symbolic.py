@@ -278,3 +278,31 @@ def evaluate(expr: Any, values: dict[Any, Any], memo: dict[Any, Any]) -> Any:
             result = getattr(mp, type(expr).__name__)(*parts)
     memo[expr] = result
     return result
+
+
+def derivative(expr: Any, symbol: Any, memo: dict[Any, Any]) -> Any:
+    """∂expr/∂symbol as `sympy.diff` gives it, but shared parts are differentiated once.
+
+    A recurrence holds the state before in every gate: written out it doubles and doubles with each step.
+    """
+    known = memo.get(expr)
+    if known is not None:
+        return known
+    parts = expr.args
+    if not parts:
+        result = sympy.Integer(expr == symbol)
+    elif expr.is_Add:
+        result = sympy.Add(*(derivative(a, symbol, memo) for a in parts))
+    elif expr.is_Mul:
+        others = (parts[:i] + parts[i + 1 :] for i in range(len(parts)))
+        result = sympy.Add(*(
+            sympy.Mul(derivative(a, symbol, memo), *rest) for a, rest in zip(parts, others, strict=True)
+        ))  # fmt: skip
+    elif expr.is_Function and len(parts) == 1:
+        result = expr.fdiff() * derivative(parts[0], symbol, memo)
+    elif expr.is_Pow and parts[1].is_number:
+        result = parts[1] * parts[0] ** (parts[1] - 1) * derivative(parts[0], symbol, memo)
+    else:
+        result = sympy.diff(expr, symbol)
+    memo[expr] = result
+    return result

@@ -71,13 +71,3 @@ def _polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
         y *= x
         y += c
     return y
-
-
-def one_hot(labels: Array, classes: int, dtype: Any) -> Array:
-    """(N,) class indices as rows (N, classes) of one 1; ValueError names an index out of range."""
-    if labels.size and not (labels.min() >= 0 and labels.max() < classes):
-        wrong = labels[(labels < 0) | (labels >= classes)][0]
-        raise ValueError(f"class index {wrong} is not in 0..{classes - 1}")
-    rows = np.zeros((labels.size, classes), dtype)
-    rows[np.arange(labels.size), labels] = 1
-    return rows

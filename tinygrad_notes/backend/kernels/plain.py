@@ -1,16 +1,18 @@
 """The plain definition of every kernel: what the tuned ones must equal.
 
 The first argument is the array library (NumPy or CuPy); arrays of symbols work wherever the
-mathematics needs no comparison. A kernel loops at most over the kh·kw offsets of its window.
+mathematics needs no comparison. A kernel loops at most over the kh·kw offsets of its window, or
+over time.
 
 Linear kernels come in pairs, each the other's adjoint, ⟨f(x), g⟩ = ⟨x, f*(g)⟩:
 im2col/col2im, conv2d/conv2d_input_grad (in x) and /conv2d_weight_grad (in w),
-max_pool2d_gather/max_pool2d_scatter, avg_pool2d/avg_pool2d_adjoint, indexing/scatter_add.
+max_pool2d_gather/max_pool2d_scatter, avg_pool2d/avg_pool2d_adjoint, indexing/scatter_add,
+take_rows/add_rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .geometry import (
@@ -244,6 +246,25 @@ def scatter_add(np: Any, g: Array, index: Any, shape: Shape) -> Array:
     return out
 
 
+def take_rows(np: Any, x: Array, ids: Array, padding_idx: int | None, row: Array | None) -> Array:
+    """y[i] = x[ids[i]], but `row` (None: zeros) where ids[i] is padding_idx.   x (V, D), y (*ids, D)."""
+    y = x[ids]
+    if padding_idx is None:
+        return y
+    return np.where((ids == padding_idx)[..., None], 0 if row is None else row, y)
+
+
+def add_rows(np: Any, g: Array, ids: Array, rows: int, padding_idx: int | None) -> Array:
+    """out[v] = Σ g[i] over the i with ids[i] = v, but 0 for v = padding_idx.   g (*ids, D), out (rows, D).
+
+    The adjoint of take_rows with a `row` of zeros.
+    """
+    out = scatter_add(np, g, ids, (rows, g.shape[-1]))
+    if padding_idx is not None:
+        out[padding_idx] = 0
+    return out
+
+
 def elementwise(np: Any, function: Callable[..., Array], *arrays: Array) -> Array:
     """function(*arrays), made of element-wise operations only; all broadcast to the shape of the first."""
     return function(*arrays)
@@ -252,6 +273,49 @@ def elementwise(np: Any, function: Callable[..., Array], *arrays: Array) -> Arra
 def elementwise_sum(np: Any, function: Callable[..., Array], axes: Shape, *arrays: Array) -> Array:
     """Σ function(*arrays) over `axes`, which stay with length 1; `function` as in `elementwise`."""
     return np.sum(function(*arrays), axis=axes, keepdims=True)
+
+
+def rowwise(np: Any, function: Callable[..., Array], *arrays: Any) -> Array:
+    """function(*arrays), where row n of the result (N, ...) needs no other row of the arrays.
+
+    Arrays of N rows are cut; what has one row, numbers and None are the same for all.
+    """
+    return function(*arrays)
+
+
+def scan(
+    np: Any,
+    step: Callable[..., tuple[Array, ...]],
+    sequences: Sequence[Array],
+    states: Sequence[Array],
+    mask: Array | None,
+    reverse: bool,
+) -> tuple[Array, ...]:
+    """A recurrence over t = 0, 1, ..., T − 1, or from T − 1 down to 0 with `reverse`.
+
+    (*states, *results) ← step(*[s[t] for s in sequences], *states); every state, result and s[t] is (N, ...).
+    Where `mask` (T, N) is False a sample has no step: its states stay, its results are 0, whatever its
+    sequences hold there. Returns the states after the last step and the results of all, stacked (T, N, ...).
+    """
+    times = check_times(sequences)
+    states, rows = tuple(states), [()] * len(times)
+    for t in reversed(times) if reverse else times:
+        new = step(*(s[t] for s in sequences), *states)
+        if mask is not None:
+            new = tuple(
+                np.where(mask[t].reshape(-1, *(1,) * (value.ndim - 1)), value, before)
+                for value, before in zip(new, states + (0,) * (len(new) - len(states)), strict=True)
+            )
+        states, rows[t] = new[: len(states)], new[len(states) :]
+    return *states, *(np.stack(results) for results in zip(*rows, strict=True))
+
+
+def check_times(sequences: Sequence[Array]) -> range:
+    """The times of sequences of one length, which must not be 0: no step would say what its results are."""
+    lengths = [len(s) for s in sequences]
+    if len(set(lengths)) != 1 or not lengths[0]:
+        raise ValueError(f"scan: sequences must be of one length, and at least 1 long; got {lengths}")
+    return range(lengths[0])
 
 
 def index_dtype(kernel: Pair) -> str:

@@ -8,16 +8,22 @@ from . import (
     arithmetic,
     convolution,
     dropout,
+    embedding,
     linear,
     loss,
     normalization,
     pooling,
+    recurrent,
     reduction,
     shape,
 )
 from .case import Case
 
-FILES = (arithmetic, reduction, shape, linear, activation, loss, convolution, pooling, normalization, dropout)
+FILES = (
+    arithmetic, reduction, shape, linear, activation, loss, convolution, pooling, normalization, dropout,
+    embedding,
+    recurrent,
+)  # fmt: skip
 
 CASES: tuple[Case, ...] = tuple(row for file in FILES for row in file.CASES)
 

@@ -8,8 +8,8 @@ from ...ops import loss
 from .entry import Wrong, entry, normal
 
 A, B, C = (3, 4), (2, 3), (3, 3)
-CLASSES = {"labels": np.array([2, -100, 0]), "weight": None,
-           "filling": loss.Filling("cross_entropy", 3, np.dtype("float64"), -100, True, 0.0)}  # fmt: skip
+HALF = np.array([0.5, 0.0, 0.5])  # the mean over two rows of three: the second is ignored
+CLASSES = {"labels": np.array([2, 0, 0]), "own": HALF, "share": HALF, "spread": None}
 
 
 def _sigmoid_twice(xp, gy, x, t):
@@ -17,15 +17,12 @@ def _sigmoid_twice(xp, gy, x, t):
     return gy * (p - t) * p * (1 - p)
 
 
-def _ignored_learns(xp, gy, x, *, labels, weight, filling):
-    q = loss._class_targets(labels, weight, filling)
-    return xp.expand_dims(gy, 1) * (xp.exp(loss._log_softmax(xp, x, 1)) / 2 - q)  # 2 rows count
+def _ignored_learns(xp, gy, x, *, labels, own, share, spread):
+    return loss._class_gradients(xp, x, labels, gy * (own * 0 + 0.5), gy, spread)
 
 
-def _sum_not_mean(xp, gy, x, *, labels, weight, filling):
-    return loss.CrossEntropyOfClasses.backward(
-        xp, gy, x, labels=labels, weight=weight, filling=filling._replace(mean=False)
-    )
+def _sum_not_mean(xp, gy, x, *, labels, own, share, spread):
+    return loss._class_gradients(xp, x, labels, gy * own * 2, gy, spread)
 
 
 def entries() -> list[Wrong]:

@@ -1,0 +1,54 @@
+"""Embedding: a table of learned rows, one per id."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Tensor
+from ..ops.arguments import padding_row
+from . import functional as F
+from . import init
+from .layers import _size
+from .module import Module, Parameter
+
+
+class Embedding(Module):
+    """The row of `weight` (num_embeddings, embedding_dim) for every id: (*) integers → (*, embedding_dim).
+
+    Starts from N(0, 1), the row `padding_idx` from 0; that row gets no gradient, so it stays what it is.
+    """
+
+    def __init__(
+        self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, _weight: Any = None
+    ) -> None:
+        self.num_embeddings = _size("Embedding", "num_embeddings", num_embeddings)
+        self.embedding_dim = _size("Embedding", "embedding_dim", embedding_dim)
+        if padding_idx is not None:
+            padding_idx = padding_row("Embedding", padding_idx, num_embeddings)
+        self.padding_idx = padding_idx
+        if _weight is not None:
+            self.weight = _weight
+            return
+        self.weight = Parameter(np.empty((num_embeddings, embedding_dim), np.float32))
+        init.normal_(self.weight)
+        if padding_idx is not None:
+            self.weight._data[padding_idx] = 0
+
+    @classmethod
+    def from_pretrained(
+        cls, embeddings: Any, freeze: bool = True, padding_idx: int | None = None
+    ) -> Embedding:
+        """A layer with the rows `embeddings` (V, D), which training changes only with `freeze=False`."""
+        weight = Parameter(embeddings, requires_grad=not freeze)
+        if weight.ndim != 2:
+            raise ValueError(f"Embedding.from_pretrained: embeddings must be (V, D), got {weight.shape}")
+        return cls(*weight.shape, padding_idx, weight)
+
+    def forward(self, x: Any) -> Tensor:
+        return F.embedding(x, self.weight, self.padding_idx)
+
+    def extra_repr(self) -> str:
+        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"

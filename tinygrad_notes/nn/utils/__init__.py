@@ -1,0 +1,5 @@
+"""Helpers around layers, where torch.nn has them."""
+
+from . import rnn
+
+__all__ = ["rnn"]

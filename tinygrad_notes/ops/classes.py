@@ -1,0 +1,56 @@
+"""Class indices as factors of a cross-entropy: weights, label smoothing, ignored rows and the mean's 1/N."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import backend
+from ..autograd import Tensor
+
+CONVENTIONS = "torch", "transformer"  # of label smoothing
+
+
+def class_factors(
+    op: str, labels: Any, weight: Any, classes: int, dtype: Any, ignore_index: int, mean: bool,
+    smoothing: float, convention: str,
+) -> dict[str, Any]:  # fmt: skip
+    """The target q_nc = own_n [c = label_n] + share_n spread_c of row n, as labels, own, share and spread.
+
+    share is 1, or 1/Σ weights of the labels for the mean; own = weight of the label · (1 − ε) · share, and
+    spread = weight · ε/C. Where a label is ignored it becomes 0, and own and share are 0.
+    "transformer": ε/(C − 2) for every class but the label and the padding class; Σ_c q_nc stays 1.
+
+    Raises ValueError for a label out of range; on a GPU its factors are NaN.
+    """
+    xp = backend.xp
+    counted = labels != ignore_index
+    labels = labels * counted
+    weight = xp.ones(classes, dtype) if weight is None else weight
+    try:
+        own = xp.take_rows(weight[:, None], labels, None, None)[:, 0]
+    except ValueError as error:
+        raise ValueError(f"{op}: class {error}; ignore_index is {ignore_index}") from None
+    share = counted.astype(dtype)
+    if mean:
+        total = (share * own).sum()
+        share = share / xp.where(total == 0, 1, total)
+    own, spread = own * share, None
+    if smoothing and convention == "torch":
+        own, spread = own * (1 - smoothing), weight[None] * (smoothing / classes)
+    elif smoothing:
+        part = smoothing / (classes - 2)
+        own = own * (1 - smoothing - part)  # `spread` gives the label its part as well
+        spread = xp.where(xp.arange(classes) == ignore_index, 0, weight * part)[None]
+    return dict(labels=labels, own=own, share=share, spread=spread)
+
+
+def check_convention(op: str, convention: str, classes: int, ignore_index: int, target: Tensor) -> None:
+    """ "transformer" spreads ε over the classes but the label and the padding class: it must know both."""
+    if convention not in CONVENTIONS:
+        raise ValueError(f"{op}: convention must be one of {CONVENTIONS}, got {convention!r}")
+    fits = classes > 2 and 0 <= ignore_index < classes and target.dtype.kind != "f"
+    if convention == "transformer" and not fits:
+        raise ValueError(
+            f"{op}: convention='transformer' needs class indices, at least 3 classes, and the padding class "
+            f"as ignore_index; got {target.dtype} targets, {classes} classes, ignore_index {ignore_index}"
+        )
