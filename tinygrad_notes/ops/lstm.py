@@ -16,8 +16,8 @@ from ..autograd import Function
 from .rnn import _over_time, _parts, _sigmoid
 
 
-def _lstm(xp, w, a, h, c):
-    ai, af, ag, ao = _parts(a + xp.matmul(h, w.T), 4)  # 1
+def _lstm(xp, a, h, c, wt):
+    ai, af, ag, ao = _parts(a + xp.matmul(h, wt), 4)  # 1
     i, f, g, o = _sigmoid(xp, ai), _sigmoid(xp, af), xp.tanh(ag), _sigmoid(xp, ao)  # 2
     new_c = f * c + i * g  # 3
     t = xp.tanh(new_c)  # 4
@@ -25,7 +25,7 @@ def _lstm(xp, w, a, h, c):
     return new, new_c, new, i, f, g, o, t, h, c
 
 
-def _lstm_back(xp, w, gy, i, f, g, o, t, c, gh, gc):
+def _lstm_back(xp, gy, i, f, g, o, t, c, gh, gc, w):
     gh = gh + gy  # h goes to the next step and out
     go = gh * t  # 5
     gc = gc + gh * o * (1 - t * t)  # 5, 4: from the output, beside what the next step's c sends
@@ -44,28 +44,28 @@ class LSTM(Function):
     saves = ("last_h", "last_c", "h", "i", "f", "g", "o", "t", "h_before", "c_before")
 
     def save(xp, a, w, h0, c0, *, mask, reverse):
-        return xp.scan(partial(_lstm, xp, w), (a,), (h0, c0), mask, reverse)
+        return xp.scan(partial(_lstm, xp), (a,), (h0, c0), (w.T,), mask, reverse)
 
     def forward(xp, h, last_h, last_c):
         return h, last_h, last_c
 
     def backward(xp, gy, w, i, f, g, o, t, h_before, c_before, *, mask, reverse):
         gh, *last = gy
-        step, kept = partial(_lstm_back, xp, w), (gh, i, f, g, o, t, c_before)
-        g_h0, g_c0, ga = xp.scan(step, kept, last, mask, not reverse)
+        step, kept = partial(_lstm_back, xp), (gh, i, f, g, o, t, c_before)
+        g_h0, g_c0, ga = xp.scan(step, kept, last, (w,), mask, not reverse)
         return ga, _over_time(xp, ga, h_before), g_h0, g_c0
 
 
-def _projected(xp, w, w_hr, a, h, c):
-    m, new_c, _, *kept = _lstm(xp, w, a, h, c)  # 1
-    new = xp.matmul(m, w_hr.T)  # 2
+def _projected(xp, a, h, c, wt, rt):
+    m, new_c, _, *kept = _lstm(xp, a, h, c, wt)  # 1
+    new = xp.matmul(m, rt)  # 2
     return new, new_c, new, m, *kept
 
 
-def _projected_back(xp, w, w_hr, gy, i, f, g, o, t, c, gh, gc):
+def _projected_back(xp, gy, i, f, g, o, t, c, gh, gc, w, r):
     gh = gh + gy
-    gm = xp.matmul(gh, w_hr)  # 2
-    return *_lstm_back(xp, w, gm, i, f, g, o, t, c, 0, gc), gh  # 1
+    gm = xp.matmul(gh, r)  # 2
+    return *_lstm_back(xp, gm, i, f, g, o, t, c, 0, gc, w), gh  # 1
 
 
 class LSTMProjected(Function):
@@ -77,20 +77,20 @@ class LSTMProjected(Function):
     saves = ("last_h", "last_c", "h", "m", "i", "f", "g", "o", "t", "h_before", "c_before")
 
     def save(xp, a, w, w_hr, h0, c0, *, mask, reverse):
-        return xp.scan(partial(_projected, xp, w, w_hr), (a,), (h0, c0), mask, reverse)
+        return xp.scan(partial(_projected, xp), (a,), (h0, c0), (w.T, w_hr.T), mask, reverse)
 
     def forward(xp, h, last_h, last_c):
         return h, last_h, last_c
 
     def backward(xp, gy, w, w_hr, m, i, f, g, o, t, h_before, c_before, *, mask, reverse):
         gh, *last = gy
-        step, kept = partial(_projected_back, xp, w, w_hr), (gh, i, f, g, o, t, c_before)
-        g_h0, g_c0, ga, gh = xp.scan(step, kept, last, mask, not reverse)
+        step, kept = partial(_projected_back, xp), (gh, i, f, g, o, t, c_before)
+        g_h0, g_c0, ga, gh = xp.scan(step, kept, last, (w, w_hr), mask, not reverse)
         return ga, _over_time(xp, ga, h_before), _over_time(xp, gh, m), g_h0, g_c0
 
 
-def _peephole(xp, w, p, a, h, c):
-    ai, af, ag, ao = _parts(a + xp.matmul(h, w.T), 4)  # 1
+def _peephole(xp, a, h, c, wt, p):
+    ai, af, ag, ao = _parts(a + xp.matmul(h, wt), 4)  # 1
     pi, pf, po = _parts(p, 3)
     i, f, g = _sigmoid(xp, ai + pi * c), _sigmoid(xp, af + pf * c), xp.tanh(ag)  # 2: they see c before,
     new_c = f * c + i * g  # 3
@@ -100,7 +100,7 @@ def _peephole(xp, w, p, a, h, c):
     return new, new_c, new, i, f, g, o, t, h, c, new_c
 
 
-def _peephole_back(xp, w, p, gy, i, f, g, o, t, c, gh, gc):
+def _peephole_back(xp, gy, i, f, g, o, t, c, gh, gc, w, p):
     gh = gh + gy
     pi, pf, po = _parts(p, 3)
     go = gh * t * o * (1 - o)  # 6, 4
@@ -119,22 +119,22 @@ class LSTMPeephole(Function):
     saves = ("last_h", "last_c", "h", "i", "f", "g", "o", "t", "h_before", "c_before", "c")
 
     def save(xp, a, w, p, h0, c0, *, mask, reverse):
-        return xp.scan(partial(_peephole, xp, w, p), (a,), (h0, c0), mask, reverse)
+        return xp.scan(partial(_peephole, xp), (a,), (h0, c0), (w.T, p), mask, reverse)
 
     def forward(xp, h, last_h, last_c):
         return h, last_h, last_c
 
     def backward(xp, gy, w, p, i, f, g, o, t, h_before, c_before, c, *, mask, reverse):
         gh, *last = gy
-        step, kept = partial(_peephole_back, xp, w, p), (gh, i, f, g, o, t, c_before)
-        g_h0, g_c0, ga = xp.scan(step, kept, last, mask, not reverse)
+        step, kept = partial(_peephole_back, xp), (gh, i, f, g, o, t, c_before)
+        g_h0, g_c0, ga = xp.scan(step, kept, last, (w, p), mask, not reverse)
         gi, gf, _, go = _parts(ga, 4)
         gp = xp.concatenate([xp.sum(v, axis=(0, 1)) for v in (gi * c_before, gf * c_before, go * c)], axis=0)
         return ga, _over_time(xp, ga, h_before), gp, g_h0, g_c0
 
 
-def _lstm1997(xp, w, a, h, c):
-    ai, ag, ao = _parts(a + xp.matmul(h, w.T), 3)  # 1
+def _lstm1997(xp, a, h, c, wt):
+    ai, ag, ao = _parts(a + xp.matmul(h, wt), 3)  # 1
     i, g, o = _sigmoid(xp, ai), xp.tanh(ag), _sigmoid(xp, ao)  # 2
     new_c = c + i * g  # 3
     t = xp.tanh(new_c)  # 4
@@ -142,7 +142,7 @@ def _lstm1997(xp, w, a, h, c):
     return new, new_c, new, i, g, o, t, h
 
 
-def _lstm1997_back(xp, w, gy, i, g, o, t, gh, gc):
+def _lstm1997_back(xp, gy, i, g, o, t, gh, gc, w):
     gh = gh + gy
     gc = gc + gh * o * (1 - t * t)  # 5, 4
     gi, gg, go = gc * g * i * (1 - i), gc * i * (1 - g * g), gh * t * o * (1 - o)  # 3, 5, 2
@@ -160,13 +160,13 @@ class LSTM1997(Function):
     saves = ("last_h", "last_c", "h", "i", "g", "o", "t", "h_before")
 
     def save(xp, a, w, h0, c0, *, mask, reverse):
-        return xp.scan(partial(_lstm1997, xp, w), (a,), (h0, c0), mask, reverse)
+        return xp.scan(partial(_lstm1997, xp), (a,), (h0, c0), (w.T,), mask, reverse)
 
     def forward(xp, h, last_h, last_c):
         return h, last_h, last_c
 
     def backward(xp, gy, w, i, g, o, t, h_before, *, mask, reverse):
         gh, *last = gy
-        step = partial(_lstm1997_back, xp, w)
-        g_h0, g_c0, ga = xp.scan(step, (gh, i, g, o, t), last, mask, not reverse)
+        step = partial(_lstm1997_back, xp)
+        g_h0, g_c0, ga = xp.scan(step, (gh, i, g, o, t), last, (w,), mask, not reverse)
         return ga, _over_time(xp, ga, h_before), g_h0, g_c0

@@ -17,17 +17,17 @@ from .linear import linear
 from .shape import split, squeeze
 
 
-def scan(step, sequences, states, mask, reverse) -> tuple[Tensor, ...]:
+def scan(step, sequences, states, constants, mask, reverse) -> tuple[Tensor, ...]:
     """A recurrence over time, on Tensors; see `plain.scan`."""
     # Cut once: the gradient of s[t], an array of zeros as long as s, would cost T² numbers in all.
     sequences = [[squeeze(part, 0) for part in split(s, s.shape[0])] for s in sequences]
-    return plain.scan(tape, step, sequences, states, mask, reverse)
+    return plain.scan(tape, step, sequences, states, constants, mask, reverse)
 
 
 def length_mask(lengths: Any, steps: int | None = None, samples: int | None = None, op: str = "length_mask"):
     """(T, N) booleans, True where time t is below the length of sample n; an array of the backend.
 
-    T is `steps`, or else the largest length. Raises TypeError for lengths that are no integers (N,), ValueError
+    T is `steps`, or the largest length. Raises TypeError for lengths that are no integers (N,), ValueError
     for one that is not in 1..T, or unless there are `samples` of them.
     """
     host = backend.to_numpy(lengths._data if isinstance(lengths, Tensor) else lengths)

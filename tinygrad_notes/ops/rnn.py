@@ -19,13 +19,13 @@ from ..autograd import Function
 from .linear import _rows
 
 
-def _rnn(xp, w, a, h, *, nonlinearity):
-    s = a + xp.matmul(h, w.T)  # 1
+def _rnn(xp, a, h, wt, *, nonlinearity):
+    s = a + xp.matmul(h, wt)  # 1
     new = xp.tanh(s) if nonlinearity == "tanh" else xp.maximum(s, 0)  # 2
     return new, new, h
 
 
-def _rnn_back(xp, w, gy, y, gh, *, nonlinearity):
+def _rnn_back(xp, gy, y, gh, w, *, nonlinearity):
     gh = gh + gy  # h goes to the next step and out
     gs = gh * (1 - y * y) if nonlinearity == "tanh" else xp.where(y > 0, gh, 0)  # 2
     return xp.matmul(gs, w), gs  # 1: ∂s/∂h = W, ∂s/∂a = 1
@@ -40,21 +40,21 @@ class RNN(Function):
     saves = ("last", "h", "before")
 
     def save(xp, a, w, h0, *, nonlinearity, mask, reverse):
-        return xp.scan(partial(_rnn, xp, w, nonlinearity=nonlinearity), (a,), (h0,), mask, reverse)
+        return xp.scan(partial(_rnn, xp, nonlinearity=nonlinearity), (a,), (h0,), (w.T,), mask, reverse)
 
     def forward(xp, h, last):
         return h, last
 
     def backward(xp, g, w, h, before, *, nonlinearity, mask, reverse):
         gh, g_last = g
-        step = partial(_rnn_back, xp, w, nonlinearity=nonlinearity)
-        g_h0, gs = xp.scan(step, (gh, h), (g_last,), mask, not reverse)
+        step = partial(_rnn_back, xp, nonlinearity=nonlinearity)
+        g_h0, gs = xp.scan(step, (gh, h), (g_last,), (w,), mask, not reverse)
         return gs, _over_time(xp, gs, before), g_h0
 
 
-def _gru(xp, w, b, a, h):
+def _gru(xp, a, h, wt, b):
     ar, az, an = _parts(a, 3)
-    ur, uz, un = _parts(xp.matmul(h, w.T) + b, 3)  # 1
+    ur, uz, un = _parts(xp.matmul(h, wt) + b, 3)  # 1
     r = _sigmoid(xp, ar + ur)  # 2: reset
     z = _sigmoid(xp, az + uz)  # 3: update
     n = xp.tanh(an + r * un)  # 4: the new value
@@ -62,7 +62,7 @@ def _gru(xp, w, b, a, h):
     return new, new, r, z, n, un, h
 
 
-def _gru_back(xp, w, gy, r, z, n, un, h, gh):
+def _gru_back(xp, gy, r, z, n, un, h, gh, w):
     gh = gh + gy
     gn = gh * (1 - z) * (1 - n * n)  # 5, 4
     gz = gh * (h - n) * z * (1 - z)  # 5, 3
@@ -83,7 +83,7 @@ class GRU(Function):
     saves = ("last", "h", "r", "z", "n", "un", "before")
 
     def save(xp, a, w, b, h0, *, mask, reverse):
-        return xp.scan(partial(_gru, xp, w, b), (a,), (h0,), mask, reverse)
+        return xp.scan(partial(_gru, xp), (a,), (h0,), (w.T, b), mask, reverse)
 
     def forward(xp, h, last):
         return h, last
@@ -91,14 +91,14 @@ class GRU(Function):
     def backward(xp, g, w, r, z, n, un, before, *, mask, reverse):
         gh, g_last = g
         g_h0, ga, gu = xp.scan(
-            partial(_gru_back, xp, w), (gh, r, z, n, un, before), (g_last,), mask, not reverse
+            partial(_gru_back, xp), (gh, r, z, n, un, before), (g_last,), (w,), mask, not reverse
         )
         return ga, _over_time(xp, gu, before), xp.sum(gu, axis=(0, 1)), g_h0
 
 
-def _gru_before(xp, w, a, h):
+def _gru_before(xp, a, h, wt):
     ar, az, an = _parts(a, 3)
-    wr, wz, wn = _parts(w.T, 3)
+    wr, wz, wn = _parts(wt, 3)
     r = _sigmoid(xp, ar + xp.matmul(h, wr))  # 1
     z = _sigmoid(xp, az + xp.matmul(h, wz))  # 2
     n = xp.tanh(an + xp.matmul(r * h, wn))  # 3
@@ -106,9 +106,9 @@ def _gru_before(xp, w, a, h):
     return new, new, r, z, n, h
 
 
-def _gru_before_back(xp, w, gy, r, z, n, h, gh):
+def _gru_before_back(xp, gy, r, z, n, h, gh, wt):
     gh = gh + gy
-    wr, wz, wn = _parts(w.T, 3)
+    wr, wz, wn = _parts(wt, 3)
     gn = gh * (1 - z) * (1 - n * n)  # 4, 3
     gz = gh * (h - n) * z * (1 - z)  # 4, 2
     gq = xp.matmul(gn, wn.T)  # 3: of r ∘ h
@@ -126,15 +126,15 @@ class GRUResetBefore(Function):
     saves = ("last", "h", "r", "z", "n", "before")
 
     def save(xp, a, w, h0, *, mask, reverse):
-        return xp.scan(partial(_gru_before, xp, w), (a,), (h0,), mask, reverse)
+        return xp.scan(partial(_gru_before, xp), (a,), (h0,), (w.T,), mask, reverse)
 
     def forward(xp, h, last):
         return h, last
 
     def backward(xp, g, w, r, z, n, before, *, mask, reverse):
         gh, g_last = g
-        step = partial(_gru_before_back, xp, w)
-        g_h0, ga = xp.scan(step, (gh, r, z, n, before), (g_last,), mask, not reverse)
+        step = partial(_gru_before_back, xp)
+        g_h0, ga = xp.scan(step, (gh, r, z, n, before), (g_last,), (w.T,), mask, not reverse)
         gr, gz, gn = _parts(ga, 3)
         factors = ((gr, before), (gz, before), (gn, r * before))  # what each block of W is multiplied by
         gw = xp.concatenate([_over_time(xp, g, h) for g, h in factors], axis=0)

@@ -288,19 +288,21 @@ def scan(
     step: Callable[..., tuple[Array, ...]],
     sequences: Sequence[Array],
     states: Sequence[Array],
+    constants: Sequence[Array],
     mask: Array | None,
     reverse: bool,
 ) -> tuple[Array, ...]:
     """A recurrence over t = 0, 1, ..., T − 1, or from T − 1 down to 0 with `reverse`.
 
-    (*states, *results) ← step(*[s[t] for s in sequences], *states); every state, result and s[t] is (N, ...).
+    (*states, *results) ← step(*[s[t] for s in sequences], *states, *constants), where every s[t], state and
+    result is (N, ...).
     Where `mask` (T, N) is False a sample has no step: its states stay, its results are 0, whatever its
     sequences hold there. Returns the states after the last step and the results of all, stacked (T, N, ...).
     """
     times = check_times(sequences)
     states, rows = tuple(states), [()] * len(times)
     for t in reversed(times) if reverse else times:
-        new = step(*(s[t] for s in sequences), *states)
+        new = step(*(s[t] for s in sequences), *states, *constants)
         if mask is not None:
             new = tuple(
                 np.where(mask[t].reshape(-1, *(1,) * (value.ndim - 1)), value, before)

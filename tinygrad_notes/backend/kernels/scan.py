@@ -14,19 +14,21 @@ def scan(
     step: Callable[..., tuple[Any, ...]],
     sequences: Sequence[Any],
     states: Sequence[Any],
+    constants: Sequence[Any],
     mask: Any,
     reverse: bool,
 ) -> tuple[Any, ...]:
     """A recurrence over t; see `plain.scan`."""
     times, count = check_times(sequences), len(states)
+    constants = [np.ascontiguousarray(c) for c in constants]  # BLAS copies a transposed one at every step
     stacks: list[Any] = []
     for t in reversed(times) if reverse else times:
         rows = _with_a_step(mask, t)
         if rows is None:
-            new = step(*[s[t] for s in sequences], *states)
+            new = step(*[s[t] for s in sequences], *states, *constants)
             states = new[:count]
         else:
-            new = step(*[s[t][rows] for s in sequences], *[state[rows] for state in states])
+            new = step(*[s[t][rows] for s in sequences], *[state[rows] for state in states], *constants)
             states = [_replaced(state, rows, value) for state, value in zip(states, new, strict=False)]
         results = new[count:]
         if not stacks:

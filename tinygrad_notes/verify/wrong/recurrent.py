@@ -27,35 +27,35 @@ def _rnn(
     """The shipped backward with another step, direction, mask, or sum over time."""
 
     def backward(xp, g, w, h, before, *, nonlinearity, mask, reverse):
-        back, mask = partial(step, xp, w, nonlinearity=nonlinearity), mask if padded else None
-        g_h0, gs = xp.scan(back, (g[0], h), (g[1],), mask, reverse if forth else not reverse)
+        back, mask = partial(step, xp, nonlinearity=nonlinearity), mask if padded else None
+        g_h0, gs = xp.scan(back, (g[0], h), (g[1],), (w,), mask, reverse if forth else not reverse)
         gw = xp.matmul(gs[-1].T, before[-1]) if last else rnn._over_time(xp, gs, before)
         return gs, gw, g_h0
 
     return {"backward": backward}
 
 
-def _not_transposed(xp, w, gy, y, gh, *, nonlinearity):
-    _, gs = rnn._rnn_back(xp, w, gy, y, gh, nonlinearity=nonlinearity)
+def _not_transposed(xp, gy, y, gh, w, *, nonlinearity):
+    _, gs = rnn._rnn_back(xp, gy, y, gh, w, nonlinearity=nonlinearity)
     return xp.matmul(gs, w.T), gs
 
 
-def _own_step(xp, w, gy, y, gh, *, nonlinearity):
-    return rnn._rnn_back(xp, w, gy, y, gh * 0, nonlinearity=nonlinearity)
+def _own_step(xp, gy, y, gh, w, *, nonlinearity):
+    return rnn._rnn_back(xp, gy, y, gh * 0, w, nonlinearity=nonlinearity)
 
 
 def _gru(step: Any = rnn._gru_back, biases: Callable[..., Any] = lambda ga, gu: gu) -> dict[str, Any]:
     def backward(xp, g, w, r, z, n, un, before, *, mask, reverse):
         kept = (g[0], r, z, n, un, before)
-        g_h0, ga, gu = xp.scan(partial(step, xp, w), kept, (g[1],), mask, not reverse)
+        g_h0, ga, gu = xp.scan(partial(step, xp), kept, (g[1],), (w,), mask, not reverse)
         return ga, rnn._over_time(xp, gu, before), xp.sum(biases(ga, gu), axis=(0, 1)), g_h0
 
     return {"backward": backward}
 
 
-def _reset_before(xp, w, gy, r, z, n, un, h, gh):
+def _reset_before(xp, gy, r, z, n, un, h, gh, w):
     """As if the reset acted on h, before the product."""
-    _, ga, gu = rnn._gru_back(xp, w, gy, r, z, n, un, h, gh)
+    _, ga, gu = rnn._gru_back(xp, gy, r, z, n, un, h, gh, w)
     gr, gz, gn = rnn._parts(ga, 3)
     gr = xp.matmul(gn, rnn._parts(w.T, 3)[2].T) * h * r * (1 - r)
     ga = xp.concatenate((gr, gz, gn), axis=1)
@@ -63,54 +63,54 @@ def _reset_before(xp, w, gy, r, z, n, un, h, gh):
     return (gh + gy) * z + xp.matmul(gu, w), ga, gu
 
 
-def _without_reset(xp, w, gy, r, z, n, un, h, gh):
-    _, ga, _ = rnn._gru_back(xp, w, gy, r, z, n, un, h, gh)
+def _without_reset(xp, gy, r, z, n, un, h, gh, w):
+    _, ga, _ = rnn._gru_back(xp, gy, r, z, n, un, h, gh, w)
     return (gh + gy) * z + xp.matmul(ga, w), ga, ga
 
 
 def _gru_before(xp, g, w, r, z, n, before, *, mask, reverse):
     """W learns from h where the forward multiplies r ∘ h."""
-    step = partial(rnn._gru_before_back, xp, w)
-    g_h0, ga = xp.scan(step, (g[0], r, z, n, before), (g[1],), mask, not reverse)
+    step = partial(rnn._gru_before_back, xp)
+    g_h0, ga = xp.scan(step, (g[0], r, z, n, before), (g[1],), (w.T,), mask, not reverse)
     return ga, rnn._over_time(xp, ga, before), g_h0
 
 
 def _lstm(step: Any) -> dict[str, Any]:
     def backward(xp, gy, w, i, f, g, o, t, h_before, c_before, *, mask, reverse):
         kept = (gy[0], i, f, g, o, t, c_before)
-        g_h0, g_c0, ga = xp.scan(partial(step, xp, w), kept, gy[1:], mask, not reverse)
+        g_h0, g_c0, ga = xp.scan(partial(step, xp), kept, gy[1:], (w,), mask, not reverse)
         return ga, rnn._over_time(xp, ga, h_before), g_h0, g_c0
 
     return {"backward": backward}
 
 
-def _c_lost(xp, w, *values):
-    gh, gc, ga = lstm._lstm_back(xp, w, *values)
+def _c_lost(xp, *values):
+    gh, gc, ga = lstm._lstm_back(xp, *values)
     return gh, gc * 0, ga
 
 
-def _h_lost(xp, w, *values):
-    gh, gc, ga = lstm._lstm_back(xp, w, *values)
+def _h_lost(xp, *values):
+    gh, gc, ga = lstm._lstm_back(xp, *values)
     return gh * 0, gc, ga
 
 
-def _c_after(xp, w, gy, i, f, g, o, t, c, gh, gc):
+def _c_after(xp, gy, i, f, g, o, t, c, gh, gc, w):
     """The forget gate learns from c after the step; it multiplies c before it."""
-    _, _, ga = lstm._lstm_back(xp, w, gy, i, f, g, o, t, f * c + i * g, gh, gc)
+    _, _, ga = lstm._lstm_back(xp, gy, i, f, g, o, t, f * c + i * g, gh, gc, w)
     return xp.matmul(ga, w), (gc + (gh + gy) * o * (1 - t * t)) * f, ga
 
 
-def _c_set(xp, w, gy, i, f, g, o, t, c, gh, gc):
+def _c_set(xp, gy, i, f, g, o, t, c, gh, gc, w):
     """c's gradient from the output alone, where the next step's should be added."""
-    gh_before, _, ga = lstm._lstm_back(xp, w, gy, i, f, g, o, t, c, gh, gc * 0)
+    gh_before, _, ga = lstm._lstm_back(xp, gy, i, f, g, o, t, c, gh, gc * 0, w)
     return gh_before, (gh + gy) * o * (1 - t * t) * f, ga
 
 
 def _projected(xp, gy, w, w_hr, m, i, f, g, o, t, h_before, c_before, *, mask, reverse):
     """R learns from the output's gradient at its own step, without that of the later ones."""
-    step = partial(lstm._projected_back, xp, w, w_hr)
+    step = partial(lstm._projected_back, xp)
     kept = (gy[0], i, f, g, o, t, c_before)
-    g_h0, g_c0, ga, _ = xp.scan(step, kept, gy[1:], mask, not reverse)
+    g_h0, g_c0, ga, _ = xp.scan(step, kept, gy[1:], (w, w_hr), mask, not reverse)
     return ga, rnn._over_time(xp, ga, h_before), rnn._over_time(xp, gy[0], m), g_h0, g_c0
 
 
@@ -125,10 +125,10 @@ def _forgotten(xp, gy, w, i, g, o, t, h_before, *, mask, reverse):
     """As if 1 − i were a forget gate."""
 
     def step(gy, i, *values):
-        gh, gc, ga = lstm._lstm1997_back(xp, w, gy, i, *values)
+        gh, gc, ga = lstm._lstm1997_back(xp, gy, i, *values)
         return gh, gc * (1 - i), ga
 
-    g_h0, g_c0, ga = xp.scan(step, (gy[0], i, g, o, t), gy[1:], mask, not reverse)
+    g_h0, g_c0, ga = xp.scan(step, (gy[0], i, g, o, t), gy[1:], (w,), mask, not reverse)
     return ga, rnn._over_time(xp, ga, h_before), g_h0, g_c0
 
 
