@@ -19,6 +19,7 @@ from ..ops.activation import (
     tanh,
 )  # fmt: skip
 from ..ops.arguments import as_tensor, check_real, conv_padding, mixed_dtypes, pair
+from ..ops.attention import scaled_dot_product_attention
 from ..ops.dropout import dropout
 from ..ops.linear import linear
 from ..ops.loss import (
@@ -37,8 +38,8 @@ __all__ = [
     "adaptive_avg_pool2d", "avg_pool2d", "binary_cross_entropy_with_logits", "conv2d",
     "conv_transpose2d", "cross_entropy", "dropout", "flatten", "gelu", "group_norm", "huber_loss",
     "instance_norm", "l1_loss", "layer_norm", "leaky_relu", "linear", "local_response_norm", "log_softmax",
-    "max_pool2d", "mse_loss", "nll_loss", "pad", "relu", "sigmoid", "softmax", "softplus",
-    "tanh",
+    "max_pool2d", "mse_loss", "nll_loss", "pad", "relu", "scaled_dot_product_attention", "sigmoid", "softmax",
+    "softplus", "tanh",
 ]  # fmt: skip
 
 

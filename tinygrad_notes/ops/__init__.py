@@ -6,6 +6,7 @@ from ..autograd import fill_tape as _fill_tape
 from . import (
     activation,
     arithmetic,
+    attention,
     comparison,
     convolution,
     creation,
@@ -20,7 +21,7 @@ from . import (
 
 FILES = (
     creation, arithmetic, comparison, reduction, shape, linear, activation, loss, convolution, pooling,
-    normalization, dropout,
+    normalization, dropout, attention,
 )  # fmt: skip
 
 _fill_tape(

@@ -254,6 +254,14 @@ def elementwise_sum(np: Any, function: Callable[..., Array], axes: Shape, *array
     return np.sum(function(*arrays), axis=axes, keepdims=True)
 
 
+def matrixwise(np: Any, function: Callable[..., Any], *arrays: Array | None) -> Any:
+    """function(*arrays), made of operations on the last two axes only; the axes before them broadcast.
+
+    Returns a tuple of arrays, where some may be None.
+    """
+    return function(*arrays)
+
+
 def index_dtype(kernel: Pair) -> str:
     """The smallest unsigned integer type that counts the kh·kw places of a window."""
     places = kernel[0] * kernel[1]
