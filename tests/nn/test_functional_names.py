@@ -14,7 +14,8 @@ torch = pytest.importorskip("torch", reason="parity with PyTorch needs torch")
 LEFT_OUT = {"size_average", "reduce", "inplace", "_stacklevel"}
 LEFT_OUT |= {"running_mean", "running_var", "use_input_stats", "momentum"}  # of instance_norm
 RENAMED = {"dim": "axis"}
-ADDED = {"dropout": {"mask"}, "local_response_norm": {"convention"}, "mse_loss": {"convention"}}
+ADDED = {"dropout": {"mask"}, "local_response_norm": {"convention"}, "mse_loss": {"convention"},
+         "scaled_dot_product_attention": {"dropout_mask"}}  # fmt: skip
 NUMPYS = {"pad"}  # np.pad's arguments and meaning
 
 SHARED = [n for n in functional.__all__ if hasattr(torch.nn.functional, n) and n not in NUMPYS]
@@ -28,7 +29,7 @@ def torch_names(name):
     try:
         return list(inspect.signature(function).parameters)
     except ValueError:
-        arguments = re.search(rf"{name}\((.*?)\) -> Tensor", function.__doc__)[1]
+        arguments = re.search(rf"{name}\((.*?)\) -> Tensor", function.__doc__, re.DOTALL)[1]
         return [a.partition("=")[0].strip() for a in arguments.split(",")]
 
 

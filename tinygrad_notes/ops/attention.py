@@ -190,7 +190,7 @@ def _grouped(op, q, k, v, mask, dropout_p, causal, scale, dropout_mask) -> Tenso
     """Heads (..., H G, T, d) as groups (..., H, G, T, d), served by one key head each: (..., H, 1, U, d)."""
     if min(q.ndim, k.ndim, v.ndim) < 3 or k.shape[-3] != v.shape[-3] or q.shape[-3] % max(1, k.shape[-3]):
         raise ValueError(
-            f"{op}: with enable_gqa the heads (axis −3) of key and value must be as many, and divide those of "
+            f"{op}: with enable_gqa the heads (axis −3) of key and value must agree, and divide those of "
             f"the query: query {q.shape}, key {k.shape}, value {v.shape}"
         )
     heads = q.shape[-3]
