@@ -1,6 +1,7 @@
 """Parameters and state. Names, arguments, defaults and state_dict keys follow torch.nn."""
 
 from . import functional, init
+from .alignment import AdditiveAttention, DotAttention, GeneralAttention
 from .layers import (
     GELU,
     AdaptiveAvgPool2d,
@@ -29,11 +30,13 @@ from .normalization import (
     InstanceNorm2d,
     LayerNorm,
     LocalResponseNorm,
+    RMSNorm,
 )
 
 __all__ = [
     "GELU",
     "AdaptiveAvgPool2d",
+    "AdditiveAttention",
     "AvgPool2d",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
@@ -41,8 +44,10 @@ __all__ = [
     "Buffer",
     "Conv2d",
     "CrossEntropyLoss",
+    "DotAttention",
     "Dropout",
     "Flatten",
+    "GeneralAttention",
     "GroupNorm",
     "HuberLoss",
     "Identity",
@@ -60,6 +65,7 @@ __all__ = [
     "ModuleList",
     "NLLLoss",
     "Parameter",
+    "RMSNorm",
     "ReLU",
     "Sequential",
     "Sigmoid",
