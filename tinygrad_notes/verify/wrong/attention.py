@@ -13,7 +13,7 @@ from .entry import Wrong, entry, normal
 SCALE = 0.5
 CAUSAL = np.tril(np.ones((3, 3), bool))
 DROP = np.array([[2.0, 0.0, 2.0], [0.0, 2.0, 2.0], [2.0, 2.0, 0.0]])
-PLAIN: dict[str, Any] = {"keep": None, "drop": None, "scale": SCALE}
+PLAIN: dict[str, Any] = {"keep": None, "drop": None, "scale": SCALE, "whole": True}
 
 
 def _inputs(rng: np.random.Generator) -> tuple[Any, ...]:
