@@ -19,6 +19,7 @@ ADDED = {
     "dropout": {"mask"},
     "local_response_norm": {"convention"},
     "mse_loss": {"convention"},
+    "scaled_dot_product_attention": {"dropout_mask"},
 }
 NUMPYS = {"pad"}  # np.pad's arguments and meaning
 
@@ -33,7 +34,7 @@ def torch_names(name):
     try:
         return list(inspect.signature(function).parameters)
     except ValueError:
-        arguments = re.search(rf"{name}\((.*?)\) -> (?:Long)?Tensor", function.__doc__)[1]
+        arguments = re.search(rf"{name}\((.*?)\) -> (?:Long)?Tensor", function.__doc__, re.DOTALL)[1]
         return [a.partition("=")[0].strip() for a in arguments.split(",")]
 
 

@@ -1,6 +1,7 @@
 """Parameters and state. Names, arguments, defaults and state_dict keys follow torch.nn."""
 
 from . import functional, init, utils
+from .alignment import AdditiveAttention, DotAttention, GeneralAttention
 from .cells import GRUCell, LSTMCell, RNNCell
 from .containers import ModuleDict, ModuleList, ParameterList, Sequential
 from .embedding import Embedding
@@ -32,6 +33,7 @@ from .normalization import (
     InstanceNorm2d,
     LayerNorm,
     LocalResponseNorm,
+    RMSNorm,
 )
 from .recurrent import GRU, LSTM, RNN
 
@@ -41,6 +43,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "AdaptiveAvgPool2d",
+    "AdditiveAttention",
     "AvgPool2d",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
@@ -48,10 +51,12 @@ __all__ = [
     "Buffer",
     "Conv2d",
     "CrossEntropyLoss",
+    "DotAttention",
     "Dropout",
     "Embedding",
     "Flatten",
     "GRUCell",
+    "GeneralAttention",
     "GroupNorm",
     "HuberLoss",
     "Identity",
@@ -72,6 +77,7 @@ __all__ = [
     "NLLLoss",
     "Parameter",
     "ParameterList",
+    "RMSNorm",
     "RNNCell",
     "ReLU",
     "Sequential",

@@ -5,7 +5,9 @@ import inspect as _inspect
 from ..autograd import fill_tape as _fill_tape
 from . import (
     activation,
+    alignment,
     arithmetic,
+    attention,
     comparison,
     convolution,
     creation,
@@ -19,12 +21,13 @@ from . import (
     recurrent,
     reduction,
     rnn,
+    sequence,
     shape,
 )
 
 FILES = (
     creation, arithmetic, comparison, reduction, shape, linear, activation, loss, convolution, pooling,
-    normalization, dropout, embedding, rnn, lstm, recurrent,
+    normalization, dropout, embedding, rnn, lstm, recurrent, alignment, attention, sequence,
 )  # fmt: skip
 
 _fill_tape(

@@ -10,6 +10,7 @@ Kernels are those of backend/kernels/plain.py. Raises ImportError where SymPy is
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from types import SimpleNamespace
@@ -125,6 +126,8 @@ def lift(x: Any) -> Scalar:
     if isinstance(x, Scalar):
         return x
     if isinstance(x, float | np.floating):
+        if abs(x) == math.inf:  # a masked score
+            return Scalar(sympy.oo if x > 0 else -sympy.oo, mp.mpf(float(x)))
         fraction = Fraction(float(x))
         trace.rounded |= fraction.denominator > SHORT
     else:

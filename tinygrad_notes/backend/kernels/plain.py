@@ -283,6 +283,14 @@ def rowwise(np: Any, function: Callable[..., Array], *arrays: Any) -> Array:
     return function(*arrays)
 
 
+def matrixwise(np: Any, function: Callable[..., Any], *arrays: Array | None) -> Any:
+    """function(*arrays), made of operations on the last two axes only; the axes before them broadcast.
+
+    Returns a tuple of arrays, where some may be None.
+    """
+    return function(*arrays)
+
+
 def scan(
     np: Any,
     step: Callable[..., tuple[Array, ...]],

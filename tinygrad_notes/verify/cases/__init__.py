@@ -6,6 +6,7 @@ One file per file of ops. `gradcheck`, `verify` and the tests read the same rows
 from . import (
     activation,
     arithmetic,
+    attention,
     convolution,
     dropout,
     embedding,
@@ -21,8 +22,7 @@ from .case import Case
 
 FILES = (
     arithmetic, reduction, shape, linear, activation, loss, convolution, pooling, normalization, dropout,
-    embedding,
-    recurrent,
+    embedding, recurrent, attention,
 )  # fmt: skip
 
 CASES: tuple[Case, ...] = tuple(row for file in FILES for row in file.CASES)

@@ -4,10 +4,23 @@ An entry takes a shipped operation and replaces some of its rules by wrong ones;
 `gradcheck` and the proof on symbols both pass the shipped operation, and both refuse the wrong one.
 """
 
-from . import activation, arithmetic, embedding, images, linear, loss, normalization, recurrent, reduction
+from . import (
+    activation,
+    arithmetic,
+    attention,
+    embedding,
+    images,
+    linear,
+    loss,
+    normalization,
+    recurrent,
+    reduction,
+)
 from .entry import Wrong, check, normal, spoil
 
-FILES = (activation, arithmetic, reduction, normalization, linear, loss, images, embedding, recurrent)
+FILES = (
+    activation, arithmetic, reduction, normalization, linear, loss, images, embedding, recurrent, attention,
+)  # fmt: skip
 CATALOGUE: tuple[Wrong, ...] = tuple(e for file in FILES for e in file.entries())
 
 __all__ = ["CATALOGUE", "Wrong", "check", "normal", "spoil"]
