@@ -1,6 +1,7 @@
 """Parameters and state. Names, arguments, defaults and state_dict keys follow torch.nn."""
 
 from . import functional, init
+from .alignment import AdditiveAttention, DotAttention, GeneralAttention
 from .attention import MultiheadAttention
 from .layers import (
     GELU,
@@ -31,6 +32,7 @@ from .normalization import (
     InstanceNorm2d,
     LayerNorm,
     LocalResponseNorm,
+    RMSNorm,
 )
 from .transformer import (
     Transformer,
@@ -43,6 +45,7 @@ from .transformer import (
 __all__ = [
     "GELU",
     "AdaptiveAvgPool2d",
+    "AdditiveAttention",
     "AvgPool2d",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
@@ -50,8 +53,10 @@ __all__ = [
     "Buffer",
     "Conv2d",
     "CrossEntropyLoss",
+    "DotAttention",
     "Dropout",
     "Flatten",
+    "GeneralAttention",
     "GroupNorm",
     "HuberLoss",
     "Identity",
@@ -70,6 +75,7 @@ __all__ = [
     "MultiheadAttention",
     "NLLLoss",
     "Parameter",
+    "RMSNorm",
     "ReLU",
     "Sequential",
     "Sigmoid",

@@ -5,6 +5,7 @@ import inspect as _inspect
 from ..autograd import fill_tape as _fill_tape
 from . import (
     activation,
+    alignment,
     arithmetic,
     attention,
     comparison,
@@ -16,12 +17,13 @@ from . import (
     normalization,
     pooling,
     reduction,
+    sequence,
     shape,
 )
 
 FILES = (
     creation, arithmetic, comparison, reduction, shape, linear, activation, loss, convolution, pooling,
-    normalization, dropout, attention,
+    normalization, dropout, alignment, attention, sequence,
 )  # fmt: skip
 
 _fill_tape(

@@ -210,3 +210,23 @@ def _grouped(op, q, k, v, mask, dropout_p, causal, scale, dropout_mask) -> Tenso
         split(q), k, v, split(mask), dropout_p, causal, scale, dropout_mask=split(dropout_mask)
     )
     return y.reshape(*y.shape[:-4], heads, *y.shape[-2:])
+
+
+def sinusoidal_positions(length: int, d: int, base: float = 10000.0, dtype: Any = np.float32) -> Tensor:
+    """(length, d): at place t, sin(t / base^(2i/d)) in column 2i and the cosine in column 2i + 1.
+
+    An odd d ends with a sine. k places further on, each pair is rotated by the same angle wherever t is.
+    Vaswani et al. 2017.
+    """
+    op = "sinusoidal_positions"
+    for name, value in (("length", length), ("d", d)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
+            raise ValueError(f"{op}: {name} must be a length, got {value!r}")
+    if not number(op, "base", base) > 0:
+        raise ValueError(f"{op}: base must be positive, got {base}")
+    if backend.check_dtype(dtype).kind != "f":
+        raise TypeError(f"{op}: dtype must be real numbers, got {dtype}")
+    pairs = np.arange((d + 1) // 2)
+    angles = np.arange(length)[:, None] * float(base) ** (-2 * pairs / max(1, d))  # in float64, on the host
+    table = np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(length, 2 * pairs.size)[:, :d]
+    return Tensor._wrap(backend.asarray(np.ascontiguousarray(table), dtype))

@@ -297,3 +297,50 @@ def local_response_norm(
         x, band=backend.asarray(band, x.dtype), alpha=alpha / size if convention == "torch" else alpha,
         beta=beta, k=k,
     )  # fmt: skip
+
+
+class RMSNorm(Function):
+    """y = γ x̂,  x̂ = x/√(q + ε),  q = (1/n) Σ x² over `axes` of each sample.  Zhang & Sennrich 2019.
+
+    Layer normalization without the mean. With ĝ = gy γ:  gx = (ĝ − x̂ mean(ĝ x̂)) / √(q + ε),  gγ = gy x̂.
+    """
+
+    broadcasts = True
+    saves = ("inv_rms",)
+
+    def save(xp, x, *, axes, eps):
+        return (1 / xp.sqrt(xp.mean(x * x, axis=axes, keepdims=True) + eps),)
+
+    def forward(xp, x, inv_rms, gamma):
+        y = x * inv_rms
+        y *= gamma
+        return y
+
+    def backward_x(xp, gy, x, inv_rms, gamma, *, axes):
+        x_hat, g = x * inv_rms, gy * gamma
+        along = xp.mean(g * x_hat, axis=axes, keepdims=True)
+        return (g - x_hat * along) * inv_rms
+
+    def backward_gamma(xp, gy, x, inv_rms):
+        return gy * (x * inv_rms)
+
+
+def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Tensor:
+    """x/√(mean(x²) + ε) over the last axes, of shape `normalized_shape`, times weight of that shape.
+
+    `eps` is the smallest step of the dtype by default, as torch's. float16 is computed in float32, as x² may
+    pass 65504.  Zhang & Sennrich 2019.
+    """
+    op, x = "rms_norm", as_tensor(input)
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if not shape or x.shape[-len(shape) :] != shape or x.dtype.kind != "f":
+        raise ValueError(
+            f"{op}: input must be real numbers that end in normalized_shape {shape}, got {x.shape} {x.dtype}"
+        )
+    weight = 1.0 if weight is None else as_tensor(weight)
+    _check_parameters(op, x, shape, weight=weight)
+    eps = float(np.finfo(x.dtype).eps) if eps is None else number(op, "eps", eps)
+    axes = tuple(range(x.ndim - len(shape), x.ndim))
+    wide = x.astype(np.float32) if x.dtype == np.float16 else x
+    y = RMSNorm.apply(wide, weight, axes=axes, eps=eps)
+    return y if y.dtype == x.dtype else y.astype(x.dtype)

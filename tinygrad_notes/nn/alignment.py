@@ -1,0 +1,142 @@
+"""The attention between an encoder and a decoder: a score, its softmax over the keys, a mean of the values.
+
+The notes write the scores e = sᵀ W hᵢ (general) and vᵀ tanh(W₁ hᵢ + W₂ s) (additive): s is the state of the
+decoder, here the query, and h₁, h₂, ... are the states of the encoder, here keys and values in one.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Tensor
+from ..ops import alignment as ops
+from ..ops.activation import softmax
+from ..ops.arguments import as_tensor, mixed_dtypes
+from ..ops.arithmetic import where
+from ..ops.sequence import length_mask, masked_softmax
+from . import init
+from .layers import _size
+from .module import Module, Parameter
+
+
+class _Attention(Module):
+    """context = Σᵢ αᵢ valuesᵢ,  α = softmax(e) over the keys that count; the layers below say what e is.
+
+    layer(query, keys, values=None, mask=None, lengths=None) → (context, weights), batch first:
+    query (N, T, d) or (N, d) for one step, keys (N, U, d′), values (N, U, c) or the keys →
+    context (N, T, c), weights (N, T, U), for one step without the axis T.
+
+    `mask`: booleans (N, U) or (N, T, U), True where a query may attend; or `lengths` (N,) of the keys, 0..U.
+    A query without keys gets zeros. Keys and values outside (N, U) or `lengths` are never read.
+    """
+
+    def score(self, query: Tensor, keys: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def forward(
+        self, query: Any, keys: Any, values: Any = None, mask: Any = None, lengths: Any = None
+    ) -> tuple[Tensor, Tensor]:
+        query, keys = as_tensor(query), as_tensor(keys)
+        values = keys if values is None else as_tensor(values)
+        one_step = query.ndim == 2
+        query = query.reshape(query.shape[0], 1, query.shape[-1]) if one_step else query
+        self._check(query, keys, values)
+        mask = self._mask(mask, lengths, keys.shape)
+        if mask is not None and mask.ndim == 2:  # ∞ and NaN in the padding: 0 · ∞ must not arise
+            counts = mask.reshape(*mask.shape, 1)
+            mask = mask.reshape(mask.shape[0], 1, mask.shape[1])
+            kept = where(counts, keys, 0)
+            values = kept if values is keys else where(counts, values, 0)
+            keys = kept
+        scores = self.score(query, keys)
+        if keys.shape[1] == 0:
+            weights = scores  # no keys: nothing to normalize, and the context is 0
+        else:
+            weights = softmax(scores) if mask is None else masked_softmax(scores, mask)
+        context = weights @ values
+        return (context[:, 0], weights[:, 0]) if one_step else (context, weights)
+
+    def _check(self, query: Tensor, keys: Tensor, values: Tensor) -> None:
+        shapes = query.shape, keys.shape, values.shape
+        if {len(s) for s in shapes} != {3} or len({s[0] for s in shapes}) > 1 or shapes[1][1] != shapes[2][1]:
+            raise ValueError(
+                f"{type(self).__name__}: query (N, T, d) or (N, d), keys (N, U, d′) and values (N, U, c) do "
+                f"not fit: {query.shape}, {keys.shape}, {values.shape}"
+            )
+        if values.dtype != query.dtype:  # the score sees to the keys
+            raise mixed_dtypes(type(self).__name__, query, values=values)
+
+    def _mask(self, mask: Any, lengths: Any, keys: tuple[int, ...]) -> Tensor | None:
+        if mask is not None and lengths is not None:
+            raise ValueError(f"{type(self).__name__}: give either mask or lengths")
+        if lengths is not None:
+            mask = length_mask(lengths, keys[1], batch_first=True)
+        if mask is None:
+            return None
+        mask = as_tensor(mask)
+        if mask.dtype != bool:
+            raise TypeError(f"{type(self).__name__}: mask must be booleans, got {mask.dtype}")
+        if mask.shape != keys[:2] and mask.ndim != 3:
+            raise ValueError(
+                f"{type(self).__name__}: mask must be (N, U) = {keys[:2]} or (N, T, U), or lengths (N,); "
+                f"it is {mask.shape}"
+            )
+        return mask
+
+
+class DotAttention(_Attention):
+    """e = s · h: nothing to learn, for queries and keys of one length.  Luong et al. 2015, "dot".
+
+    See `_Attention` for arguments and masks.
+    """
+
+    def score(self, query: Tensor, keys: Tensor) -> Tensor:
+        return ops.dot_score(query, keys)
+
+
+class GeneralAttention(_Attention):
+    """e = sᵀ W h, the notes' first score.  Luong et al. 2015, "general".
+
+    weight W (query_dim, key_dim), Xavier uniform. See `_Attention` for arguments and masks.
+    """
+
+    def __init__(self, query_dim: int, key_dim: int) -> None:
+        self.query_dim = _size("GeneralAttention", "query_dim", query_dim)
+        self.key_dim = _size("GeneralAttention", "key_dim", key_dim)
+        self.weight = Parameter(np.empty((query_dim, key_dim), np.float32))
+        init.xavier_uniform_(self.weight)
+
+    def score(self, query: Tensor, keys: Tensor) -> Tensor:
+        return ops.general_score(query, keys, self.weight)
+
+    def extra_repr(self) -> str:
+        return f"{self.query_dim}, {self.key_dim}"
+
+
+class AdditiveAttention(_Attention):
+    """e = vᵀ tanh(W₁ h + W₂ s), the notes' second score.  Bahdanau et al. 2014 (vᵀ tanh(W s + U h) there).
+
+    key_weight W₁ (hidden_dim, key_dim), query_weight W₂ (hidden_dim, query_dim), v (hidden_dim,), all Xavier
+    uniform. See `_Attention` for arguments and masks.
+    """
+
+    def __init__(self, query_dim: int, key_dim: int, hidden_dim: int) -> None:
+        self.query_dim = _size("AdditiveAttention", "query_dim", query_dim)
+        self.key_dim = _size("AdditiveAttention", "key_dim", key_dim)
+        self.hidden_dim = _size("AdditiveAttention", "hidden_dim", hidden_dim)
+        self.key_weight = Parameter(np.empty((hidden_dim, key_dim), np.float32))
+        self.query_weight = Parameter(np.empty((hidden_dim, query_dim), np.float32))
+        self.v = Parameter(np.empty(hidden_dim, np.float32))
+        init.xavier_uniform_(self.key_weight)
+        init.xavier_uniform_(self.query_weight)
+        bound = math.sqrt(6 / (hidden_dim + 1))  # Xavier's of a weight (1, hidden_dim)
+        init.uniform_(self.v, -bound, bound)
+
+    def score(self, query: Tensor, keys: Tensor) -> Tensor:
+        return ops.additive_score(query, keys, self.key_weight, self.query_weight, self.v)
+
+    def extra_repr(self) -> str:
+        return f"{self.query_dim}, {self.key_dim}, {self.hidden_dim}"
