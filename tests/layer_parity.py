@@ -18,7 +18,7 @@ def assert_equal_layers(
     ours: Any, theirs: Any, arrays: dict[str, Any], call: Callable[[Any, dict[str, Any]], Any],
     dtypes: tuple[str, ...] = ("float64", "float32"),
 ) -> None:  # fmt: skip
-    """`call(layer, tensors)` gives a Tensor or a tuple of them (None stays); real `arrays` require gradients."""
+    """`call(layer, tensors)` gives a Tensor or a tuple; real `arrays` require gradients."""
     for dtype in dtypes:
         ours, theirs = ours.astype(dtype), theirs.to(_torch_dtype(dtype))
         _same_state(ours, theirs)
@@ -40,13 +40,15 @@ def _same_state(ours: Any, theirs: Any) -> None:
     import torch
 
     state = ours.state_dict()
-    theirs.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in state.items()}, strict=True)
+    theirs.load_state_dict(
+        {name: torch.from_numpy(value.copy()) for name, value in state.items()}, strict=True
+    )
     assert [name for name, _ in ours.named_parameters()] == [name for name, _ in theirs.named_parameters()]
     assert ours.load_state_dict({n: v.numpy() for n, v in theirs.state_dict().items()}) == ([], [])
 
 
 def _tensors(arrays: dict[str, Any], dtype: str, grad: bool) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The arrays as Tensors here and there; booleans stay, real numbers take `dtype`, and −∞ is a constant."""
+    """The arrays as Tensors here and there: booleans stay, real numbers take `dtype`, −∞ is constant."""
     import torch
 
     here, there = {}, {}
@@ -94,7 +96,9 @@ def _same_gradients(ours: Any, theirs: Any, arrays: Any, call: Any, dtype: str) 
     for name, a, b in leaves:
         assert (a.grad is None) == (b.grad is None), name
         if a.grad is not None:
-            np.testing.assert_allclose(a.grad.numpy(), b.grad.numpy(), rtol=atol, atol=10 * atol, err_msg=name)
+            np.testing.assert_allclose(
+                a.grad.numpy(), b.grad.numpy(), rtol=atol, atol=10 * atol, err_msg=name
+            )
 
 
 def _same_without_graph(ours: Any, theirs: Any, arrays: Any, call: Any, dtype: str) -> None:
@@ -117,7 +121,10 @@ def _same_updates(ours: Any, theirs: Any, arrays: Any, call: Any, dtype: str) ->
     other = torch.optim.Adam(theirs.parameters(), lr=1e-3, eps=eps)
     here, there = _tensors(arrays, dtype, grad=False)
     for _ in range(5):
-        for layer, tensors, make, optimizer in ((ours, here, tg.Tensor, mine), (theirs, there, torch.from_numpy, other)):
+        for layer, tensors, make, optimizer in (
+            (ours, here, tg.Tensor, mine),
+            (theirs, there, torch.from_numpy, other),
+        ):
             optimizer.zero_grad()
             _loss(_outputs(call(layer, tensors)), make).backward()
             optimizer.step()

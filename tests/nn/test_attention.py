@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 
-import tinygrad_notes as tg
 from tests.layer_parity import assert_equal_layers
 from tinygrad_notes import nn
-from tinygrad_notes.nn import functional as F
 
 L, S, N, E, H = 4, 5, 3, 8, 2
 
@@ -31,37 +29,44 @@ def torch():
     return pytest.importorskip("torch")
 
 
+PAD = dict(key_padding_mask=_hidden(N, L))
+MASK = dict(attn_mask=_hidden(L, L))
+MASK_KEYS = dict(keys="one", attn_mask=_hidden(L, S), key_padding_mask=_hidden(N, S))
+ONLY = dict(need_weights=False)
+FIRST = dict(batch_first=True)
+
 # (arguments of the layer, arguments of the call): every option with and without the others, not all products
 PARITY = {
     "self": ({}, {}),
     "self, no bias": (dict(bias=False), {}),
     "self, weights of each head": ({}, dict(average_attn_weights=False)),
-    "self, no weights": ({}, dict(need_weights=False)),
-    "self, batch first": (dict(batch_first=True), dict(need_weights=False)),
-    "self, batch first, mask, padding": (dict(batch_first=True), dict(attn_mask=_hidden(L, L), key_padding_mask=_hidden(N, L))),
-    "self, causal": ({}, dict(attn_mask=CAUSAL, is_causal=True, need_weights=False)),
-    "self, causal numbers": (dict(batch_first=True), dict(attn_mask=ADDED, is_causal=True, need_weights=False)),
-    "self, causal and padding": ({}, dict(attn_mask=CAUSAL, is_causal=True, key_padding_mask=_hidden(N, L))),
-    "self, one token": (dict(batch_first=True), dict(length=1)),
+    "self, no weights": ({}, ONLY),
+    "self, batch first": (FIRST, ONLY),
+    "self, batch first, mask": (FIRST, MASK),
+    "self, batch first, mask, padding": (FIRST, MASK | PAD),
+    "self, causal": ({}, dict(attn_mask=CAUSAL, is_causal=True) | ONLY),
+    "self, causal numbers": (FIRST, dict(attn_mask=ADDED, is_causal=True) | ONLY),
+    "self, causal and padding": ({}, dict(attn_mask=CAUSAL, is_causal=True) | PAD),
+    "self, one token": (FIRST, dict(length=1)),
     "self, one sample": ({}, dict(batch=1, attn_mask=_hidden(H, L, L))),
     "self, no batch": ({}, dict(batch=None, attn_mask=_hidden(H, L, L), key_padding_mask=_hidden(L))),
-    "self, no batch, no weights": (dict(batch_first=True), dict(batch=None, need_weights=False)),
+    "self, no batch, no weights": (FIRST, dict(batch=None) | ONLY),
     "self, no batch, heads": (dict(add_bias_kv=True), dict(batch=None, average_attn_weights=False)),
-    "self, added numbers": ({}, dict(attn_mask=_numbers(L, L), need_weights=False)),
+    "self, added numbers": ({}, dict(attn_mask=_numbers(L, L)) | ONLY),
     "self, numbers of each head": (dict(bias=False), dict(attn_mask=_numbers(N * H, L, L))),
-    "self, padding added": (dict(batch_first=True), dict(key_padding_mask=_numbers(N, L), attn_mask=_numbers(L, L))),
-    "self, learned key": (dict(add_bias_kv=True), dict(attn_mask=_hidden(L, L), key_padding_mask=_hidden(N, L))),
-    "self, zero key": (dict(add_zero_attn=True), dict(attn_mask=_numbers(L, L), need_weights=False)),
-    "self, learned and zero key": (dict(add_bias_kv=True, add_zero_attn=True, bias=False, batch_first=True), dict(key_padding_mask=_hidden(N, L))),
-    "pair": (dict(batch_first=True), dict(keys="one")),
-    "pair, mask, padding": ({}, dict(keys="one", attn_mask=_hidden(L, S), key_padding_mask=_hidden(N, S), need_weights=False)),
+    "self, padding added": (FIRST, dict(key_padding_mask=_numbers(N, L), attn_mask=_numbers(L, L))),
+    "self, learned key": (dict(add_bias_kv=True), MASK | PAD),
+    "self, zero key": (dict(add_zero_attn=True), dict(attn_mask=_numbers(L, L)) | ONLY),
+    "self, learned and zero key": (dict(add_bias_kv=True, add_zero_attn=True, bias=False) | FIRST, PAD),
+    "pair": (FIRST, dict(keys="one")),
+    "pair, mask, padding": ({}, MASK_KEYS | ONLY),
     "three": ({}, dict(keys="two", attn_mask=_hidden(N * H, L, S))),
-    "three, one query": (dict(bias=False, batch_first=True), dict(keys="two", length=1, need_weights=False)),
+    "three, one query": (dict(bias=False) | FIRST, dict(keys="two", length=1) | ONLY),
     "three, no batch": ({}, dict(keys="two", batch=None, key_padding_mask=_hidden(S))),
     "widths": (dict(kdim=3, vdim=5), dict(keys="two")),
-    "widths, no bias": (dict(kdim=3, bias=False, batch_first=True), dict(keys="two", attn_mask=_numbers(L, S))),
-    "widths, learned key": (dict(vdim=5, add_bias_kv=True), dict(keys="two", key_padding_mask=_hidden(N, S), need_weights=False)),
-}  # fmt: skip
+    "widths, no bias": (dict(kdim=3, bias=False) | FIRST, dict(keys="two", attn_mask=_numbers(L, S))),
+    "widths, learned key": (dict(vdim=5, add_bias_kv=True), MASK_KEYS | dict(keys="two") | ONLY),
+}
 
 
 @pytest.mark.parametrize("name", PARITY)

@@ -34,6 +34,7 @@ from .normalization import (
     LocalResponseNorm,
     RMSNorm,
 )
+from .positions import LearnedPositions, PositionalEncoding
 from .transformer import (
     Transformer,
     TransformerDecoder,
@@ -65,6 +66,7 @@ __all__ = [
     "L1Loss",
     "LayerNorm",
     "LeakyReLU",
+    "LearnedPositions",
     "Linear",
     "LocalResponseNorm",
     "LogSoftmax",
@@ -75,6 +77,7 @@ __all__ = [
     "MultiheadAttention",
     "NLLLoss",
     "Parameter",
+    "PositionalEncoding",
     "RMSNorm",
     "ReLU",
     "Sequential",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from ..autograd import Tensor
 from ..ops.arguments import as_tensor
 from ..ops.creation import zeros
 from ..ops.reduction import broadcast_to
+from ..ops.sequence import masked_softmax
 from ..ops.shape import concat, expand_dims, split
 from . import functional as F
 from . import init
@@ -69,12 +71,14 @@ class MultiheadAttention(Module):
 
         `is_causal`: query i sees keys 0..i, as if by one more mask; `attn_mask` may be left out.
 
-        With a `cache`, `()` at first, the keys and values of earlier calls come before the given ones, and the
-        result is (output, weights, new cache). S counts all keys, in masks too, and an `is_causal` query i
-        stands i places after the cached ones. With key and value None only the cache is attended to.
+        With a `cache`, `()` at first, the keys and values of earlier calls come before the given ones, and
+        the result is (output, weights, new cache). S counts all keys, in masks too, and an `is_causal` query
+        i stands i places after the cached ones. With key and value None only the cache is attended to.
         """
         owner = type(self).__name__
         unbatched = as_tensor(query).ndim == 2
+        if unbatched and key_padding_mask is not None:
+            key_padding_mask = expand_dims(key_padding_mask, 0)
         batch_first = self.batch_first or unbatched
         inputs = self._read(owner, query, key, value, batch_first)
         q, *kv = (self._heads(x, batch_first) for x in self._project(*inputs))
@@ -84,8 +88,8 @@ class MultiheadAttention(Module):
         k, v = self._with_learned(*kv)
         past, keys = cache[0].shape[2] if cache else 0, kv[0].shape[2]
         mask, is_causal = attention_mask(
-            owner, attn_mask, key_padding_mask, is_causal, past, (*q.shape[:3], keys), q.dtype,
-            k.shape[2] - keys,
+            owner, attn_mask, key_padding_mask, is_causal, past, (*q.shape[:3], keys), k.shape[2] - keys,
+            q.dtype, spelled_out=need_weights,
         )  # fmt: skip
         y, weights = self._attend(q, k, v, mask, is_causal, need_weights)
         y = y.transpose((0, 2, 1, 3) if batch_first else (2, 0, 1, 3)).reshape(inputs[0].shape)
@@ -159,8 +163,7 @@ class MultiheadAttention(Module):
         p = self.dropout if self.training else 0.0
         if not need_weights:
             return F.scaled_dot_product_attention(q, k, v, mask, p, is_causal), None
-        one = Tensor(np.eye(k.shape[2], dtype=k.dtype))  # P V for V = 1: the weights themselves
-        weights = F.scaled_dot_product_attention(q, k, one, mask, p, is_causal)
+        weights = F.dropout(_weights(q, k, mask), p)
         return weights @ v, weights
 
     def extra_repr(self) -> str:
@@ -173,6 +176,17 @@ def _zeros(*shape: int) -> Parameter:
 
 def _xavier(*shape: int) -> Parameter:
     return init.xavier_uniform_(_zeros(*shape))  # type: ignore[return-value]
+
+
+def _weights(q: Tensor, k: Tensor, mask: Tensor | None) -> Tensor:
+    """P = softmax(q kᵀ / √d + mask), which `scaled_dot_product_attention` never holds as a whole."""
+    if q.dtype == np.float16:  # as there: a score may pass 65504
+        wide = (x if x is None or x.dtype == bool else x.astype(np.float32) for x in (q, k, mask))
+        return _weights(*wide).astype(np.float16)
+    scores = q @ k.mT * (1 / math.sqrt(q.shape[-1]))
+    if mask is not None and mask.dtype != bool:
+        scores, mask = scores + mask, None
+    return masked_softmax(scores, scores > -math.inf if mask is None else mask)
 
 
 def _check_cache(owner: str, cache: Cache | None, q: Tensor, given: bool, is_causal: bool) -> None:

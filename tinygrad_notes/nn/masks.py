@@ -36,13 +36,13 @@ def is_subsequent_mask(mask: Any) -> bool:
 
 def attention_mask(
     owner: str, attn_mask: Any, key_padding_mask: Any, is_causal: bool, past: int, shape: tuple[int, ...],
-    dtype: Any, more: int = 0,
+    more: int, dtype: Any, spelled_out: bool = False,
 ) -> tuple[Tensor | None, bool]:  # fmt: skip
     """(mask, is_causal) for `scaled_dot_product_attention`, whose True MAY attend, of torch's module masks.
 
     `shape` is (N, h, L, S), and the mask stretches to (N, h, L, S + more): the last `more` keys are learned,
     and nothing hides them. `attn_mask` is (L, S) or (N·h, L, S), `key_padding_mask` (N, S). An `is_causal`
-    query i sees the keys 0..past + i. All that is given holds together.
+    query i sees the keys 0..past + i. All that is given holds together. `spelled_out`: as a mask in any case.
 
     Raises ValueError for another shape, TypeError for a mask that is neither bool nor real.
     """
@@ -57,7 +57,7 @@ def attention_mask(
     if key_padding_mask is not None:
         mask = _checked(owner, "key_padding_mask", key_padding_mask, {"(N, S)": (n, keys)})
         masks.append(mask.reshape(n, 1, 1, keys))
-    if is_causal and not masks and past == more == 0:
+    if is_causal and not masks and past == more == 0 and not spelled_out:
         return None, True
     if is_causal:
         masks.append(Tensor._wrap(_later(length, keys, past)[None, None]))

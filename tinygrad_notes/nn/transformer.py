@@ -63,8 +63,8 @@ class _Layer(Module):
 class TransformerEncoderLayer(_Layer):
     """Self-attention, then W₂ activation(W₁ x) for each token; see `_Layer`.  Vaswani et al. 2017.
 
-    src (T, N, d_model), (N, T, d_model) with `batch_first`, or without N. Masks are those of `MultiheadAttention`:
-    bool True may NOT attend. With a causal mask, it is a layer of a decoder-only language model (GPT).
+    src (T, N, d_model), (N, T, d_model) with `batch_first`, or without N. Masks are `MultiheadAttention`'s:
+    bool True may NOT attend. With a causal mask it is a layer of a decoder-only language model (GPT).
     """
 
     attentions = ("self_attn",)
@@ -73,7 +73,7 @@ class TransformerEncoderLayer(_Layer):
         self, src: Any, src_mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False,
         cache: Cache | None = None,
     ) -> Any:  # fmt: skip
-        """The output; with a `cache`, `()` at first, (output, new cache), see `MultiheadAttention.forward`."""
+        """The output; with a `cache`, `()` at first, (output, new cache), see `MultiheadAttention`."""
         x = as_tensor(src)
         h = self._before(self.norm1, x)
         h, _, *kept = self.self_attn(
@@ -89,7 +89,7 @@ class TransformerDecoderLayer(_Layer):
     """Self-attention, attention to `memory` (the encoder's output), then the feed-forward part; see `_Layer`.
 
     tgt (T, N, d_model), memory (S, N, d_model); batch first with `batch_first`, or both without N. Masks are
-    those of `MultiheadAttention`: bool True may NOT attend. For a causal layer give `tgt_mask` or `tgt_is_causal`.
+    `MultiheadAttention`'s: bool True may NOT attend. A causal layer needs `tgt_mask` or `tgt_is_causal`.
     """
 
     attentions = ("self_attn", "multihead_attn")
@@ -101,12 +101,12 @@ class TransformerDecoderLayer(_Layer):
     ) -> Any:  # fmt: skip
         """The output; with a `cache`, `()` at first, (output, new cache).
 
-        The cache holds keys and values of the targets so far, and those of the memory, which is projected in the
-        first call only: later calls do not look at `memory`, it may be None.
+        The cache holds keys and values of the targets so far, and those of the memory, which is projected in
+        the first call only: later calls do not look at `memory`, it may be None.
         """
         x = as_tensor(tgt)
         if cache and len(cache) != 2:
-            raise ValueError(f"{type(self).__name__}: a cache is () or what the last call gave, got {cache!r}")
+            raise ValueError(f"{type(self).__name__}: a cache is () or what the last call gave: two pairs")
         own, others = cache or (cache, cache)
         memory = None if others else as_tensor(memory)
         h = self._before(self.norm1, x)
@@ -136,8 +136,8 @@ class _Stack(Module):
         """Every layer on x, each with its own part of the cache."""
         if cache and len(cache) != self.num_layers:
             raise ValueError(
-                f"{type(self).__name__}: a cache is () or one entry for each of {self.num_layers} layers, got "
-                f"{len(cache)}"
+                f"{type(self).__name__}: a cache is () or an entry for each of {self.num_layers} layers, "
+                f"got {len(cache)}"
             )
         kept = []
         for i, layer in enumerate(self.layers):
@@ -153,8 +153,8 @@ class _Stack(Module):
 class TransformerEncoder(_Stack):
     """`num_layers` copies of an encoder layer, all with the same initial values, then `norm`.
 
-    `enable_nested_tensor` and `mask_check` are torch's and have no effect: there are no nested tensors, so the
-    outputs at padded places are not replaced by 0.
+    `enable_nested_tensor` and `mask_check` are torch's and have no effect: there are no nested tensors, and
+    outputs at padded places are what attention gives there, not 0.
     """
 
     def __init__(
@@ -191,8 +191,8 @@ class TransformerDecoder(_Stack):
     ) -> Any:  # fmt: skip
         """The output; with a `cache`, `()` at first, (output, new cache): an entry for each layer.
 
-        `tgt_is_causal` None looks whether the mask is the causal one. After the first call with a cache `memory`
-        is not looked at, and may be None.
+        `tgt_is_causal` None looks whether the mask is the causal one. After the first call with a cache
+        `memory` is not looked at, and may be None.
         """
         tgt_mask, tgt_is_causal = _seen_causal(tgt_mask, tgt_is_causal, cache)
         return self._run(
@@ -205,10 +205,10 @@ class TransformerDecoder(_Stack):
 class Transformer(Module):
     """An encoder, and a decoder that attends to its output; each ends in a norm.  Vaswani et al. 2017.
 
-    src (S, N, d_model), tgt (T, N, d_model) → (T, N, d_model); batch first with `batch_first`, or both without
-    N. Embeddings, positions and the last projection are not part of it. Every parameter of two axes or more is
-    drawn Xavier uniform, in the order of `parameters()`, after the parts were made. For cached generation call
-    `encoder` once, then `decoder` with a cache.
+    src (S, N, d_model), tgt (T, N, d_model) → (T, N, d_model); batch first with `batch_first`, or both
+    without N. Embeddings, positions and the last projection are not part of it. When all parts are made,
+    every parameter of two axes or more is drawn Xavier uniform, in the order of `parameters()`. For cached
+    generation call `encoder` once, then `decoder` with a cache.
     """
 
     def __init__(
@@ -217,17 +217,18 @@ class Transformer(Module):
         custom_encoder: Module | None = None, custom_decoder: Module | None = None,
         layer_norm_eps: float = 1e-5, batch_first: bool = False, norm_first: bool = False, bias: bool = True,
     ) -> None:  # fmt: skip
-        options = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, bias)
-
-        def norm() -> LayerNorm:
-            return LayerNorm(d_model, layer_norm_eps, bias=bias)
-
-        self.encoder = custom_encoder if custom_encoder is not None else TransformerEncoder(
-            TransformerEncoderLayer(*options), num_encoder_layers, norm()
+        layer = dict(
+            d_model=d_model, nhead=nhead, dim_feedforward=dim_feedforward, dropout=dropout,
+            activation=activation, layer_norm_eps=layer_norm_eps, batch_first=batch_first,
+            norm_first=norm_first, bias=bias,
         )  # fmt: skip
-        self.decoder = custom_decoder if custom_decoder is not None else TransformerDecoder(
-            TransformerDecoderLayer(*options), num_decoder_layers, norm()
-        )  # fmt: skip
+        if custom_encoder is None:
+            norm = LayerNorm(d_model, layer_norm_eps, bias=bias)
+            custom_encoder = TransformerEncoder(TransformerEncoderLayer(**layer), num_encoder_layers, norm)
+        if custom_decoder is None:
+            norm = LayerNorm(d_model, layer_norm_eps, bias=bias)
+            custom_decoder = TransformerDecoder(TransformerDecoderLayer(**layer), num_decoder_layers, norm)
+        self.encoder, self.decoder = custom_encoder, custom_decoder
         for parameter in self.parameters():
             if parameter.ndim > 1:
                 init.xavier_uniform_(parameter)
@@ -245,8 +246,8 @@ class Transformer(Module):
         fits = src.ndim == tgt.ndim and src.ndim in (2, 3) and src.shape[-1] == tgt.shape[-1] == self.d_model
         if not fits or (src.ndim == 3 and src.shape[batch] != tgt.shape[batch]):
             raise ValueError(
-                f"Transformer: src {src.shape} and tgt {tgt.shape} need one batch size (axis {batch}, or none in "
-                f"both) and d_model = {self.d_model} features"
+                f"Transformer: src {src.shape} and tgt {tgt.shape} need d_model = {self.d_model} features and "
+                f"one batch size (axis {batch}), or no batch in both"
             )
         memory = self.encoder(
             src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal
