@@ -246,8 +246,8 @@ class Transformer(Module):
         fits = src.ndim == tgt.ndim and src.ndim in (2, 3) and src.shape[-1] == tgt.shape[-1] == self.d_model
         if not fits or (src.ndim == 3 and src.shape[batch] != tgt.shape[batch]):
             raise ValueError(
-                f"Transformer: src {src.shape} and tgt {tgt.shape} need d_model = {self.d_model} features and "
-                f"one batch size (axis {batch}), or no batch in both"
+                f"Transformer: src {src.shape} and tgt {tgt.shape} need d_model = {self.d_model} features "
+                f"and one batch size (axis {batch}), or no batch in both"
             )
         memory = self.encoder(
             src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal
