@@ -172,10 +172,10 @@ class TransformerEncoder(_Stack):
 
         `is_causal` None looks whether the mask is the causal one.
         """
-        mask, is_causal = _seen_causal(mask, is_causal, cache)
         return self._run(
-            src, cache=cache, src_mask=mask, src_key_padding_mask=src_key_padding_mask, is_causal=is_causal
-        )
+            src, cache=cache, src_mask=mask, src_key_padding_mask=src_key_padding_mask,
+            is_causal=_causal(mask, is_causal),
+        )  # fmt: skip
 
 
 class TransformerDecoder(_Stack):
@@ -194,11 +194,10 @@ class TransformerDecoder(_Stack):
         `tgt_is_causal` None looks whether the mask is the causal one. After the first call with a cache
         `memory` is not looked at, and may be None.
         """
-        tgt_mask, tgt_is_causal = _seen_causal(tgt_mask, tgt_is_causal, cache)
         return self._run(
             tgt, memory, cache=cache, tgt_mask=tgt_mask, memory_mask=memory_mask,
             tgt_key_padding_mask=tgt_key_padding_mask, memory_key_padding_mask=memory_key_padding_mask,
-            tgt_is_causal=tgt_is_causal, memory_is_causal=memory_is_causal,
+            tgt_is_causal=_causal(tgt_mask, tgt_is_causal), memory_is_causal=memory_is_causal,
         )  # fmt: skip
 
 
@@ -264,7 +263,8 @@ class Transformer(Module):
         return masks.generate_square_subsequent_mask(sz, dtype)
 
 
-def _seen_causal(mask: Any, is_causal: bool | None, cache: Cache | None) -> tuple[Any, bool]:
-    """The causal mask as (None, True), which costs less than a mask; anything else as it is."""
-    causal = mask is not None and is_causal is not False and not cache and masks.is_subsequent_mask(mask)
-    return (None, True) if causal else (mask, bool(is_causal))
+def _causal(mask: Any, is_causal: bool | None) -> bool:
+    """What is said, or else whether the mask is the causal one: attention then need not read it."""
+    if is_causal is None:
+        return mask is not None and masks.is_subsequent_mask(mask)
+    return is_causal
