@@ -59,6 +59,7 @@ PARITY = {
     "self, learned key": (dict(add_bias_kv=True), MASK | PAD),
     "self, zero key": (dict(add_zero_attn=True), dict(attn_mask=_numbers(L, L)) | ONLY),
     "self, learned and zero key": (dict(add_bias_kv=True, add_zero_attn=True, bias=False) | FIRST, PAD),
+    "self, nothing to see": ({}, dict(key_padding_mask=np.arange(L) < [[0], [2], [4]]) | ONLY),
     "pair": (FIRST, dict(keys="one")),
     "pair, mask, padding": ({}, MASK_KEYS | ONLY),
     "three": ({}, dict(keys="two", attn_mask=_hidden(N * H, L, S))),
@@ -115,7 +116,7 @@ def _close(a, b, atol=1e-12):
 @pytest.mark.parametrize("need_weights", [False, True])
 @pytest.mark.parametrize("numbers", [False, True])
 def test_a_query_without_keys_gives_zeros_and_zero_gradients(need_weights, numbers):
-    """The context is 0, so that what is left is the output's bias (torch: NaN)."""
+    """The context is 0, so that what is left is the output's bias (torch: NaN, if the weights are needed)."""
     layer = _layer()
     mask = np.zeros((L, L), bool)
     mask[1] = True

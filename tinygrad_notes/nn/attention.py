@@ -28,7 +28,7 @@ class MultiheadAttention(Module):
     query (L, N, embed_dim), key (S, N, kdim), value (S, N, vdim); (N, L, ...) with `batch_first`, or without
     N. Masks are torch's: bool True may NOT attend, real numbers are added to the scores; `attn_mask` (L, S)
     or (N·num_heads, L, S), `key_padding_mask` (N, S). A query that may attend to nothing gets zeros, before
-    Wᴼ (torch: NaN). Dropout falls on the weights.
+    Wᴼ (torch, with weights: NaN). Dropout falls on the weights.
 
     Drawn in this order: out_proj as Linear's, in_proj_weight (or q, k, v) Xavier uniform, bias_k and bias_v
     Xavier normal; the other biases are 0.
