@@ -200,7 +200,7 @@ class Function:
         for target, take in cls.keeps:
             kept.append(take(known) if target < 0 or edges[target] is not None else None)
         node.save_inputs = node.stamps = node.created = None
-        if cls.replays and any(known[i].dtype.kind == "f" for i in cls.replays):
+        if cls.replays and any(known[i] is not None and known[i].dtype.kind == "f" for i in cls.replays):
             node.save_inputs = cls.save_rule.take(known)  # type: ignore[union-attr]
         node.sequence = _next_number()
         if _guarded:

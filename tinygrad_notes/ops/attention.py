@@ -16,6 +16,8 @@ from ..autograd import Function, Tensor
 from .arguments import as_tensor, check_real, mixed_dtypes, number, raw_array
 from .dropout import _draw
 
+KEPT = 1 << 22  # weights up to which they are kept for the backward: one product and one exp less
+
 
 class Attention(Function):
     """Y = D V,  D = P ∘ drop,  P = softmax(S),  S = scale · Q Kᵀ + bias.  Vaswani et al. 2017.
@@ -25,60 +27,70 @@ class Attention(Function):
 
     gV = Dᵀ gY,  gD = gY Vᵀ,  gP = gD ∘ drop,  gS = P ∘ (gP − Σ P gP),  gQ = scale gS K,  gK = scale gSᵀ Q.
 
-    No array of the size of P is kept, but two numbers for each query: its largest score m, and r = 1/Σ E
-    of E = exp(S − m). So P = r E, and Σ P gP = Σ D gD = gY · Y.  Dao et al. 2022, FlashAttention.
+    P = r E with E = exp(S − m), m the largest score of a query, r = 1/Σ E;  Σ P gP = Σ D gD = gY · Y.
+    E is kept if `whole`; else it is computed again from m, and nothing is kept that grows with T · U.
+    Dao et al. 2022, FlashAttention.
     """
 
     broadcasts = True
-    saves = ("context", "m", "r")
+    saves = ("context", "e", "m", "r")
 
-    def save(xp, q, k, v, bias, *, keep, drop, scale):
+    def save(xp, q, k, v, bias, *, keep, drop, scale, whole):
         return xp.matrixwise(
-            lambda q, k, v, bias, keep, drop: _attend(xp, q, k, v, bias, keep, drop, scale),
+            lambda q, k, v, bias, keep, drop: _attend(xp, q, k, v, bias, keep, drop, scale, whole),
             q, k, v, bias, keep, drop,
         )  # fmt: skip
 
     def forward(xp, context):
         return context
 
-    def backward(xp, gy, q, k, v, bias, m, r, y, *, keep, drop, scale):
+    def backward(xp, gy, q, k, v, bias, e, m, r, y, *, keep, drop, scale):
         return xp.matrixwise(
-            lambda gy, q, k, v, bias, m, r, y, keep, drop: _gradients(
-                xp, gy, q, k, v, bias, m, r, y, keep, drop, scale
+            lambda gy, q, k, v, bias, e, m, r, y, keep, drop: _gradients(
+                xp, gy, q, k, v, bias, e, m, r, y, keep, drop, scale
             ),
-            gy, q, k, v, bias, m, r, y, keep, drop,
+            gy, q, k, v, bias, e, m, r, y, keep, drop,
         )  # fmt: skip
+
+
+def _attend(xp, q, k, v, bias, keep, drop, scale, whole):
+    """Y, E, m and r."""
+    s = _scores(xp, q, k, bias, keep, scale)
+    m = xp.max(s, axis=-1, keepdims=True)
+    m = xp.where(xp.isfinite(m), m, 0)  # a query without keys: e^(−∞ − 0) = 0, not e^(−∞ + ∞)
+    s -= m
+    e = xp.exp(s)
+    total = xp.sum(e, axis=-1, keepdims=True)
+    r = 1 / (total + (total == 0))
+    y = (e if drop is None else e * drop) @ v
+    y *= r
+    return y, e if whole else None, m, r
 
 
 def _scores(xp, q, k, bias, keep, scale):
     """S, and −∞ where nobody may look: chosen, not multiplied in, so that nothing there can be ∞ · 0."""
-    s = xp.matmul(q * scale, xp.swapaxes(k, -1, -2))
+    s = (q * scale) @ xp.swapaxes(k, -1, -2)
     if bias is not None:
-        s = s + bias
-    return s if keep is None else xp.where(keep, s, -math.inf)
+        s += bias
+    if keep is not None:
+        s = xp.where(keep, s, -math.inf)
+    return s
 
 
-def _attend(xp, q, k, v, bias, keep, drop, scale):
-    """Y, m and r."""
-    s = _scores(xp, q, k, bias, keep, scale)
-    m = xp.max(s, axis=-1, keepdims=True)
-    m = xp.where(xp.isfinite(m), m, 0)  # a query without keys: e^(−∞ − 0) = 0, not e^(−∞ + ∞)
-    e = xp.exp(s - m)
-    total = xp.sum(e, axis=-1, keepdims=True)
-    r = 1 / (total + (total == 0))
-    return xp.matmul(e if drop is None else e * drop, v) * r, m, r
-
-
-def _gradients(xp, gy, q, k, v, bias, m, r, y, keep, drop, scale):
+def _gradients(xp, gy, q, k, v, bias, e, m, r, y, keep, drop, scale):
     """gQ, gK, gV and, where there is a bias, gS. The r of P = r E has moved to the rows of gY."""
-    e = xp.exp(_scores(xp, q, k, bias, keep, scale) - m)
+    if e is None:
+        e = xp.exp(_scores(xp, q, k, bias, keep, scale) - m)
     gy = gy * r
-    gv = xp.matmul(xp.swapaxes(e if drop is None else e * drop, -1, -2), gy)
-    gd = xp.matmul(gy, xp.swapaxes(v, -1, -2))
-    gp = gd if drop is None else gd * drop
-    gs = e * (gp - xp.sum(gy * y, axis=-1, keepdims=True))
-    gq = xp.matmul(gs, k) * scale
-    gk = xp.matmul(xp.swapaxes(gs, -1, -2), q * scale)
+    gv = xp.swapaxes(e if drop is None else e * drop, -1, -2) @ gy
+    gs = gy @ xp.swapaxes(v, -1, -2)  # gD
+    if drop is not None:
+        gs *= drop  # gP
+    gs -= xp.sum(gy * y, axis=-1, keepdims=True)
+    gs *= e
+    gq = gs @ k
+    gq *= scale
+    gk = xp.swapaxes(gs, -1, -2) @ (q * scale)
     return gq, gk, gv, None if bias is None else gs
 
 
@@ -112,11 +124,12 @@ def scaled_dot_product_attention(
     if shape[-1] == 0:  # no keys: zeros, with a graph
         return q @ k.swapaxes(-1, -2) @ v
     scale = 1 / math.sqrt(max(1, q.shape[-1])) if scale is None else number(op, "scale", scale)
+    whole = math.prod(shape) <= KEPT
     if q.dtype == np.float16:  # a score may pass 65504, and a sum of half precision loses digits
         wide = (x if x is None else x.astype(np.float32) for x in (q, k, v, bias))
         drop = drop if drop is None else drop.astype(np.float32)
-        return Attention.apply(*wide, keep=keep, drop=drop, scale=scale).astype(q.dtype)
-    return Attention.apply(q, k, v, bias, keep=keep, drop=drop, scale=scale)
+        return Attention.apply(*wide, keep=keep, drop=drop, scale=scale, whole=whole).astype(q.dtype)
+    return Attention.apply(q, k, v, bias, keep=keep, drop=drop, scale=scale, whole=whole)
 
 
 def _check_inputs(op: str, q: Tensor, k: Tensor, v: Tensor) -> None:

@@ -34,7 +34,7 @@ def elementwise(function: Callable[..., Any], *arrays: Any) -> Any:
     if all(not isinstance(a, np.ndarray) or (a.shape == shape and a.flags.c_contiguous) for a in walked):
         walked = [a.reshape(-1) if isinstance(a, np.ndarray) else a for a in walked]  # of one layout: a line
     whole = walked[0].shape
-    axis, parts = _blocks(whole)
+    axis, parts = _blocks(whole, BLOCK)
     spread = [_spread(a, whole, axis, parts) for a in walked]
     one = (slice(1),) * len(whole)
     dtype = function(*[a[one] if isinstance(a, np.ndarray) and a.ndim else a for a in walked]).dtype
@@ -60,7 +60,7 @@ def elementwise_sum(function: Callable[..., Any], axes: tuple[int, ...], *arrays
         return sum(elementwise(function, *arrays), axis=axes, keepdims=True)
     walked = [_walked(a, order) for a in arrays]
     shape = walked[0].shape
-    axis, parts = _blocks(shape)
+    axis, parts = _blocks(shape, BLOCK)
     if axis >= len(axes):  # the blocks cut a kept axis
         return sum(elementwise(function, *arrays), axis=axes, keepdims=True)
     spread = [_spread(a, shape, axis, parts) for a in walked]
@@ -80,7 +80,7 @@ def elementwise_sum(function: Callable[..., Any], axes: tuple[int, ...], *arrays
 def over_blocks(work: Callable[[tuple[slice, ...]], None], x: Any) -> None:
     """work(slices) for all blocks of `x`, which follow its memory."""
     order = sorted(range(x.ndim), key=lambda a: -abs(x.strides[a]))
-    _, parts = _blocks(tuple(x.shape[a] for a in order))
+    parts = cut(tuple(x.shape[a] for a in order), BLOCK)
     back = [order.index(a) for a in range(x.ndim)]
 
     def share(_: int, start: int, stop: int) -> None:
@@ -97,16 +97,21 @@ def _walked(a: Any, order: list[int]) -> Any:
     return a.reshape((1,) * (len(order) - a.ndim) + a.shape).transpose(order)
 
 
-def _blocks(shape: tuple[int, ...]) -> tuple[int, list[tuple[slice, ...]]]:
-    """Slices of at most about BLOCK elements: single places of the outer axes, a run of one, all of the rest.
+def cut(shape: tuple[int, ...], most: int) -> list[tuple[slice, ...]]:
+    """Slices of at most about `most` elements that make up `shape`, along its last axes."""
+    return _blocks(shape, most)[1]
+
+
+def _blocks(shape: tuple[int, ...], most: int) -> tuple[int, list[tuple[slice, ...]]]:
+    """Slices of at most about `most` elements: single places of outer axes, a run of one, all of the rest.
 
     Returns the axis of the runs as well. They are of even length, and their number fills the threads.
     """
     inner, axis = 1, len(shape) - 1
-    while axis and inner * shape[axis] <= BLOCK:
+    while axis and inner * shape[axis] <= most:
         inner *= shape[axis]
         axis -= 1
-    ends = even(shape[axis], max(1, BLOCK // inner), math.prod(shape[:axis]))
+    ends = even(shape[axis], max(1, most // inner), math.prod(shape[:axis]))
     runs = [slice(start, stop) for start, stop in itertools.pairwise(ends)]
     outer = itertools.product(*([slice(i, i + 1) for i in range(n)] for n in shape[:axis]))
     rest = [slice(None)] * (len(shape) - axis - 1)

@@ -104,8 +104,12 @@ def _of_two(function: Any) -> Callable[..., Any]:
 
 def where(condition: Any, a: Any, b: Any) -> Any:
     """numpy.where; floats of one shape by masking bits, as NumPy's loop guesses at every element."""
-    alike = isinstance(condition, np.ndarray) and isinstance(a, np.ndarray) and a.shape == condition.shape
-    if not alike or a.size < 1024 or condition.dtype != bool or a.dtype.kind != "f":
+    arrays = isinstance(condition, np.ndarray) and isinstance(a, np.ndarray)
+    if not arrays or a.size < 1024 or condition.dtype != bool or a.dtype.kind != "f":
+        return np.where(condition, a, b)
+    if a.size > 4 * condition.size and isinstance(b, int | float):
+        return _where_repeated(condition, a, b)
+    if a.shape != condition.shape:
         return np.where(condition, a, b)
     zero = isinstance(b, int) and b == 0
     if not zero and not (isinstance(b, np.ndarray) and (b.shape, b.dtype) == (a.shape, a.dtype)):
@@ -116,6 +120,15 @@ def where(condition: Any, a: Any, b: Any) -> Any:
     if not zero:
         np.bitwise_or(bits, np.bitwise_and(b.view(signed), np.bitwise_not(mask, out=mask)), out=bits)
     return bits.view(a.dtype)
+
+
+def _where_repeated(condition: Any, a: Any, b: float) -> Any:
+    """The same for a number b and a condition that stretches over a: the bits of both from its few places."""
+    signed = SIGNED[a.itemsize]
+    mask = np.negative(condition, dtype=signed, casting="unsafe")
+    other = np.bitwise_and(~mask, np.asarray(b, a.dtype).view(signed))
+    bits = np.bitwise_and(a.view(signed), mask)
+    return np.bitwise_or(bits, other, out=bits).view(a.dtype)
 
 
 add = _of_two(np.add)

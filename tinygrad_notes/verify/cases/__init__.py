@@ -6,6 +6,7 @@ One file per file of ops. `gradcheck`, `verify` and the tests read the same rows
 from . import (
     activation,
     arithmetic,
+    attention,
     convolution,
     dropout,
     linear,
@@ -17,7 +18,19 @@ from . import (
 )
 from .case import Case
 
-FILES = (arithmetic, reduction, shape, linear, activation, loss, convolution, pooling, normalization, dropout)
+FILES = (
+    arithmetic,
+    reduction,
+    shape,
+    linear,
+    activation,
+    loss,
+    convolution,
+    pooling,
+    normalization,
+    dropout,
+    attention,
+)
 
 CASES: tuple[Case, ...] = tuple(row for file in FILES for row in file.CASES)
 

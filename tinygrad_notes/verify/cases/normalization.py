@@ -76,6 +76,16 @@ def _layer(x: np.ndarray, gamma: np.ndarray | None = None, beta: np.ndarray | No
     return build(x.shape, element)
 
 
+def _rms(x: np.ndarray, gamma: np.ndarray | None = None) -> np.ndarray:
+    """Over the last axis."""
+
+    def element(*i: int) -> float:
+        mean_square = _mean([float(v) ** 2 for v in x[i[:-1]]])
+        return x[i] / math.sqrt(mean_square + EPS) * (1 if gamma is None else gamma[i[-1]])
+
+    return build(x.shape, element)
+
+
 def _group_row(groups: int, *x: int) -> Case:
     width = x[1] // groups
 
@@ -123,6 +133,10 @@ CASES = (
          real((2, 2, 2), (2, 2), (2, 2)), _layer, lambda x, *p: F.layer_norm(x, (2, 2), *p, EPS)),
     case("layer_norm: no weight", ops.LayerNorm, lambda x: ops.layer_norm(x, 3, eps=EPS),
          Domain(((1, 2, 3),)), _layer, lambda x: F.layer_norm(x, (3,), None, None, EPS)),
+    case("rms_norm", ops.RMSNorm, lambda x, w: ops.rms_norm(x, 3, w, EPS), real((2, 3), (3,)), _rms,
+         lambda x, w: F.rms_norm(x, (3,), w, EPS)),
+    case("rms_norm: no weight", ops.RMSNorm, lambda x: ops.rms_norm(x, 2, eps=EPS), real((2, 1, 2)), _rms,
+         lambda x: F.rms_norm(x, (2,), None, EPS)),
     _group_row(2, 2, 4, 1),
     _group_row(3, 1, 3, 1, 2),
     _response_row("the paper's", (1, 5, 1, 2), 3, 0.75, "paper"),

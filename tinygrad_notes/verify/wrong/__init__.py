@@ -4,10 +4,10 @@ An entry takes a shipped operation and replaces some of its rules by wrong ones;
 `gradcheck` and the proof on symbols both pass the shipped operation, and both refuse the wrong one.
 """
 
-from . import activation, arithmetic, images, linear, loss, normalization, reduction
+from . import activation, arithmetic, attention, images, linear, loss, normalization, reduction
 from .entry import Wrong, check, normal, spoil
 
-FILES = (activation, arithmetic, reduction, normalization, linear, loss, images)
+FILES = (activation, arithmetic, reduction, normalization, linear, loss, images, attention)
 CATALOGUE: tuple[Wrong, ...] = tuple(e for file in FILES for e in file.entries())
 
 __all__ = ["CATALOGUE", "Wrong", "check", "normal", "spoil"]
