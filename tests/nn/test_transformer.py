@@ -524,6 +524,7 @@ X, Y = np.zeros((T, N, D), np.float32), np.zeros((S, N, D), np.float32)
         (lambda: nn.TransformerDecoderLayer(D, H)(X, Y[..., :4]), ValueError, "key is"),
         (lambda: nn.TransformerDecoderLayer(D, H)(X, Y, memory_mask=CAUSAL), ValueError, "attn_mask"),
         (lambda: nn.TransformerDecoder(nn.TransformerDecoderLayer(D, H), 1)(X, X[0]), ValueError, "key is"),
+        (lambda: nn.TransformerDecoderLayer(D, H)(X, None), ValueError, "without key and value the cache"),
     ],
 )  # fmt: skip
 def test_wrong_calls_say_what_is_wrong(run, error, message):

@@ -23,8 +23,13 @@ ACTIVATIONS = {"relu": F.relu, "gelu": F.gelu}
 class _Layer(Module):
     """What encoder and decoder layers share: each part f is added to its input, x + dropout(f(x)).
 
-    The norm comes after the sum, as in the paper, or with `norm_first` before f.
+    The norm comes after the sum, as in the paper, or with `norm_first` before f. `activation` is "relu",
+    "gelu" or a callable.
     """
+
+    attentions: tuple[
+        str, ...
+    ]  # self_attn, and in a decoder multihead_attn; then there are norm1, norm2, norm3
 
     def __init__(
         self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1,
@@ -47,8 +52,6 @@ class _Layer(Module):
         for i in parts:
             setattr(self, f"dropout{i}", Dropout(dropout))
         self.activation = ACTIVATIONS[activation] if isinstance(activation, str) else activation
-
-    attentions: tuple[str, ...]
 
     def _before(self, norm: Module, x: Tensor) -> Tensor:
         return norm(x) if self.norm_first else x
@@ -108,7 +111,7 @@ class TransformerDecoderLayer(_Layer):
         if cache and len(cache) != 2:
             raise ValueError(f"{type(self).__name__}: a cache is () or what the last call gave: two pairs")
         own, others = cache or (cache, cache)
-        memory = None if others else as_tensor(memory)
+        memory = None if others else memory
         h = self._before(self.norm1, x)
         h, _, *kept = self.self_attn(
             h, h, h, key_padding_mask=tgt_key_padding_mask, need_weights=False, attn_mask=tgt_mask,
