@@ -2,6 +2,7 @@
 
 from . import functional, init, utils
 from .alignment import AdditiveAttention, DotAttention, GeneralAttention
+from .attention import MultiheadAttention
 from .cells import GRUCell, LSTMCell, RNNCell
 from .containers import ModuleDict, ModuleList, ParameterList, Sequential
 from .embedding import Embedding
@@ -24,6 +25,7 @@ from .layers import (
     Tanh,
 )  # fmt: skip
 from .losses import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, NLLLoss
+from .masks import generate_square_subsequent_mask
 from .module import Buffer, Module, Parameter
 from .normalization import (
     BatchNorm1d,
@@ -35,7 +37,15 @@ from .normalization import (
     LocalResponseNorm,
     RMSNorm,
 )
+from .positions import LearnedPositions, PositionalEncoding
 from .recurrent import GRU, LSTM, RNN
+from .transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 
 __all__ = [
     "GELU",
@@ -66,6 +76,7 @@ __all__ = [
     "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
+    "LearnedPositions",
     "Linear",
     "LocalResponseNorm",
     "LogSoftmax",
@@ -74,9 +85,11 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiheadAttention",
     "NLLLoss",
     "Parameter",
     "ParameterList",
+    "PositionalEncoding",
     "RMSNorm",
     "RNNCell",
     "ReLU",
@@ -85,7 +98,13 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "functional",
+    "generate_square_subsequent_mask",
     "init",
     "utils",
 ]  # fmt: skip
