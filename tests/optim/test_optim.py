@@ -228,13 +228,13 @@ def adam(parameters):
 
 def test_restored_state_is_a_copy_also_of_a_single_number():
     state = stepped(adam, nn.Parameter(np.array(1.0))).state_dict()
-    before = float(state["state"]["0"]["exp_avg"])
+    before = float(state["state"][0]["exp_avg"])
     p = nn.Parameter(np.array(1.0))
     other = adam([p])
     other.load_state_dict(state)
     (p * p).backward()
     other.step()
-    assert float(state["state"]["0"]["exp_avg"]) == before
+    assert float(state["state"][0]["exp_avg"]) == before
 
 
 def test_state_of_other_parameters_or_of_another_optimizer_is_refused():
