@@ -13,7 +13,7 @@ from ..autograd import Tensor
 from ..autograd.function import AnomalyError
 from ..autograd.guard import touched
 from ..autograd.mode import anomaly
-from .saved import SCHEDULED, flag, hyperparameter, restored_groups, restored_state
+from .saved import SCHEDULED, flag, hyperparameter, restored
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -116,20 +116,18 @@ class Optimizer:
             for i, p in enumerate(group["params"]):
                 if p.grad is None or not p.grad.size:
                     continue
-                g, what = p.grad._data, None
-                if not bool(xp.isfinite(g).all()):
-                    what = "is NaN or infinite"
-                elif (
-                    self.squares and (most := float(xp.max(xp.abs(g)))) > float(np.finfo(g.dtype).max) ** 0.5
-                ):
-                    what = f"has |g| = {most:.3g}, whose square is infinite in {g.dtype}"
-                if what is not None:
-                    names = group.get("param_names")
-                    title = repr(names[i]) if names else f"{i} of group {k}"
-                    raise AnomalyError(
-                        f"detect_anomaly: {type(self).__name__}: the gradient of parameter {title}, shape "
-                        f"{p.shape}, {what}; nothing was changed"
-                    )
+                g = p.grad._data
+                finite = bool(xp.isfinite(g).all())
+                largest = float(xp.max(xp.abs(g))) if finite and self.squares else 0.0
+                if finite and largest <= float(np.finfo(g.dtype).max) ** 0.5:
+                    continue
+                names = group.get("param_names")
+                title = repr(names[i]) if names else f"{i} of group {k}"
+                what = f"has |g| = {largest:.3g}, whose square overflows" if finite else "is NaN or infinite"
+                raise AnomalyError(
+                    f"detect_anomaly: {type(self).__name__}: the gradient of parameter {title}, {p.shape} "
+                    f"{g.dtype}, {what}; nothing was changed"
+                )
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -157,8 +155,7 @@ class Optimizer:
 
         Raises ValueError or TypeError, with nothing changed, if anything does not fit these parameters.
         """
-        groups, numbers = restored_groups(self, state_dict)
-        state = restored_state(self, state_dict, groups, numbers)
+        groups, state = restored(self, state_dict)
         for group, options in zip(self.param_groups, groups, strict=True):
             group.update(options)
         self.state = state

@@ -65,12 +65,47 @@ def host(title: str, value: Any) -> np.ndarray:
     return array
 
 
-def restored_groups(optimizer: Optimizer, state_dict: Any) -> tuple[list[dict[str, Any]], dict[int, int]]:
-    """The options of every group, and which place each saved number of a parameter has."""
+def restored(optimizer: Optimizer, state_dict: Any) -> tuple[list[dict[str, Any]], dict[int, dict[str, Any]]]:
+    """The options of every group and the state of every parameter, by its place, that `state_dict` sets."""
     name = type(optimizer).__name__
     if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= state_dict.keys():
         raise ValueError(f"{name}: a saved state must be a dict with 'state' and 'param_groups'")
-    saved, here = state_dict["param_groups"], optimizer.param_groups
+    states = _states(optimizer, state_dict["state"])
+    groups, places = _groups(optimizer, state_dict["param_groups"])
+    options = [g for g, own in zip(groups, optimizer.param_groups, strict=True) for _ in own["params"]]
+    found: dict[int, dict[str, Any]] = {}
+    for number, values in states.items():
+        if number not in places:
+            raise ValueError(f"{name}: state for parameter {number}, which is not here")
+        i = places[number]
+        missing = optimizer._missing(values, options[i])
+        if missing:
+            raise ValueError(f"{name}: the saved state of parameter {number} lacks {sorted(missing)}")
+        found[i] = {k: _value(optimizer, i, k, v) for k, v in values.items()}
+    return groups, found
+
+
+def _states(optimizer: Optimizer, saved: Any) -> dict[int, dict[str, Any]]:
+    """The saved values of every parameter, by the number it had; only their names are checked."""
+    name = type(optimizer).__name__
+    if not isinstance(saved, Mapping) or not all(isinstance(v, Mapping) for v in saved.values()):
+        raise TypeError(f"{name}: 'state' must be a dict of dicts, got {saved!r}")
+    found = {}
+    for key, values in saved.items():
+        # None: torch's SGD before the first step with momentum
+        own = {optimizer.older.get(k, k): v for k, v in values.items() if v is not None}
+        unknown = own.keys() - {*optimizer.states}
+        if unknown:
+            raise ValueError(f"{name}: {sorted(map(str, unknown))} saved, by another optimizer")
+        found[_number(name, key)] = own
+    if len(found) != len(saved):
+        raise ValueError(f"{name}: the state of one parameter is saved twice: {list(saved)}")
+    return found
+
+
+def _groups(optimizer: Optimizer, saved: Any) -> tuple[list[dict[str, Any]], dict[int, int]]:
+    """The options of every group, and which place each saved number of a parameter has."""
+    name, here = type(optimizer).__name__, optimizer.param_groups
     if not isinstance(saved, list | tuple) or not all(isinstance(g, Mapping) for g in saved):
         raise TypeError(f"{name}: 'param_groups' must be a list of dicts, got {saved!r}")
     if len(saved) != len(here):
@@ -103,36 +138,6 @@ def _options(optimizer: Optimizer, saved: Mapping[str, Any], own: Mapping[str, A
     if names and "param_names" in saved and list(saved["param_names"]) != list(names):
         raise ValueError(f"{name}: saved for the parameters {saved['param_names']}, here are {names}")
     return optimizer._checked({**{k: v for k, v in own.items() if k != "params"}, **chosen})
-
-
-def restored_state(
-    optimizer: Optimizer, state_dict: Mapping[str, Any], groups: list[dict[str, Any]], places: dict[int, int]
-) -> dict[int, dict[str, Any]]:
-    """The state of every parameter by its place: arrays of its shape, dtype and device, all of them copies."""
-    name, saved = type(optimizer).__name__, state_dict["state"]
-    if not isinstance(saved, Mapping):
-        raise TypeError(f"{name}: 'state' must be a dict, got {type(saved).__name__}")
-    options = [g for g, own in zip(groups, optimizer.param_groups, strict=True) for _ in own["params"]]
-    restored: dict[int, dict[str, Any]] = {}
-    for key, values in saved.items():
-        number = _number(name, key)
-        if number not in places:
-            raise ValueError(f"{name}: state for parameter {number}, which is not here")
-        i = places[number]
-        if i in restored:
-            raise ValueError(f"{name}: the state of parameter {number} is there twice")
-        if not isinstance(values, Mapping):
-            raise TypeError(f"{name}: the state of parameter {number} must be a dict, got {values!r}")
-        # None: torch's SGD before the first step with momentum
-        values = {optimizer.older.get(k, k): v for k, v in values.items() if v is not None}
-        unknown = values.keys() - {*optimizer.states}
-        if unknown:
-            raise ValueError(f"{name}: {sorted(map(str, unknown))} saved, by another optimizer")
-        missing = optimizer._missing(values, options[i])
-        if missing:
-            raise ValueError(f"{name}: the saved state of parameter {number} lacks {sorted(missing)}")
-        restored[i] = {k: _value(optimizer, i, k, v) for k, v in values.items()}
-    return restored
 
 
 def _value(optimizer: Optimizer, i: int, key: str, value: Any) -> Any:

@@ -35,9 +35,8 @@ class _Combined(LRScheduler):
         own = super()._fit(state)
         parts = state.get("_schedulers")
         if not isinstance(parts, list | tuple) or len(parts) != len(self._schedulers):
-            raise ValueError(
-                f"{type(self).__name__}: the state must have {len(self._schedulers)} '_schedulers'"
-            )
+            name, count = type(self).__name__, len(self._schedulers)
+            raise ValueError(f"{name}: the state must have {count} '_schedulers'")
         return own + [pair for part, saved in zip(self._schedulers, parts, strict=True)
                       for pair in part._fit(saved)]  # fmt: skip
 
@@ -78,11 +77,9 @@ class SequentialLR(_Combined):
     ) -> None:
         super().__init__(optimizer, schedulers)
         self._milestones = [whole("SequentialLR: milestones", m, 0) for m in milestones]
-        if len(self._milestones) != len(self._schedulers) - 1:
-            raise ValueError(
-                f"SequentialLR: {len(self._schedulers)} schedules need {len(self._schedulers) - 1} milestones, "
-                f"got {len(self._milestones)}"
-            )
+        given, count = len(self._milestones), len(self._schedulers)
+        if given != count - 1:
+            raise ValueError(f"SequentialLR: {count} schedules need {count - 1} milestones, got {given}")
         if sorted(self._milestones) != self._milestones:
             raise ValueError(f"SequentialLR: milestones must increase, got {self._milestones}")
         for part in reversed(self._schedulers):  # each has begun when it was made

@@ -35,16 +35,13 @@ class OneCycleLR(LRScheduler):
         else:
             raise ValueError("OneCycleLR: give total_steps, or epochs and steps_per_epoch")
         if anneal_strategy not in ("cos", "linear"):
-            raise ValueError(
-                f"OneCycleLR: anneal_strategy must be 'cos' or 'linear', got {anneal_strategy!r}"
-            )
+            raise ValueError(f"OneCycleLR: anneal_strategy is 'cos' or 'linear', got {anneal_strategy!r}")
         self.anneal_strategy, self.cycle_momentum = anneal_strategy, cycle_momentum
         up = real("OneCycleLR: pct_start", pct_start, 0, 1) * self.total_steps
         first = real("OneCycleLR: div_factor", div_factor)
         last = 1 / real("OneCycleLR: final_div_factor", final_div_factor)
-        self._ends = (
-            (up - 1, 2 * up - 2, self.total_steps - 1) if three_phase else (up - 1, self.total_steps - 1)
-        )
+        final = self.total_steps - 1
+        self._ends = (up - 1, 2 * up - 2, final) if three_phase else (up - 1, final)
         self._corners = (1.0, first, 1.0, last) if three_phase else (1.0, first, last)  # of the first rate
         self._begin(first, last, one_per_group("OneCycleLR: max_lr", max_lr, len(optimizer.param_groups)),
                     base_momentum, max_momentum)  # fmt: skip

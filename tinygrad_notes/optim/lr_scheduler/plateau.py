@@ -10,7 +10,7 @@ from .base import LRScheduler, one_per_group, real, whole
 
 
 class ReduceLROnPlateau(LRScheduler):
-    """Multiply the rates by `factor` when ``step(metrics)`` has not got better for more than `patience` steps.
+    """Multiply the rates by `factor` when ``step(metrics)`` got no better for more than `patience` steps.
 
     Better is below best · (1 − threshold), with threshold_mode="abs" below best − threshold; in mode
     "max" above best · (1 + threshold) or best + threshold. After a cut `cooldown` steps do not count.
