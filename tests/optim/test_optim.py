@@ -1,4 +1,4 @@
-"""Optimizers against PyTorch and against their definitions; schedules; clipping; restoring."""
+"""Optimizers against PyTorch and against their definitions; options, groups, anomalies; clipping."""
 
 import math
 import tracemalloc
@@ -9,7 +9,6 @@ import pytest
 import tinygrad_notes as tg
 from tinygrad_notes import nn
 from tinygrad_notes.backend.kernels import threads, update
-from tinygrad_notes.optim import lr_scheduler
 
 CHOICES = {
     "sgd": ("SGD", dict(lr=0.1)),
@@ -20,6 +19,10 @@ CHOICES = {
     "adam l2": ("Adam", dict(lr=0.01, weight_decay=0.1, betas=(0.8, 0.95), eps=1e-4)),
     "amsgrad": ("Adam", dict(lr=0.05, amsgrad=True)),
     "adamw": ("AdamW", dict(lr=0.01)),
+    "climbing": ("SGD", dict(lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01, maximize=True)),
+    "adam climbing": ("Adam", dict(lr=0.01, weight_decay=0.1, maximize=True)),
+    "adamw climbing": ("AdamW", dict(lr=0.01, maximize=True)),
+    "adam decoupled": ("Adam", dict(lr=0.01, weight_decay=0.1, decoupled_weight_decay=True)),
     "adamw amsgrad": ("AdamW", dict(lr=0.01, weight_decay=0.1, amsgrad=True)),
 }
 
@@ -159,59 +162,6 @@ def test_clip_grad_value():
     np.testing.assert_array_equal(p.grad.numpy(), [-1, 0.5, 1])
 
 
-# ---- schedules ---------------------------------------------------------------------------------
-
-
-def rates(schedule, steps):
-    result = []
-    for _ in range(steps):
-        result.append(schedule.get_last_lr()[0])
-        schedule.step()
-    return result
-
-
-def sgd(lr=1.0):
-    return tg.optim.SGD([nn.Parameter(np.ones(1))], lr=lr)
-
-
-def test_step_schedule():
-    assert rates(lr_scheduler.StepLR(sgd(), 2, 0.1), 6) == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01])
-
-
-def test_cosine_schedule():
-    got = rates(lr_scheduler.CosineAnnealingLR(sgd(), 4, eta_min=0.2), 5)
-    assert got == pytest.approx([0.2 + 0.8 * (1 + math.cos(math.pi * t / 4)) / 2 for t in range(5)])
-
-
-def test_warmup_schedule():
-    schedule = lr_scheduler.LinearWarmup(sgd(), 4, after=lambda s: 0.5**s)
-    assert rates(schedule, 7) == pytest.approx([0.25, 0.5, 0.75, 1.0, 1.0, 0.5, 0.25])
-
-
-def test_a_schedule_can_be_restored():
-    first = lr_scheduler.CosineAnnealingLR(sgd(), 10)
-    for _ in range(4):
-        first.step()
-    second = lr_scheduler.CosineAnnealingLR(sgd(5.0), 10)
-    second.load_state_dict(first.state_dict())
-    assert second.get_last_lr() == first.get_last_lr()
-
-
-@pytest.mark.parametrize("name", ["StepLR", "CosineAnnealingLR"])
-def test_schedules_are_torchs(name):
-    torch = pytest.importorskip("torch", reason="parity with PyTorch needs torch")
-    arguments = dict(step_size=3, gamma=0.3) if name == "StepLR" else dict(T_max=7, eta_min=0.01)
-    ours = rates(getattr(lr_scheduler, name)(sgd(0.5), **arguments), 8)
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.5)
-    schedule = getattr(torch.optim.lr_scheduler, name)(optimizer, **arguments)
-    theirs = []
-    for _ in range(8):
-        theirs.append(schedule.get_last_lr()[0])
-        optimizer.step()
-        schedule.step()
-    assert ours == pytest.approx(theirs, abs=1e-12)
-
-
 # ---- state of others ---------------------------------------------------------------------------
 
 
@@ -228,13 +178,13 @@ def adam(parameters):
 
 def test_restored_state_is_a_copy_also_of_a_single_number():
     state = stepped(adam, nn.Parameter(np.array(1.0))).state_dict()
-    before = float(state["state"]["0"]["exp_avg"])
+    before = float(state["state"][0]["exp_avg"])
     p = nn.Parameter(np.array(1.0))
     other = adam([p])
     other.load_state_dict(state)
     (p * p).backward()
     other.step()
-    assert float(state["state"]["0"]["exp_avg"]) == before
+    assert float(state["state"][0]["exp_avg"]) == before
 
 
 def test_state_of_other_parameters_or_of_another_optimizer_is_refused():
@@ -262,3 +212,103 @@ def test_hyperparameters_may_be_numpy_scalars():
     tg.optim.clip_grad_value_([p], np.float64(0.5))
     tg.optim.SGD([p], lr=np.float32(0.5)).step()
     assert p.dtype == np.float32 and p.numpy().tolist() == [0.75, 0.75]
+
+
+# ---- groups, names, anomalies ------------------------------------------------------------------
+
+
+def test_a_group_added_later_trains_with_its_own_options_as_in_torch():
+    torch = pytest.importorskip("torch", reason="parity with PyTorch needs torch")
+    start, grads = gradients(2, (4,), 1), gradients(6, (2, 4))
+    mine = [nn.Parameter(a) for a in start]
+    other = [torch.nn.Parameter(torch.from_numpy(a.copy())) for a in start]
+    optimizers = [tg.optim.Adam(mine[:1], lr=0.1), torch.optim.Adam(other[:1], lr=0.1)]
+    for step, g in enumerate(grads):
+        if step == 3:
+            optimizers[0].add_param_group({"params": mine[1], "lr": 0.5, "amsgrad": True})
+            optimizers[1].add_param_group({"params": other[1], "lr": 0.5, "amsgrad": True})
+        for p, q, own in zip(mine, other, g, strict=True):
+            p.grad, q.grad = tg.Tensor(own), torch.from_numpy(own)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+    for p, q in zip(mine, other, strict=True):
+        np.testing.assert_allclose(p.numpy(), q.detach().numpy(), rtol=1e-12)
+    assert optimizers[0].param_groups[1]["lr"] == 0.5
+
+
+def test_a_group_that_does_not_fit_is_not_added():
+    p, q = nn.Parameter(np.ones(1)), nn.Parameter(np.ones(1))
+    optimizer = tg.optim.SGD([p], lr=0.1)
+    for group, message in [
+        ({"params": [q, p]}, "given twice"),
+        ({"params": [q, q]}, "given twice"),
+        ({"lr": 1.0}, "dict with 'params'"),
+        ([q], "dict with 'params'"),
+        ({"params": [q], "lr": -1.0}, "lr must be"),
+        ({"params": {q}}, "has no order"),
+        ({"params": [q * 2]}, "must be leaf Tensors"),
+        ({"params": [q], "momentum": "0.9"}, "momentum must be a number"),
+        ({"params": [q], "nesterov": 1}, "nesterov must be True or False"),
+    ]:
+        with pytest.raises((ValueError, TypeError), match=message):
+            optimizer.add_param_group(group)
+    assert len(optimizer.param_groups) == 1
+    optimizer.add_param_group({"params": q})
+    assert optimizer.param_groups[1]["lr"] == 0.1
+
+
+@pytest.mark.parametrize(
+    "value", [None, "0.1", 1j, True, [0.1], np.array(["x"]), np.ma.masked_array(0.1, True)]
+)
+@pytest.mark.parametrize("name", ["lr", "eps", "weight_decay"])
+def test_options_of_a_wrong_type_are_refused(name, value):
+    with pytest.raises(TypeError, match=f"Adam: {name} "):
+        tg.optim.Adam([nn.Parameter(np.ones(1))], **{name: value})
+
+
+def anomalous(value, dtype=np.float32):
+    network = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)).astype(dtype)
+    for p in network.parameters():
+        p.grad = tg.Tensor(np.zeros(p.shape, dtype))
+    network[1].weight.grad = tg.Tensor(np.array([[0, value], [1, -2]], dtype))
+    return network
+
+
+@pytest.mark.parametrize(
+    ("make", "value", "dtype", "message"),
+    [
+        (tg.optim.Adam, 2e19, np.float32, r"2 of group 0, \(2, 2\) float32, has \|g\| = 2e\+19, whose"),
+        (tg.optim.Adam, math.nan, np.float32, "parameter 2 of group 0.* is NaN or infinite"),
+        (tg.optim.AdamW, 300, np.float16, "float16, has .g. = 300, whose square overflows"),
+        (lambda p: tg.optim.SGD(p, lr=0.1), math.inf, np.float32, "SGD: .* is NaN or infinite; nothing was"),
+    ],
+)  # fmt: skip
+def test_under_detect_anomaly_a_bad_gradient_is_refused_with_its_parameter(make, value, dtype, message):
+    network = anomalous(value, dtype)
+    before = network.state_dict()
+    optimizer = make(network.parameters())
+    with tg.detect_anomaly(), pytest.raises(FloatingPointError, match=message):
+        optimizer.step()
+    for name, array in network.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+    assert optimizer.state == {}
+
+
+def test_parameters_may_have_names():
+    network = anomalous(math.nan)
+    optimizer = tg.optim.Adam(network.named_parameters())
+    with tg.detect_anomaly(), pytest.raises(FloatingPointError, match=r"parameter '1\.weight', "):
+        optimizer.step()
+    assert optimizer.param_groups[0]["param_names"] == ["0.weight", "0.bias", "1.weight", "1.bias"]
+    optimizer.load_state_dict(optimizer.state_dict())
+    other = optimizer.state_dict()
+    other["param_groups"][0]["param_names"] = ["a", "b", "c", "d"]
+    with pytest.raises(ValueError, match="saved for the parameters"):
+        optimizer.load_state_dict(other)
+
+
+def test_a_large_gradient_that_is_not_squared_passes_and_so_does_the_largest_one_whose_square_is_finite():
+    with tg.detect_anomaly():
+        tg.optim.SGD(anomalous(2e19).parameters(), lr=0.1).step()
+        tg.optim.Adam(anomalous(1.8e19).parameters()).step()
