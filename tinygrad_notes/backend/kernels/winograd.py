@@ -18,10 +18,9 @@ import itertools
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from . import threads
-from .blocking import Array, Block, blocks, cut, places, take
+from .blocking import Array, Block, blocks, cut, places, take, walk
 from .geometry import Conv, Pair
 from .products import matmul
 
@@ -177,10 +176,10 @@ class _Grid:
         k = 6 if by.shape[1] == 36 else m
         height, width = m * (r1 - r0) + k - m, m * self.cols + k - m
         part = cut(x[n0:n1], m * r0 - padding[0], -padding[1], height, width, channels_last=True)
-        sn, sc, sh, sw = part.strides
-        shape = (k, k, n1 - n0, r1 - r0, self.cols, c)
-        tiles = take(scratch, *shape)
-        tiles[...] = as_strided(part, shape, (sh, sw, sn, m * sh, m * sw, sc))
+        tiles = take(scratch, k, k, n1 - n0, r1 - r0, self.cols, c)
+        tiles[...] = walk(
+            part, (2, 1, k), (3, 1, k), (0, 1, n1 - n0), (2, m, r1 - r0), (3, m, self.cols), (1, 1, c)
+        )
         return np.matmul(by, tiles.reshape(k * k, -1), out=out)
 
     def write(self, z: Array, block: Block, b: Array | None, y: Array) -> None:
