@@ -51,8 +51,8 @@ ODD = st.sampled_from([1, 0, -1, 3, -7, 1000, 10**9])  # strides of an axis of l
 
 @st.composite
 def views(draw, array: np.ndarray, stretch: bool = True):
-    """`array` in memory of every kind: any order of the axes, reversed ones, gaps (which hold NaN), and on axes
-    of length 1 any stride, as NumPy leaves it there. Some axes are stretched, which changes their numbers."""
+    """`array` in any memory: its axes in any order, some reversed, with gaps (which hold NaN), and any stride
+    on axes of length 1, as NumPy leaves it. Some axes are stretched, which changes their numbers."""
     axes = range(array.ndim)
     common = [
         tuple(axes),

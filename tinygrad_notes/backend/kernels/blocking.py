@@ -1,4 +1,4 @@
-"""Cutting a batch of images into blocks that fit the cache, lifting one out with its padding, and walking it."""
+"""Cutting a batch of images into blocks that fit the cache, lifting one out with its padding, walking it."""
 
 from __future__ import annotations
 
@@ -74,10 +74,10 @@ def cut(x: Array, top: int, left: int, height: int, width: int, channels_last: b
 def walk(x: Array, *axes: tuple[int, int, int], start: tuple[int, int] = (0, 0)) -> Array:
     """x walked otherwise: an axis of the view is (axis of x, step, count), `count` places of x, `step` apart.
 
-    Several may walk one axis of x: their steps add up, which makes windows. `start` (axis, place) is where the
-    walk begins. Raises IndexError where it would leave x. An axis of the view walks one axis of x and no more;
-    to join two, reshape the view. NumPy leaves any stride on an axis of length 1, also after
-    `ascontiguousarray`, so that the stride of an inner axis says nothing about the place beside the outer one.
+    Several may walk one axis of x: their steps add up, which makes windows. `start` (axis, place) is where
+    the walk begins. Raises IndexError where it would leave x. To join two axes, reshape the view: no stride
+    of one axis may be taken for a distance along another, since NumPy leaves any stride on an axis of length
+    1, also after `ascontiguousarray`.
     """
     last = [0] * x.ndim
     last[start[0]] = start[1]
