@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from .threads import threads
+from .threads import one_blas_thread, threads
 
 Array = Any
 Block = tuple[int, int, int, int]
@@ -90,3 +91,10 @@ def walk(x: Array, *axes: tuple[int, int, int], start: tuple[int, int] = (0, 0))
         return np.ndarray(shape, x.dtype, x, start[1] * x.strides[start[0]], strides)
     at = (slice(None),) * start[0] + (slice(start[1], None),)
     return as_strided(x[at], shape, strides)
+
+
+def finite(x: Array) -> bool:
+    """Whether the numbers of `x` are finite; also False where their squares overflow. One pass, of BLAS."""
+    flat = x.ravel(order="K")
+    with one_blas_thread():
+        return math.isfinite(np.dot(flat, flat))
