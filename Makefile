@@ -2,6 +2,7 @@
 # Another interpreter: make PYTHON=/path/to/python3 train.   More options: make train ARGS="--epochs 2"
 
 MODEL ?= lenet5
+MINUTES ?= 5
 ARGS ?=
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; \
@@ -12,7 +13,7 @@ OUT := runs/$(MODEL)-$(shell date +%Y%m%d-%H%M%S)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help train test lint types docs bench clean
+.PHONY: help train test fuzz lint types docs bench clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
@@ -25,6 +26,10 @@ train:  ## train LeNet-5 on the embedded digits, then test it (MODEL=..., OUT=fo
 test:  ## run the tests on all cores (ARGS="tests/ops -k relu" for some)
 	@$(call environment,dev)
 	$(RUN) -m pytest -n auto $(ARGS)
+
+fuzz:  ## every property-based test with new draws for MINUTES=5 (ARGS="tests/kernels" for some)
+	@$(call environment,dev)
+	$(RUN) .ci/fuzz.py $(MINUTES) $(ARGS)
 
 lint:  ## style of the code
 	@$(call environment,dev)

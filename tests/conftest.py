@@ -26,10 +26,12 @@ ROOT = Path(__file__).resolve().parent.parent
 STARTED_WITH = backend.BACKEND
 
 os.environ.setdefault("MPLBACKEND", "Agg")
-# No deadlines: the first call of a property may load a library. Fixed draws in CI, new ones elsewhere.
+# No deadlines: the first call of a property may load a library. Fixed draws in CI, new ones elsewhere, and in
+# `make fuzz`, which sets HYPOTHESIS_PROFILE, many of them.
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
-settings.load_profile("ci" if os.environ.get("CI") else "here")
+settings.register_profile("fuzz", deadline=None, print_blob=True, max_examples=500)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "here"))
 
 
 def pytest_report_header() -> list[str]:

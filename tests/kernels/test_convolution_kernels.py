@@ -1,11 +1,14 @@
 """The tuned convolutions against the plain ones, each algorithm on everything it says it can do."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kernel_cases import convolutions, laid_out
+from kernel_cases import convolutions, laid_out, odd, views
 
+import tinygrad_notes as tg
 from tinygrad_notes.backend.kernels import batch_last, convolution, plain, threads
 from tinygrad_notes.backend.kernels.convolution import ALGORITHMS
 from tinygrad_notes.backend.kernels.geometry import conv_geometry
@@ -30,20 +33,59 @@ def assert_close(actual, expected):
 def test_tuned_is_plain(case, data):
     algorithm = data.draw(st.sampled_from(able(case)))
     x, w, b = case.x.copy(), case.w.copy(), case.b
-    y = plain.conv2d(np, *case)
+    y = plain.conv2d(np, x, w, b, *case.rest)
     assert_close(convolution.conv2d(*case, algorithm), y)
-    g = np.random.default_rng(0).standard_normal(y.shape).astype(y.dtype)
-    g = laid_out(g, data.draw(st.sampled_from(["plain", "channels_last", "batch_last", "reversed"])))
+    g = data.draw(views(np.random.default_rng(0).standard_normal(y.shape).astype(y.dtype)))
     kept = g.copy()
     assert_close(
         convolution.conv2d_input_grad(g, case.w, x.shape, *case.rest, algorithm),
-        plain.conv2d_input_grad(np, g, w, x.shape, *case.rest),
+        plain.conv2d_input_grad(np, kept, w, x.shape, *case.rest),
     )
     gw = convolution.conv2d_weight_grad(g, case.x, w.shape, *case.rest, algorithm)
-    assert_close(gw, plain.conv2d_weight_grad(np, g, x, w.shape, *case.rest))
+    assert_close(gw, plain.conv2d_weight_grad(np, kept, x, w.shape, *case.rest))
     assert gw.flags.c_contiguous
     for now, before in ((case.x, x), (case.w, w), (case.b, b), (g, kept)):
         np.testing.assert_array_equal(now, before)
+
+
+@pytest.mark.parametrize("stride", [0, 1, -1, 7, 10**9])
+@pytest.mark.parametrize("order", ["plain", "channels_last", "batch_last"])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_the_stride_of_an_axis_of_length_1_means_nothing(algorithm, order, stride):
+    random, rest, done = np.random.default_rng(0), (ONE, ZERO, ONE, 1), 0
+    kernels, outs = [(1, 1), (3, 3), (5, 5), (1, 3), (3, 1)], [(1, 1), (1, 4), (5, 1)]
+    for n, c, o, (kh, kw), (oh, ow) in itertools.product([1, 33], [1, 2, 9], [1, 2], kernels, outs):
+        shapes = (n, c, oh + kh - 1, ow + kw - 1), (o, c, kh, kw), (n, o, oh, ow)
+        x, w, g = (random.standard_normal(s).astype(np.float32) for s in shapes)
+        if not ALGORITHMS[algorithm].can(conv_geometry("conv2d", x.shape, w.shape, *rest), x.dtype):
+            continue
+        done += 1
+        x_, w_, g_ = (odd(laid_out(a, order), stride) for a in (x, w, g))
+        assert_close(convolution.conv2d(x_, w_, None, *rest, algorithm), plain.conv2d(np, x, w, None, *rest))
+        gx = convolution.conv2d_input_grad(g_, w_, x.shape, *rest, algorithm)
+        assert_close(gx, plain.conv2d_input_grad(np, g, w, x.shape, *rest))
+        gw = convolution.conv2d_weight_grad(g_, x_, w.shape, *rest, algorithm)
+        assert_close(gw, plain.conv2d_weight_grad(np, g, x, w.shape, *rest))
+    assert done
+
+
+@pytest.mark.parametrize(("channels", "size", "k"), [*itertools.product([1, 4, 9], [(9, 5), (7, 3)], [3, 5])])
+@pytest.mark.parametrize("loss", [lambda y: (y**2).sum(), lambda y: (y.mean(axis=3) ** 2).sum()])
+def test_gradients_of_one_output_column_and_channel(channels, size, k, loss):
+    """What one operation hands to the next: here an axis of length 1 with the stride of another axis."""
+    random = np.random.default_rng(0)
+    x = random.standard_normal((32, channels, size[0], max(k, size[1])))
+    w = random.standard_normal((1, channels, k, k))
+    gradients = []
+    for dtype in (np.float32, np.float64):
+        inputs = [tg.Tensor(a.astype(dtype), requires_grad=True) for a in (x, w)]
+        gradients.append([g.numpy() for g in tg.grad(loss(tg.nn.functional.conv2d(*inputs)), inputs)])
+    gy = 2 * plain.conv2d(np, x, w, None, ONE, ZERO, ONE, 1)
+    if gy.shape[3] == 1:  # there the two losses are one
+        exact = plain.conv2d_input_grad(np, gy, w, x.shape, ONE, ZERO, ONE, 1)
+        np.testing.assert_allclose(gradients[1][0], exact, rtol=1e-10, atol=1e-10)
+    for single, double in zip(*gradients, strict=True):
+        np.testing.assert_allclose(single, double, rtol=1e-4, atol=1e-4 * np.abs(double).max())
 
 
 BLOCKS = [  # shapes that need several blocks, and thus threads

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kernel_cases import laid_out, poolings
+from kernel_cases import laid_out, poolings, views
 
 from tinygrad_notes.backend.kernels import plain, pooling
 
@@ -24,11 +24,12 @@ def test_max_pool2d_is_plain(pool):
 
 
 @settings(max_examples=120)
-@given(poolings(), st.sampled_from(["plain", "channels_last", "batch_last", "reversed"]))
-def test_scatter_is_plain_and_the_adjoint_of_gather(pool, order):
+@given(poolings(), st.data())
+def test_scatter_is_plain_and_the_adjoint_of_gather(pool, data):
     y, index = plain.max_pool2d(np, *pool)
     random = np.random.default_rng(0)
-    g = laid_out(random.standard_normal(y.shape).astype(y.dtype), order)
+    g = data.draw(views(random.standard_normal(y.shape).astype(y.dtype)))
+    index = data.draw(views(index, stretch=False))
     gx = pooling.max_pool2d_scatter(g, index, pool.x.shape, *pool.window)
     np.testing.assert_array_equal(gx, plain.max_pool2d_scatter(np, g, index, pool.x.shape, *pool.window))
     v = random.standard_normal(gx.shape).astype(y.dtype)
@@ -52,14 +53,13 @@ def test_a_kernel_beyond_the_padded_input_has_a_gradient_in_ceil_mode(scatter):
 
 
 @settings(max_examples=120)
-@given(poolings(dilated=False), st.booleans())
-def test_avg_pool2d_is_plain_and_its_adjoint(pool, include_pad):
-    x = np.where(np.isfinite(pool.x), pool.x, 0.5)
-    x = laid_out(x, "channels_last" if include_pad else "batch_last")
+@given(poolings(dilated=False), st.booleans(), st.data())
+def test_avg_pool2d_is_plain_and_its_adjoint(pool, include_pad, data):
+    x = data.draw(views(np.where(np.isfinite(pool.x), pool.x, 0.5)))
     window = pool.kernel, pool.stride, pool.padding, pool.ceil_mode, include_pad
     y = pooling.avg_pool2d(x, *window)
     np.testing.assert_allclose(y, plain.avg_pool2d(np, x, *window), rtol=1e-5, atol=1e-6)
-    g = np.random.default_rng(0).standard_normal(y.shape).astype(x.dtype)
+    g = data.draw(views(np.random.default_rng(0).standard_normal(y.shape).astype(x.dtype)))
     gx = pooling.avg_pool2d_adjoint(g, x.shape, *window)
     expected = plain.avg_pool2d_adjoint(np, g, x.shape, *window)
     np.testing.assert_allclose(gx, expected, rtol=1e-5, atol=1e-6)

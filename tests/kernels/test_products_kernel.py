@@ -2,6 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from kernel_cases import SEED, views
 
 from tinygrad_notes.backend.kernels import blas, products, threads
 
@@ -37,6 +41,19 @@ def test_matmul_is_numpys(monkeypatch, name, dtype, count):
         assert y.shape == exact.shape and y.dtype == dtype
         assert (np.abs(y - exact) <= bound).all()
         assert y.tobytes() == products.matmul(left, b).tobytes()
+
+
+@given(
+    hnp.mutually_broadcastable_shapes(signature="(m,k),(k,n)->(m,n)", max_dims=2, max_side=9), SEED, st.data()
+)
+def test_operands_of_any_strides(shapes, seed, data):
+    random = np.random.default_rng(seed)
+    a, b = (data.draw(views(random.standard_normal(shape))) for shape in shapes.input_shapes)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("SMALL", "ALONE"):  # every product is cut among the threads
+            patch.setattr(products, name, 0)
+        y = products.matmul(a, b)
+    np.testing.assert_allclose(y, np.matmul(a.copy(), b.copy()), rtol=1e-10, atol=1e-12)
 
 
 def test_what_numpy_refuses_is_refused():

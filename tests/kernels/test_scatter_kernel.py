@@ -2,6 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from kernel_cases import SEED, views
 
 from tinygrad_notes.backend.kernels import plain, scatter
 
@@ -61,6 +65,17 @@ def test_strided_and_broadcast_gradients():
     )
     ones = np.broadcast_to(np.float32(1), (3, 4))
     assert scatter.scatter_add(ones, index, (2, 4)).tolist() == [[2] * 4, [1] * 4]
+
+
+@given(hnp.array_shapes(max_dims=3, max_side=4), st.data(), SEED)
+def test_gradients_and_indices_of_any_strides(shape, data, seed):
+    leading = data.draw(st.integers(1, len(shape)))
+    places = data.draw(hnp.integer_array_indices(shape[:leading]))
+    index = tuple(data.draw(views(part)) for part in places)
+    g = np.random.default_rng(seed).standard_normal(np.zeros(shape)[index].shape)
+    g = data.draw(views(g))
+    expected = plain.scatter_add(np, g.copy(), tuple(part.copy() for part in index), shape)
+    np.testing.assert_allclose(scatter.scatter_add(g, index, shape), expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("index", [np.array([5]), np.array([-6]), 5, (np.array([0]), np.array([4]))])

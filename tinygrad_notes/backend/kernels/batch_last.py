@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from . import threads
-from .blocking import BLOCK, Array
+from .blocking import BLOCK, Array, walk
 from .geometry import Conv
 
 FEW = 8  # channels up to which the width is lowered
@@ -103,10 +103,9 @@ def input_grad(gy: Array, w: Array, conv: Conv) -> Array:
             inner = min(high, max(low, kh - 1 - top))
             outer = max(inner, min(high, oh - top))
             if inner < outer:
-                block, down, *rest = g.strides
-                shape = (outer - inner, blocks, kh * q * o, n)
                 oldest = inner + top - (kh - 1) - begin
-                seen = np.ndarray(shape, g.dtype, g, oldest * down, (down, block, *rest))
+                places = (1, 1, outer - inner), (0, 1, blocks), (1, 1, kh), (2, 1, q * o), (3, 1, n)
+                seen = walk(g, *places, start=(1, oldest)).reshape(outer - inner, blocks, -1, n)
                 np.matmul(band, seen, out=columns[inner - low : outer - low])
             for r in (*range(low, inner), *range(outer, high)):
                 oldest = r + top - (kh - 1)
@@ -187,19 +186,16 @@ def _windows(x: Array, conv: Conv, q: int, start: int, stop: int) -> Array:
         padded = np.zeros((height, w + 2 * left, c, n), dtype=x.dtype)
         padded[first + top - start : last + top - start, left : left + w] = rows
         rows = padded
-    down, across, *inner = rows.strides
+    pixel = (1, 1, width), (2, 1, c), (3, 1, n)
     if c > FEW:
-        shape = (kh, stop - start, blocks, width * c, n)
-        return _view(rows, shape, (down, down, q * across, *inner))
-    lowered = np.empty((blocks, height, width, c, n), dtype=x.dtype)
-    lowered[...] = _view(rows, lowered.shape, (q * across, down, across, *inner))
-    apart, down, _, *inner = lowered.strides
-    return _view(lowered, (1, stop - start, blocks, kh * width * c, n), (0, down, apart, *inner))
-
-
-def _view(x: Array, shape: Any, strides: Any) -> Array:
-    """The contiguous `x` walked otherwise; as_strided is Python, and holds the interpreter lock for 9 µs."""
-    return np.ndarray(shape, x.dtype, x, 0, strides)
+        windows = walk(rows, (0, 1, kh), (0, 1, stop - start), (1, q, blocks), *pixel)
+    else:
+        lowered = np.empty((blocks, height, width, c, n), dtype=x.dtype)
+        lowered[...] = walk(rows, (1, q, blocks), (0, 1, height), *pixel)
+        windows = walk(
+            lowered, (1, 1, stop - start), (0, 1, blocks), (1, 1, kh), (2, 1, width), (3, 1, c), (4, 1, n)
+        )[None]
+    return windows.reshape(_products(conv), stop - start, blocks, -1, n)
 
 
 def _overlap(columns: Array, q: int) -> Array:

@@ -1,13 +1,15 @@
-"""Cutting a batch of images into blocks that fit the cache, and lifting one out with its padding."""
+"""Cutting a batch of images into blocks that fit the cache, lifting one out with its padding, walking it."""
 
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
-from .threads import threads
+from .threads import one_blas_thread, threads
 
 Array = Any
 Block = tuple[int, int, int, int]
@@ -68,3 +70,31 @@ def cut(x: Array, top: int, left: int, height: int, width: int, channels_last: b
     if y0 < y1 and x0 < x1:
         part[:, :, y0 - top : y1 - top, x0 - left : x1 - left] = x[:, :, y0:y1, x0:x1]
     return part
+
+
+def walk(x: Array, *axes: tuple[int, int, int], start: tuple[int, int] = (0, 0)) -> Array:
+    """x walked otherwise: an axis of the view is (axis of x, step, count), `count` places of x, `step` apart.
+
+    Several may walk one axis of x: their steps add up, which makes windows. `start` (axis, place) is where
+    the walk begins. Raises IndexError where it would leave x. To join two axes, reshape the view: no stride
+    of one axis may be taken for a distance along another, since NumPy leaves any stride on an axis of length
+    1, also after `ascontiguousarray`.
+    """
+    last = [0] * x.ndim
+    last[start[0]] = start[1]
+    for axis, step, count in axes:
+        last[axis] += step * (count - 1)
+    if any(place >= length for place, length in zip(last, x.shape, strict=True)) and all(a[2] for a in axes):
+        raise IndexError(f"walk: the places {tuple(last)} are outside of {x.shape}; walk fewer")
+    shape, strides = [count for _, _, count in axes], [step * x.strides[axis] for axis, step, _ in axes]
+    if x.flags.c_contiguous:  # as_strided is Python, and holds the interpreter lock for 9 µs
+        return np.ndarray(shape, x.dtype, x, start[1] * x.strides[start[0]], strides)
+    at = (slice(None),) * start[0] + (slice(start[1], None),)
+    return as_strided(x[at], shape, strides)
+
+
+def finite(x: Array) -> bool:
+    """Whether the numbers of `x` are finite; also False where their squares overflow. One pass, of BLAS."""
+    flat = x.ravel(order="K")
+    with one_blas_thread():
+        return math.isfinite(np.dot(flat, flat))

@@ -11,10 +11,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from . import threads
-from .blocking import Array, Block, blocks, cut, places, take
+from .blocking import Array, Block, blocks, cut, places, take, walk
 from .geometry import Conv, window
 
 COLUMNS = 1 << 18  # entries of one block of columns: 1 MiB of float32, what one core's cache holds
@@ -136,10 +135,10 @@ def _lower(x: Array, block: Block, conv: Conv, scratch: Array) -> Array:
     height = (r1 - r0 - 1) * sh + dh * (kh - 1) + 1
     width = (ow - 1) * sw + dw * (kw - 1) + 1
     part = cut(x[n0:n1], r0 * sh - ph, -pw, height, width, channels_last=not few)
-    tn, tc, th, tw = part.strides
-    shape = (n1 - n0, c, r1 - r0, ow, kh, kw)
-    windows = as_strided(part, shape, (tn, tc, sh * th, sw * tw, dh * th, dw * tw))
-    windows = windows.transpose((1, 4, 5, 0, 2, 3) if few else (0, 2, 3, 4, 5, 1))
+    image, channel, row, column = (0, 1, n1 - n0), (1, 1, c), (2, sh, r1 - r0), (3, sw, ow)
+    i, j = (2, dh, kh), (3, dw, kw)
+    order = (channel, i, j, image, row, column) if few else (image, row, column, i, j, channel)
+    windows = walk(part, *order)
     cols = take(scratch, *windows.shape)
     cols[...] = windows
     return cols.reshape(c * kh * kw, -1).T if few else cols.reshape(-1, kh * kw * c)

@@ -1,12 +1,25 @@
 """Winograd convolution by input tiles of 6×6: F(4×4, 3×3) takes 36 products where the direct sum takes
 144, F(2×2, 5×5) takes 36 for 100.
 
-In one dimension  y = Aᵀ [(G w) ⊙ (Bᵀ x)]  with x of 6, w of k, y of m = 7 − k elements; in two, both sides
-of a matrix. G and A evaluate polynomials at the points 0, ±1, ±2, ∞ and B interpolates: Bᵀ is the same for
-every k. Summed over channels, the element-wise product becomes one matrix product for each of the 36
-positions e:  M_e (tiles, O) = V_e (tiles, C) @ U_e (C, O). Written on flattened tiles the transforms are
-products with Kronecker squares, (B⊗B)ᵀ etc., so that BLAS does all arithmetic. The adjoint of the same
-chain in w gives the weight gradient. Float32 only: the transforms amplify rounding about tenfold.
+In one dimension  yⱼ = Σᵢ wᵢ xᵢ₊ⱼ  with x of 6, w of k, y of m = 7 − k elements. For any a of m elements,
+Σⱼ aⱼ yⱼ = Σₙ cₙ xₙ  where c holds the coefficients of a product of two homogeneous polynomials,
+
+    C(X, Y) = a(X, Y) w(X, Y),    a = Σⱼ aⱼ Xʲ Yᵐ⁻¹⁻ʲ,    w = Σᵢ wᵢ Xⁱ Yᵏ⁻¹⁻ⁱ,
+
+of degree 5: known from its values at six points (u, v), of which (1, 0) is ∞ (Toom 1963, Cook 1966),
+
+    C = Σₑ C(uₑ, vₑ)/Nₑ Lₑ,    Lₑ(X, Y) = Π_{f≠e} (v_f X − u_f Y),    Nₑ = Lₑ(uₑ, vₑ)            (Lagrange).
+
+With A and G the powers of the points, uʲ vᵐ⁻¹⁻ʲ and uⁱ vᵏ⁻¹⁻ⁱ/N, and Bᵀ the coefficients of all Lₑ, that is
+Σⱼ aⱼ yⱼ = Σₑ (A a)ₑ (G w)ₑ (Bᵀ x)ₑ,  so  y = Aᵀ [(G w) ⊙ (Bᵀ x)].  In two dimensions the matrices act from both
+sides. Summed over channels, the element-wise product becomes one matrix product for each of the 36 positions:
+M_e (tiles, O) = V_e (tiles, C) @ U_e (C, O). Written on flattened tiles the transforms are products with
+Kronecker squares, (B⊗B)ᵀ etc., so that BLAS does all arithmetic. The adjoint of the same chain in w gives the
+weight gradient. Float32 only: errors are about three times those of the direct sum; docs/performance.md
+says what the points have to do with it.
+
+A tile's pixels reach all its outputs, multiplied by what only adds up to zero. Were one infinite, all would be
+NaN: numbers that are not finite are left to im2col.
 
 Lavin & Gray 2015, "Fast Algorithms for Convolutional Neural Networks".
 """
@@ -18,39 +31,48 @@ import itertools
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
-from . import threads
-from .blocking import Array, Block, blocks, cut, places, take
+from . import lowering, threads
+from .blocking import Array, Block, blocks, cut, finite, places, take, walk
 from .geometry import Conv, Pair
 from .products import matmul
 
-BT = np.array(
-    [
-        [4, 0, -5, 0, 1, 0],
-        [0, -4, -4, 1, 1, 0],
-        [0, 4, -4, -1, 1, 0],
-        [0, -2, -1, 2, 1, 0],
-        [0, 2, -1, -2, 1, 0],
-        [0, 4, 0, -5, 0, 1],
-    ],
-)
-# (powers 1, p, p², ... of each point) · (its weight in B's interpolation)
-POINTS = np.vander([0, 1, -1, 2, -2], 5, increasing=True)
-WEIGHTS = np.array([6, -4, -4, 1, 1]) / 24
+# u/v = 0, ±2/3, ±3/2, ∞: integers, so that A and Bᵀ are exact. No other five reals with ∞ are better than by
+# half a percent in the gain of rounding errors.
+POINTS = ((0, 1), (2, 3), (-2, 3), (3, 2), (-3, 2), (1, 0))
+
+
+def _powers(degree: int) -> Array:
+    """(6, degree + 1): uⁱ v^(degree − i) of every point."""
+    return np.array([[u**i * v ** (degree - i) for i in range(degree + 1)] for u, v in POINTS], np.float64)
+
+
+def _lagrange() -> Array:
+    """(6, 6): the coefficients of X⁰Y⁵ … X⁵Y⁰ in Lₑ for every point e."""
+    rows = []
+    for e in range(6):
+        row = np.ones(1)
+        for u, v in POINTS[:e] + POINTS[e + 1 :]:
+            row = np.convolve(row, [-u, v])
+        rows.append(row)
+    return np.array(rows)
+
+
+BT = _lagrange()
+N = (BT * _powers(5)).sum(1)
 
 
 def _matrices(k: int) -> tuple[Array, Array]:
     """(G⊗G, Aᵀ⊗Aᵀ) for kernels of k: (36, k²) from w to U and (m², 36) from M to the output tile."""
-    m = 7 - k
-    g, at = np.zeros((6, k)), np.zeros((m, 6))
-    g[:5], at[:, :5] = POINTS[:, :k] * WEIGHTS[:, None], POINTS[:, :m].T
-    g[5, -1] = at[-1, 5] = 1  # the point at infinity sees the highest power
+    g, at = _powers(k - 1) / N[:, None], _powers(6 - k).T
     return np.kron(g, g).astype(np.float32), np.kron(at, at).astype(np.float32)
 
 
 IN = np.kron(BT, BT).astype(np.float32)  # (36, 36): input tile → V
 KERNEL_OUT = {k: _matrices(k) for k in (3, 5)}
+# L of the points 0 and ∞ has the even and the odd coefficients, so that every pixel of a tile is in one of these
+# V; every weight is in U of (2, 3) on both axes.
+PIXELS, WEIGHTS = (0, 5, 30, 35), 7
 
 TILES = 200  # in one block: enough for the products, few enough for V and M to stay in the cache
 GROUP = 1 << 24  # floats of V and M kept at once by the weight gradient: 64 MiB
@@ -69,40 +91,63 @@ def can(conv: Conv, dtype: np.dtype[Any]) -> bool:
 def forward(x: Array, w: Array, b: Array | None, conv: Conv) -> Array:
     """conv2d, stride 1: x (N, C, H, W), w (O, C, k, k) → y (N, O, OH, OW) in channels-last memory."""
     o, c, k, _ = w.shape
-    u = matmul(KERNEL_OUT[k][0], w.reshape(o * c, k * k).T)
-    return _correlate(x, u.reshape(36, o, c).swapaxes(1, 2), b, conv.padding, k)
+    u = _transformed(w, KERNEL_OUT[k][0])
+    y = None if u is None else _correlate(x, u.reshape(36, o, c).swapaxes(1, 2), b, conv.padding, k)
+    return lowering.forward(x, w, b, conv) if y is None else y
 
 
 def input_grad(gy: Array, w: Array, conv: Conv) -> Array:
     """The adjoint in x is again a k×k convolution: of gy with w flipped, its channels exchanged."""
     o, c, k, _ = w.shape
-    u = matmul(KERNEL_OUT[k][0][:, ::-1], w.reshape(o * c, k * k).T)
-    return _correlate(gy, u.reshape(36, o, c), None, (k - 1 - conv.padding[0], k - 1 - conv.padding[1]), k)
+    u, padding = (
+        _transformed(w, KERNEL_OUT[k][0][:, ::-1]),
+        (k - 1 - conv.padding[0], k - 1 - conv.padding[1]),
+    )
+    gx = None if u is None else _correlate(gy, u.reshape(36, o, c), None, padding, k)
+    return lowering.input_grad(gy, w, conv) if gx is None else gx
 
 
-def _correlate(x: Array, u: Array, b: Array | None, padding: Pair, k: int) -> Array:
-    """x (N, C, H, W) with the transformed kernel u (36, C, O), block by block of tiles."""
+def _transformed(w: Array, by: Array) -> Array | None:
+    """U (36, O·C) of w (O, C, k, k); None where w is not finite."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        u = matmul(by, w.reshape(-1, by.shape[1]).T)
+    return u if finite(u[WEIGHTS]) else None
+
+
+def _correlate(x: Array, u: Array, b: Array | None, padding: Pair, k: int) -> Array | None:
+    """x (N, C, H, W) with the transformed kernel u (36, C, O), block by block of tiles; None for x not finite."""
     n, c, h, w = x.shape
     o, m = u.shape[2], 7 - k
     grid = _Grid(n, h + 2 * padding[0] - k + 1, w + 2 * padding[1] - k + 1, m)
     y = np.empty((n, *grid.out, o), dtype=np.float32)
     shares = len(threads.shares(len(grid.blocks)))
     scratch = np.empty((shares, 2, 36 * grid.size * max(c, o)), dtype=np.float32)
+    bad: list[Block] = []
 
     def work(share: int, start: int, stop: int) -> None:
         one, two = scratch[share]
         for block in grid.blocks[start:stop]:
             t = grid.tiles(block)
-            v = grid.transform(IN, x, block, padding, one, take(two, 36, t * c))
+            with np.errstate(invalid="ignore", over="ignore"):
+                v = grid.transform(IN, x, block, padding, one, take(two, 36, t * c))
+            if bad or not all(finite(v[e]) for e in PIXELS):
+                return bad.append(block)
             products = np.matmul(v.reshape(36, t, c), u, out=take(one, 36, t, o))
             z = np.matmul(KERNEL_OUT[k][1], products.reshape(36, t * o), out=take(two, m * m, t * o))
             grid.write(z.reshape(m, m, t, o), block, b, y)
 
     threads.parallel(work, len(grid.blocks))
-    return y.transpose(0, 3, 1, 2)
+    return None if bad else y.transpose(0, 3, 1, 2)
 
 
 def weight_grad(gy: Array, x: Array, conv: Conv) -> Array:
+    """The adjoint in w, (O, C, k, k)."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        gw = _weight_grad(gy, x, conv)
+    return gw if finite(gw) else lowering.weight_grad(gy, x, conv)
+
+
+def _weight_grad(gy: Array, x: Array, conv: Conv) -> Array:
     """gw = (G⊗G)ᵀ dU,  dU_e = Σ_tiles dM_eᵀ V_e,  dM = (A⊗A) gy: the transposed chain.
 
     In groups of blocks: first all tiles are transformed, block by block, then summed over, e by e.
@@ -177,10 +222,10 @@ class _Grid:
         k = 6 if by.shape[1] == 36 else m
         height, width = m * (r1 - r0) + k - m, m * self.cols + k - m
         part = cut(x[n0:n1], m * r0 - padding[0], -padding[1], height, width, channels_last=True)
-        sn, sc, sh, sw = part.strides
-        shape = (k, k, n1 - n0, r1 - r0, self.cols, c)
-        tiles = take(scratch, *shape)
-        tiles[...] = as_strided(part, shape, (sh, sw, sn, m * sh, m * sw, sc))
+        tiles = take(scratch, k, k, n1 - n0, r1 - r0, self.cols, c)
+        tiles[...] = walk(
+            part, (2, 1, k), (3, 1, k), (0, 1, n1 - n0), (2, m, r1 - r0), (3, m, self.cols), (1, 1, c)
+        )
         return np.matmul(by, tiles.reshape(k * k, -1), out=out)
 
     def write(self, z: Array, block: Block, b: Array | None, y: Array) -> None:
