@@ -13,8 +13,9 @@ from ..ops.arguments import as_tensor
 from . import functional as F
 from . import init, masks
 from .attention import Cache, MultiheadAttention
+from .containers import ModuleList
 from .layers import Dropout, Linear, _size
-from .module import Module, ModuleList
+from .module import Module
 from .normalization import LayerNorm
 
 ACTIVATIONS = {"relu": F.relu, "gelu": F.gelu}
