@@ -175,7 +175,7 @@ class LocalResponseNorm(Module):
 class RMSNorm(Module):
     """x/√(mean(x²) + ε) over the last axes, of shape `normalized_shape`, times a weight.
 
-    Zhang & Sennrich 2019. `eps` None: the smallest step of the input's dtype, as torch.
+    Zhang & Sennrich 2019. `eps` None: see `rms_norm`.
     """
 
     def __init__(

@@ -328,8 +328,8 @@ class RMSNorm(Function):
 def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Tensor:
     """x/√(mean(x²) + ε) over the last axes, of shape `normalized_shape`, times weight of that shape.
 
-    `eps` is the smallest step of the dtype by default, as torch's. float16 is computed in float32, as x² may
-    pass 65504.  Zhang & Sennrich 2019.
+    float16 is computed in float32, as x² may pass 65504. `eps` is by default the distance from 1 to the next
+    number of the dtype computed in, as torch's.  Zhang & Sennrich 2019.
     """
     op, x = "rms_norm", as_tensor(input)
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
@@ -339,8 +339,8 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
         )
     weight = 1.0 if weight is None else as_tensor(weight)
     _check_parameters(op, x, shape, weight=weight)
-    eps = float(np.finfo(x.dtype).eps) if eps is None else number(op, "eps", eps)
-    axes = tuple(range(x.ndim - len(shape), x.ndim))
     wide = x.astype(np.float32) if x.dtype == np.float16 else x
+    eps = float(np.finfo(wide.dtype).eps) if eps is None else number(op, "eps", eps)
+    axes = tuple(range(x.ndim - len(shape), x.ndim))
     y = RMSNorm.apply(wide, weight, axes=axes, eps=eps)
     return y if y.dtype == x.dtype else y.astype(x.dtype)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import backend
 from ...ops import alignment, sequence
 from ...ops import attention as ops
 from .case import Case, F, T, build, case, real, softmax_of, total
@@ -135,7 +136,8 @@ CASES = (
          real((4, 1, 1), (2, 2, 1), (2, 2, 1)), _grouped,
          lambda *xs: F.scaled_dot_product_attention(*xs, enable_gqa=True)),
     case("attention: no weights kept", ops.Attention,
-         lambda q, k, v: ops.Attention.apply(q, k, v, None, keep=TRIANGLE, drop=None, scale=0.5, whole=False),
+         lambda *xs: ops.Attention.apply(
+             *xs, None, keep=backend.asarray(TRIANGLE), drop=None, scale=0.5, whole=False),
          real((2, 2), (3, 2), (3, 1)), lambda *xs: _attend(*xs, keep=TRIANGLE, scale=0.5)),
     case("attention: one array as query, key and value", ops.Attention,
          lambda x: ops.scaled_dot_product_attention(x, x, x), real((3, 2)), lambda x: _attend(x, x, x),
