@@ -28,9 +28,7 @@ class _Layer(Module):
     "gelu" or a callable.
     """
 
-    attentions: tuple[
-        str, ...
-    ]  # self_attn, and in a decoder multihead_attn; then there are norm1, norm2, norm3
+    attentions: tuple[str, ...]  # self_attn, and in a decoder multihead_attn; each part has its own norm
 
     def __init__(
         self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1,
