@@ -81,3 +81,19 @@ def test_a_training_step_waits_for_nothing(standin, optimizer):
     assert standin.syncs.total() == 0, standin.syncs
     loss.item()
     assert standin.syncs.total() == 1
+
+
+@pytest.mark.parametrize("name", ["RNN", "GRU", "LSTM"])
+def test_a_recurrent_training_step_on_padded_sequences_waits_for_nothing(standin, name):
+    model = getattr(tg.nn, name)(3, 4, bidirectional=True)
+    x = tg.Tensor(np.ones((5, 2, 3), np.float32))
+
+    def step():
+        y, _ = model(x, lengths=[5, 2])
+        model.zero_grad()
+        (y * y).mean().backward()
+
+    step()
+    standin.reset()
+    step()
+    assert standin.syncs.total() == 0, standin.syncs
