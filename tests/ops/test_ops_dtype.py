@@ -90,7 +90,9 @@ def test_rules_stay_in_float32(case, monkeypatch):
                 results = _run(rule, 2, {}, attributes, gy)
             else:
                 results = _run(rule, 2, values, attributes, gy)
-            for gx in as_tuple(results):
+            for i, gx in enumerate(as_tuple(results)):
+                if gx is None and raw[i] is None:
+                    continue  # no gradient for an input left out
                 assert np.asarray(gx).dtype == np.float32, f"{rule.__qualname__}"
 
 
