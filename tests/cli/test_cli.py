@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tinygrad_notes import backend
 from tinygrad_notes.cli import main
 from tinygrad_notes.cli.output import print_json, print_table
 from tinygrad_notes.ops import lstm
@@ -91,6 +92,7 @@ def test_options_reach_the_configuration(tmp_path):
     assert len(config.pop("mean")) == len(config.pop("std")) == len(config.pop("color_values")) == 1
     assert config.pop("color_vectors") == [1.0]
     assert config.pop("classes") == list("0123456789")
+    assert config.pop("threads") == backend.threads()
     assert config == {
         "model": "mlp", "data": "digits", "epochs": 1, "batch_size": 32, "optimizer": "sgd", "lr": 0.5,
         "momentum": 0.5, "weight_decay": 0.01, "schedule": "step", "clip_norm": 2, "shift": 0, "seed": 9,
@@ -559,6 +561,7 @@ def test_the_hint_to_resume_can_be_copied(tmp_path, monkeypatch, capsys):
 LIMITED = """
 import resource, sys
 from tinygrad_notes.train import run
+from tinygrad_notes import backend
 from tinygrad_notes.cli import main
 class Limited(run.Run):
     def {method}(self, *arguments):

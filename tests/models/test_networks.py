@@ -38,6 +38,7 @@ SIZES = {
     ("ResNet34", "torchvision"): (21_797_672, 3_663_761_408),
     ("ResNet34", "paper"): (21_623_848, 3_644_493_824),
     ("CifarResNet", "20, option A"): (269_722, 40_551_040),
+    ("CifarResNet", "20, option A-centered"): (269_722, 40_551_040),
     ("CifarResNet", "20, option B"): (272_474, 40_813_184),
     ("CifarResNet", "32, option A"): (464_154, 68_862_592),
     ("CifarResNet", "44, option A"): (658_586, 97_174_144),
@@ -186,6 +187,55 @@ def test_residual_nets_start_at_he_fan_out():
     weight = net.layer3[1].conv1.weight.numpy()
     assert weight.std() == pytest.approx(np.sqrt(2 / (64 * 9)), rel=0.05)
     assert (net.bn1.weight.numpy() == 1).all() and (net.bn1.bias.numpy() == 0).all()
+
+
+def test_the_two_orders_of_option_a_are_one_network_with_its_channels_permuted():
+    """Weights of the one order, their channels permuted, give the same logits in the other."""
+    tg.manual_seed(0)
+    behind, centered = models.CifarResNet(20), models.CifarResNet(20, option="A-centered")
+    for model in (behind, centered):
+        model.eval()
+    rng = np.random.default_rng(0)
+    state = {
+        key: rng.uniform(0.5, 1.5, a.shape).astype(np.float32) if ".bn" in key and a.dtype.kind == "f" else a
+        for key, a in behind.state_dict().items()
+    }
+    behind.load_state_dict(state)
+    centered.load_state_dict(state)
+    x = tg.Tensor(rng.standard_normal((2, 3, 32, 32)).astype(np.float32))
+    expected = behind(x).numpy()
+    assert abs(centered(x).numpy() - expected).max() > 0.1  # the weights fit, and mean nothing
+
+    stream, permuted = (
+        np.arange(16),
+        {},
+    )  # stream[i]: the channel behind that is channel i of the centered one
+    for stage in ("", "layer1", "layer2", "layer3", "fc"):
+        if stage in ("layer2", "layer3"):
+            new = np.arange(len(stream), 2 * len(stream))
+            before, stream = stream, np.concatenate([new[: len(new) // 2], stream, new[len(new) // 2 :]])
+        for key in (k for k in state if (k.split(".")[0] if "layer" in k or "fc" in k else "") == stage):
+            value = state[key]
+            first = key.endswith("0.conv1.weight") and stage in ("layer2", "layer3")
+            if key.endswith("conv1.weight") and stage:
+                value = value[:, before if first else stream]
+            elif key == "fc.weight":
+                value = value[:, stream]
+            elif ("conv2" in key or "bn2" in key or not stage) and value.ndim:
+                value = value[stream]
+            permuted[key] = value
+    centered.load_state_dict(permuted)
+    np.testing.assert_allclose(centered(x).numpy(), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("option", ["A", "A-centered"])
+def test_option_a_pads_as_it_says(option):
+    torch = pytest.importorskip("torch")
+    block = models.CifarResNet(8, option=option).layer2[0].downsample
+    x = np.random.default_rng(0).standard_normal((2, 16, 6, 6)).astype(np.float32)
+    around = (0, 16) if option == "A" else (8, 8)
+    theirs = torch.nn.functional.pad(torch.from_numpy(x)[:, :, ::2, ::2], (0, 0, 0, 0, *around))
+    np.testing.assert_array_equal(block(tg.Tensor(x)).numpy(), theirs.numpy())
 
 
 # ---- what they accept -------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """Modules: what they are made of, their state, their modes."""
 
+import copy
+import pickle
 import re
 
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 
 import tinygrad_notes as tg
 from tinygrad_notes import nn
+from tinygrad_notes.models.count import parameter_count
 from tinygrad_notes.nn import functional as F
 
 
@@ -216,3 +219,229 @@ def test_astype_converts_the_gradient():
     assert layer.weight.grad.dtype == np.float64 and layer.weight.grad.numpy().tolist() == [[1, 2]]
     layer(tg.Tensor([[1.0, 2.0]], dtype="float64")).sum().backward()
     assert layer.weight.grad.numpy().tolist() == [[2, 4]]
+
+
+# ---- names keep their kind -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [
+    lambda p: tg.Tensor(p.numpy()), lambda p: p.numpy(), lambda p: p * 2, lambda p: 3.0, lambda p: nn.ReLU(),
+    lambda p: nn.Buffer(p.numpy()),
+])  # fmt: skip
+def test_nothing_but_a_parameter_takes_the_name_of_one(make):
+    """As in torch; otherwise it would never train nor be saved again, without a word."""
+    layer = nn.Linear(2, 3)
+    weight = layer.weight
+    with pytest.raises(TypeError, match=r"Linear: weight is the name of a Parameter, and a \w+ cannot take"):
+        layer.weight = make(weight)
+    assert layer.weight is weight
+    layer.weight = None
+    with pytest.raises(TypeError, match=r"assign an nn\.Parameter or None"):
+        layer.weight = make(weight)
+    layer.weight = other = nn.Parameter(weight.numpy())
+    assert dict(layer.named_parameters())["weight"] is other
+    del layer.weight
+    layer.weight = make(weight)
+
+
+@pytest.mark.parametrize("make", [
+    lambda: nn.Linear(2, 2, bias=False), lambda: nn.Conv2d(2, 2, 1, bias=False),
+    lambda: nn.LayerNorm(2, bias=False), lambda: nn.BatchNorm1d(2, affine=False),
+    lambda: nn.GroupNorm(1, 2, affine=False), lambda: nn.InstanceNorm1d(2),
+])  # fmt: skip
+def test_a_bias_that_is_left_out_can_only_become_a_parameter(make):
+    layer = make()
+    with pytest.raises(TypeError, match="bias is the name of a Parameter"):
+        layer.bias = tg.Tensor(np.zeros(2), requires_grad=True)
+    layer.bias = nn.Parameter(np.zeros(2))
+    assert "bias" in layer.state_dict()
+
+
+def test_buffers_stay_buffers_and_modules_modules():
+    norm = nn.BatchNorm1d(2)
+    norm.running_mean = tg.Tensor([1.0, 2.0])
+    assert isinstance(norm.running_mean, nn.Buffer) and norm.state_dict()["running_mean"].tolist() == [1, 2]
+    norm.running_mean += 1
+    norm.running_mean *= tg.Tensor([2.0, 2.0])
+    assert isinstance(norm.running_mean, nn.Buffer) and norm.state_dict()["running_mean"].tolist() == [4, 6]
+    w = tg.Tensor([1.0, 1.0], requires_grad=True)
+    norm.running_var = w * 2
+    assert isinstance(norm.running_var, nn.Buffer) and tg.grad(norm.running_var.sum(), w)[
+        0
+    ].numpy().tolist() == [2, 2]
+    norm.running_var = None
+    norm.running_var = tg.Tensor([1.0, 1.0])
+    assert "running_var" in norm.state_dict()
+    with pytest.raises(
+        TypeError, match="running_mean is the name of a Buffer, and a list cannot take its place"
+    ):
+        norm.running_mean = [0.0, 0.0]
+    net = nn.Sequential(nn.Linear(2, 2))
+    with pytest.raises(TypeError, match="0 is the name of a Module, and a Tensor cannot take its place"):
+        setattr(net, "0", tg.Tensor([1.0]))
+    setattr(net, "0", nn.ReLU())
+    assert list(net.state_dict()) == []
+
+
+def test_augmented_assignment_keeps_the_parameter():
+    torch = pytest.importorskip("torch")
+    changes = {
+        "+=": lambda m, k: setattr(m, k, getattr(m, k).__iadd__(0.5)),
+        "-=": lambda m, k: setattr(m, k, getattr(m, k).__isub__(0.5)),
+        "*=": lambda m, k: setattr(m, k, getattr(m, k).__imul__(getattr(m, k))),
+        "/=": lambda m, k: setattr(m, k, getattr(m, k).__itruediv__(3)),
+        "**=": lambda m, k: setattr(m, k, getattr(m, k).__ipow__(2)),
+    }
+    for change in changes.values():
+        ours, theirs = nn.Linear(3, 2), torch.nn.Linear(3, 2)
+        ours.load_state_dict({k: v.numpy() for k, v in theirs.state_dict().items()})
+        before, optimizer = ours.weight, tg.optim.SGD(ours.parameters(), lr=1.0)
+        with pytest.raises(RuntimeError, match=r"= would change a leaf that requires grad behind its graph"):
+            change(ours, "weight")
+        with tg.no_grad(), torch.no_grad():
+            change(ours, "weight"), change(theirs, "weight")
+        assert ours.weight is before and type(before) is nn.Parameter and before.requires_grad
+        np.testing.assert_allclose(
+            ours.state_dict()["weight"], theirs.state_dict()["weight"].numpy(), rtol=1e-6
+        )
+        ours(tg.Tensor(np.ones((1, 3), np.float32))).sum().backward()
+        optimizer.step()
+        np.testing.assert_allclose(ours.weight.numpy(), theirs.weight.detach().numpy() - 1, rtol=1e-5)
+    with tg.no_grad(), pytest.raises(TypeError, match="weight is the name of a Parameter"):
+        ours.weight @= tg.Tensor(np.eye(3, dtype=np.float32))  # a new Tensor, as in torch
+
+
+# ---- what load_state_dict refuses ------------------------------------------------------------------
+
+WRONG_VALUES = {
+    "complex": (np.ones(3, complex), TypeError), "strings": (np.array(["a", "b", "c"]), TypeError),
+    "objects": (np.array([1.0, None, 2.0]), TypeError), "None": (None, TypeError),
+    "masked": (np.ma.masked_array([1.0, 2.0, 3.0], [0, 1, 0]), TypeError),
+    "long doubles": (np.ones(3, np.longdouble), TypeError),
+    "dates": (np.zeros(3, "datetime64[s]"), TypeError),
+    "a ragged list": ([[1.0], [1.0, 2.0]], TypeError), "a dict": ({"a": 1}, TypeError),
+    "shape": (np.ones(4), ValueError), "one more axis": (np.ones((1, 3)), ValueError),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", WRONG_VALUES)
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("name", ["scale", "mean", "heads.1.bias"])
+def test_a_value_that_does_not_fit_changes_nothing(kind, strict, name):
+    if kind == "long doubles" and np.longdouble == np.float64:
+        pytest.skip("the platform has none")
+    net = Net()
+    before, value = net.state_dict(), WRONG_VALUES[kind][0]
+    if name == "heads.1.bias" and getattr(value, "shape", ()) == (3,):
+        value = value[:2]
+    state = {key: np.full_like(array, 7) for key, array in before.items()}
+    for place in (0, len(state)):  # as the first and as the last
+        items = [(k, v) for k, v in state.items() if k != name]
+        items.insert(place, (name, value))
+        with pytest.raises(WRONG_VALUES[kind][1], match=rf"Net\.load_state_dict: .*{re.escape(name)}"):
+            net.load_state_dict(dict(items), strict)
+        for key, array in net.state_dict().items():
+            np.testing.assert_array_equal(array, before[key])
+
+
+def test_other_refusals_of_load_state_dict_change_nothing():
+    net = nn.BatchNorm1d(2)
+    before = net.state_dict()
+    state = {key: array + 1 for key, array in before.items()}
+    for bad, error, message in (
+        (list(state), TypeError, "needs a mapping of names to arrays, got a list"),
+        (None, TypeError, "needs a mapping"),
+        (state | {"num_batches_tracked": np.array(1.5)}, TypeError, "float64 numbers would be cut to int64"),
+        (state | {5: np.ones(2)}, KeyError, r"unexpected \[5\]"),
+        ({k: v for k, v in state.items() if k != "bias"}, KeyError, r"missing \['bias'\]"),
+        (state | {"weight": np.ones(3), "bias": np.ones(1)}, ValueError, r"weight: \(3,\) .* bias: \(1,\)"),
+        (state | {"weight": np.ones(2, complex), "bias": "x"}, (TypeError, ValueError), "weight|bias"),
+    ):
+        with pytest.raises(error, match=message):
+            net.load_state_dict(bad)
+        for key, array in net.state_dict().items():
+            np.testing.assert_array_equal(array, before[key])
+    net.load_state_dict(state)
+    assert net.state_dict()["bias"].tolist() == [1, 1]
+
+
+# ---- shared parts ----------------------------------------------------------------------------------
+
+
+class Twice(nn.Module):
+    """Two ways down to one part."""
+
+    def __init__(self, part):
+        self.left = self.right = part
+
+
+def diamond(levels):
+    net = nn.Linear(2, 2)
+    for _ in range(levels):
+        net = Twice(net)
+    return net
+
+
+def test_a_diamond_of_60_levels_is_walked_once():
+    """2⁶⁰ ways lead to its one layer."""
+    net, name = diamond(60), "left." * 60 + "weight"
+    assert len(list(net.parameters())) == len(list(net.named_parameters())) == 2
+    assert len(list(net.modules())) == len(list(net.named_modules())) == 61
+    assert list(net.state_dict()) == [name, name.replace("weight", "bias")]
+    assert len(list(net.children())) == 1 and list(net.buffers()) == []
+    calls = []
+    net.apply(calls.append)
+    assert len(calls) == 61 and isinstance(calls[0], nn.Linear)
+    assert not any(m.training for m in net.eval().modules())
+    assert net.astype("float64").state_dict()[name].dtype == np.float64
+    net.requires_grad_(False).requires_grad_().zero_grad()
+    state = net.state_dict()
+    assert net.load_state_dict(state) == ([], [])
+    other = {key.replace("left", "right"): value + 1 for key, value in state.items()}  # another way down
+    assert net.load_state_dict(state | other) == ([], [])
+    np.testing.assert_array_equal(net.state_dict()[name], other["right." * 60 + "weight"])
+    assert repr(net).count("the same as") == 60
+    twin = copy.deepcopy(net)
+    assert len(list(twin.parameters())) == 2 and len(list(pickle.loads(pickle.dumps(net)).modules())) == 61
+    assert parameter_count(net) == 6
+
+
+def test_a_shared_module_runs_as_often_as_it_stands_there():
+    torch = pytest.importorskip("torch")
+    ours = nn.Sequential(*[nn.Linear(2, 2)] * 3)
+    theirs = torch.nn.Sequential(*[torch.nn.Linear(2, 2)] * 3)
+    assert len(ours) == 3 and len(list(ours.children())) == len(list(theirs.children())) == 1
+    assert ours.load_state_dict({k: v.numpy() for k, v in theirs.state_dict().items()}) == ([], [])
+    x = np.ones((1, 2), np.float32)
+    np.testing.assert_allclose(
+        ours(tg.Tensor(x)).numpy(), theirs(torch.tensor(x)).detach().numpy(), rtol=1e-6
+    )
+    names = [name for name, _ in theirs.named_parameters()]
+    assert [name for name, _ in ours.named_parameters()] == names == list(ours.state_dict())
+    assert repr(ours).splitlines()[2] == "  (1): Linear, the same as 0"
+
+
+def test_a_deep_network_is_printed_without_recursion():
+    net = nn.ReLU()
+    for _ in range(2000):
+        net = nn.Sequential(net)
+    assert len(repr(net).splitlines()) == 4001
+
+
+def test_deep_copies_of_modules_keep_what_is_shared():
+    net = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3), nn.BatchNorm1d(3))
+    net[1].weight = net[0].weight
+    net[0].bias.requires_grad = False
+    net(tg.Tensor(np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32))).sum().backward()
+    for twin in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        assert twin[1].weight is twin[0].weight is not net[0].weight
+        assert len(list(twin.parameters())) == len(list(net.parameters()))
+        assert [p.requires_grad for p in twin.parameters()] == [p.requires_grad for p in net.parameters()]
+        assert isinstance(twin[2].running_mean, nn.Buffer) and all(p.grad is None for p in twin.parameters())
+        for key, value in twin.state_dict().items():
+            np.testing.assert_array_equal(value, net.state_dict()[key])
+        with tg.no_grad():
+            twin[0].weight += 1
+        assert not np.array_equal(twin[0].weight.numpy(), net[0].weight.numpy())
+        with pytest.raises(TypeError, match="weight is the name of a Parameter"):
+            twin[0].weight = tg.Tensor([1.0])

@@ -415,13 +415,6 @@ def test_checkpoint_of_another_network_is_refused(tmp_path):
         Run.resume(tmp_path / "r")
 
 
-def without_config(path):
-    """The checkpoint as a version wrote it that did not keep the configuration in it."""
-    state = checkpoint.load(path)
-    del state["resume"]["config"]
-    checkpoint.save(state, path)
-
-
 @pytest.mark.parametrize(
     "change",
     [
@@ -445,9 +438,6 @@ def test_a_configuration_changed_by_hand_is_noticed(tmp_path, monkeypatch, chang
     monkeypatch.setattr(run_module, "load_parts", lambda c, **how: load(replace(c, data="digits"), **how))
     reason = f"{name} is {value!r} there, and the training began with {config[name]!r}; put that back"
     with pytest.raises(RunError, match=re.escape(reason)):
-        Run.resume(tmp_path / "r", 3)
-    without_config(tmp_path / "r" / "checkpoint.safetensors")
-    if name != "optimizer":
         Run.resume(tmp_path / "r", 3)
     path.write_text(json.dumps(config | {"epochs": 4}))
     Run.resume(tmp_path / "r")

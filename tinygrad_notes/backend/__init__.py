@@ -23,6 +23,7 @@ import numpy as np
 
 from . import cpu
 from .kernels.memory import keep_freed_memory
+from .kernels.threads import threads as kernel_threads
 
 Array = Any  # numpy.ndarray or cupy.ndarray
 
@@ -144,6 +145,11 @@ def to_numpy(array: Any) -> np.ndarray:
 def is_array(value: Any) -> bool:
     """Whether `value` is an array of any backend (scalars of NumPy are not)."""
     return isinstance(value, np.ndarray) or type(value).__module__.partition(".")[0] == "cupy"
+
+
+def threads() -> int | None:
+    """How many threads share a kernel's work, and so round its sums; None on a GPU."""
+    return kernel_threads() if xp is cpu else None
 
 
 def manual_seed(seed: int) -> None:

@@ -9,6 +9,7 @@ from functools import partial
 
 from .. import models
 from ..models.count import undrawn
+from ..models.resnet import OPTIONS
 from ..models.variants import VARIANTS
 from ..nn import Module
 from .operations import plain, suggestion
@@ -55,7 +56,7 @@ def find_network(name: str, variant: str | None = None, others: tuple[str, ...] 
         return network
     forms = {v.name: v.build for v in VARIANTS.get(network.family, ())}
     if network.family == "CifarResNet" and isinstance(network.build, partial):
-        forms = {option: partial(network.build, option=option) for option in ("A", "B")}
+        forms = {option: partial(network.build, option=option) for option in OPTIONS}
     if variant not in forms:
         listed = f"choose from {'; '.join(forms)}" if forms else "there is one form only"
         raise ValueError(f"unknown variant {variant!r} of {network.name}; {listed}")

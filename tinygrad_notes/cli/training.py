@@ -20,7 +20,15 @@ from ..train.loop import evaluate
 from ..train.metrics import confusion_matrix, report
 from ..train.progress import Silent, show
 from ..train.recipes import RECIPES
-from ..train.run import Run, build_model, evaluation_loader, load_parts, load_trained
+from ..train.run import (
+    Parts,
+    Run,
+    build_model,
+    evaluation_loader,
+    load_parts,
+    load_same_parts,
+    load_trained,
+)  # fmt: skip
 from . import DONE, INTERRUPTED
 from .output import print_json, print_table
 
@@ -56,18 +64,10 @@ def train_command(arguments: argparse.Namespace) -> int:
 
 def eval_command(arguments: argparse.Namespace) -> int:
     folder = Path(arguments.run_dir)
-    config, weights = load_trained(folder)
-    if arguments.data is None:  # other files may mean another split: images it was trained on would be tested
-        files.check_files(folder, config)
-    else:
-        config = replace(config, data=arguments.data, limit=None)
-    if arguments.on_error is not None:
-        _refuse_without_files(config.data)
-        config = replace(config, on_error=arguments.on_error)
     progress = show()
     try:
         with _warnings_told(progress):
-            train, test = load_parts(config, download=arguments.download, progress=progress.work)
+            config, state, (train, test) = _load_to_evaluate(folder, arguments, progress)
     finally:
         progress.close()
     if train.classes != config.classes:
@@ -75,8 +75,8 @@ def eval_command(arguments: argparse.Namespace) -> int:
         raise RunError(f"{folder} tells apart {ours}, but {config.data} has {theirs}")
     try:
         model = build_model(config, train)
-        model.load_state_dict(weights)
-    except (KeyError, ValueError) as error:
+        model.load_state_dict({key: value for key, value in state.items() if key != "resume"})
+    except (KeyError, ValueError, TypeError) as error:
         raise RunError(f"{folder}: its weights do not fit {config.data} ({error.args[0]})") from error
     loss, predicted, labels = evaluate(model, evaluation_loader(config, test, arguments.ten_crop))
     counts = confusion_matrix(predicted, labels, len(test.classes))
@@ -97,6 +97,23 @@ def eval_command(arguments: argparse.Namespace) -> int:
         ],
     )
     return DONE
+
+
+def _load_to_evaluate(
+    folder: Path, arguments: argparse.Namespace, progress: Silent
+) -> tuple[Config, dict[str, Any], Parts]:
+    """The configuration, the checkpoint and the data: the run's own, unchanged, or other on demand."""
+    config, state = load_trained(folder)
+    if arguments.data is not None:
+        config = replace(config, data=arguments.data, limit=None)
+    if arguments.on_error is not None:
+        _refuse_without_files(config.data)
+        config = replace(config, on_error=arguments.on_error)
+    how = {"download": arguments.download, "progress": progress.work}
+    if arguments.data is not None:
+        return config, state, load_parts(config, **how)
+    advice = f"put it back, or evaluate on it as it is now: --data {shlex.quote(config.data)}"
+    return config, state, load_same_parts(folder, config, state, advice, **how)[0]
 
 
 def _make_run(arguments: argparse.Namespace, how: dict[str, Any]) -> Run:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+CHUNK = 4096  # images hashed at once: those of a view are copied before
 Progress = Callable[[str, int, int, str], None]  # (what is done, how much of it, of how much, its unit)
 
 
@@ -56,6 +60,17 @@ class ArrayDataset:
         """The dataset of the images at `index` (a slice or an index array), same classes."""
         images, labels = self[index]
         return ArrayDataset(images, labels, self.classes)
+
+    def fingerprint(self) -> str:
+        """A digest (BLAKE2b) of all images, labels and classes: another one wherever any of them differs."""
+        parts = (self.images[i : i + CHUNK] for i in range(0, len(self), CHUNK))
+        return self._digest(f"{self.images.dtype.name} {self.images.shape}", parts)
+
+    def _digest(self, kind: str, content: Iterable[Any]) -> str:
+        digest = hashlib.blake2b(json.dumps([kind, self.classes]).encode(), digest_size=16)
+        for part in itertools.chain([self.labels], content):
+            digest.update(np.ascontiguousarray(part))
+        return digest.hexdigest()
 
     def __repr__(self) -> str:
         return f"ArrayDataset({self.images.shape} {self.images.dtype}, {len(self.classes)} classes)"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import io
 import math
 import os
 import tempfile
@@ -37,7 +39,8 @@ class ImageFiles(ArrayDataset):
     The shorter side is scaled to fit `size` (an int, or (height, width)) and the middle is kept.
     `progress("decoding FOLDER", images so far, images in all, "images")` is called after each.
     A file that is not a sound 8-bit image raises DataError, or, with `on_error="skip"`, is left
-    out, listed in `skipped` as (path, reason) and reported in one warning. `files` are those used.
+    out, listed in `skipped` as (path, reason) and reported in one warning. `files` are those used, and
+    `digests` tell (as BLAKE2b) what was in them.
     """
 
     def __init__(
@@ -55,19 +58,21 @@ class ImageFiles(ArrayDataset):
         if min(height, width) < 1:
             raise ValueError(f"ImageFolder: size must be at least 1 pixel, not {size!r}")
         self.files: list[Path] = []
+        self.digests: list[str] = []
         self.skipped: list[tuple[Path, str]] = []
         images, used = _room((len(files), 3, height, width)), list[int]()
         task = f"decoding {files[0].parents[1].name}" if files else ""
         with closing(_decoded(files, height, width)) as decoded:
-            for done, (path, label, image) in enumerate(zip(files, labels, decoded, strict=True), 1):
-                if not isinstance(image, DataError):
-                    images[len(used)] = image
+            for done, (path, label, found) in enumerate(zip(files, labels, decoded, strict=True), 1):
+                if not isinstance(found, DataError):
+                    images[len(used)], digest = found
                     self.files.append(path)
+                    self.digests.append(digest)
                     used.append(label)
                 elif on_error == "raise":
-                    raise image
+                    raise found
                 else:
-                    self.skipped.append((path, str(image.__cause__ or image)))
+                    self.skipped.append((path, str(found.__cause__ or found)))
                 progress(task, done, len(files), "images")
         missing = set(labels) - set(used)
         for path, label in zip(files, labels, strict=True):
@@ -82,6 +87,10 @@ class ImageFiles(ArrayDataset):
                 stacklevel=3,
             )
         super().__init__(images[: len(used)], used, classes)
+
+    def fingerprint(self) -> str:
+        """A digest of the files as they are stored, of the labels and the classes."""
+        return self._digest("files", [np.frombuffer("".join(self.digests).encode(), np.uint8)])
 
 
 class ImageFolder(ImageFiles):
@@ -219,10 +228,13 @@ def _visible(folder: Path) -> Iterator[Path]:
     return (path for path in sorted(folder.iterdir()) if not path.name.startswith("."))
 
 
-def _decoded(files: Sequence[Path], height: int, width: int) -> Generator[np.ndarray | DataError, None, None]:
-    """Each image, or why there is none, in the order of `files`."""
+Decoded = tuple[np.ndarray, str]  # an image (3, H, W), and the digest of its file
 
-    def decode(path: Path) -> np.ndarray | DataError:
+
+def _decoded(files: Sequence[Path], height: int, width: int) -> Generator[Decoded | DataError, None, None]:
+    """Each image with its digest, or why there is none, in the order of `files`."""
+
+    def decode(path: Path) -> Decoded | DataError:
         try:
             return _decode(path, height, width)
         except DataError as error:
@@ -253,10 +265,10 @@ def _on_all_cores(work: Callable[[T], R], items: Sequence[T]) -> Generator[R, No
             pool.shutdown(cancel_futures=True)
 
 
-def _decode(path: Path, height: int, width: int) -> np.ndarray:
-    """(3, height, width) uint8."""
+def _decode(path: Path, height: int, width: int) -> Decoded:
+    """(3, height, width) uint8 and the digest of the file, which is read once."""
     try:
-        from PIL import Image, ImageOps
+        from PIL import Image, ImageOps, UnidentifiedImageError
     except ImportError as error:
         raise ImportError(
             "ImageFolder decodes images with Pillow, which is not installed: pip install pillow"
@@ -264,7 +276,12 @@ def _decode(path: Path, height: int, width: int) -> np.ndarray:
     try:
         if path.exists() and not path.is_file():  # opening a pipe would wait for its writer
             raise ValueError("not a file")
-        with Image.open(path) as image:
+        content = path.read_bytes()
+        try:
+            opened = Image.open(io.BytesIO(content))
+        except UnidentifiedImageError:  # its message names the bytes in memory
+            raise ValueError("of no format that Pillow knows") from None
+        with opened as image:
             if image.mode.startswith(("I", "F")):
                 raise ValueError(f"mode {image.mode} has more than 8 bits a channel")
             upright = ImageOps.exif_transpose(image)
@@ -273,4 +290,5 @@ def _decode(path: Path, height: int, width: int) -> np.ndarray:
             fitted = ImageOps.fit(upright.convert("RGB"), (width, height), Image.Resampling.BILINEAR)
     except Exception as error:  # decoders of damaged files raise nearly anything
         raise DataError(f"{path}: not a usable image ({error})") from error
-    return np.asarray(fitted).transpose(2, 0, 1)
+    digest = hashlib.blake2b(content, digest_size=16).hexdigest()
+    return np.asarray(fitted).transpose(2, 0, 1), digest

@@ -13,6 +13,7 @@ A block computes y = ReLU(F(x) + shortcut(x)) with F: conv 3×3, BN, ReLU, conv 
 bias: the BN after them has one. The first block of a stage that halves the size has stride 2 in its first
 convolution, and its shortcut changes shape:
     A  every other pixel, new channels zero: no parameters (the paper's 18 and 34, and all of CIFAR)
+    A-centered  the same, half of the zeros before the old channels and half behind (ports to PyTorch)
     B  1×1 convolution of stride 2, BN (the notes, torchvision)
 """
 
@@ -27,6 +28,7 @@ from ..nn import functional as F
 from ..nn import init
 from .images import check_images, choose
 
+OPTIONS = ("A", "A-centered", "B")
 VARIANTS = {"notes": "B", "paper": "A", "torchvision": "B"}  # the option of the shortcut
 
 
@@ -42,7 +44,7 @@ class BasicBlock(nn.Module):
         if stride != 1 or before != width:
             self.downsample = (
                 nn.Sequential(nn.Conv2d(before, width, 1, stride, bias=False), nn.BatchNorm2d(width))
-                if option == "B" else Subsample(stride, width - before)
+                if option == "B" else Subsample(stride, width - before, centered=option == "A-centered")
             )  # fmt: skip
 
     def forward(self, x: Any) -> Tensor:
@@ -51,13 +53,18 @@ class BasicBlock(nn.Module):
 
 
 class Subsample(nn.Module):
-    """Option A: every `stride`-th pixel, followed by `extra` channels of zeros."""
+    """Option A: every `stride`-th pixel, followed by `extra` channels of zeros, or `centered` in them.
 
-    def __init__(self, stride: int, extra: int) -> None:
-        self.stride, self.extra = stride, extra
+    The paper does not say where they go. Weights trained with one order mean nothing in the other, though
+    they fit: the channels of all later layers are permuted.
+    """
+
+    def __init__(self, stride: int, extra: int, centered: bool = False) -> None:
+        self.stride = stride
+        self.channels = (extra // 2, extra - extra // 2) if centered else (0, extra)
 
     def forward(self, x: Any) -> Tensor:
-        return F.pad(x[:, :, :: self.stride, :: self.stride], ((0, 0), (0, self.extra), (0, 0), (0, 0)))
+        return F.pad(x[:, :, :: self.stride, :: self.stride], ((0, 0), self.channels, (0, 0), (0, 0)))
 
 
 class _ResNet(nn.Module):
@@ -126,15 +133,19 @@ class ResNet34(ResNet):
 
 
 class CifarResNet(_ResNet):
-    """x (N, 3, 32, 32) → logits (N, classes), `depth` = 6n + 2 layers; shortcuts of `option` "A" or "B"."""
+    """x (N, 3, 32, 32) → logits (N, classes), `depth` = 6n + 2 layers.
+
+    `option` of the shortcuts: "A" (new channels behind the old ones), "A-centered" (half before, half behind:
+    for weights that were trained with a port to PyTorch which pads so), or "B".
+    """
 
     input_shape = (3, 32, 32)
 
     def __init__(self, depth: int = 20, classes: int = 10, option: str = "A") -> None:
         if depth < 8 or depth % 6 != 2:
             raise ValueError(f"CifarResNet: depth must be 6n + 2 (20, 32, 44, 56, 110, ...), got {depth}")
-        if option not in ("A", "B"):
-            raise ValueError(f"CifarResNet: option must be 'A' or 'B', got {option!r}")
+        if option not in OPTIONS:
+            raise ValueError(f"CifarResNet: option must be one of {', '.join(OPTIONS)}, got {option!r}")
         self.conv1 = _conv3x3(3, 16)
         self.bn1 = nn.BatchNorm2d(16)
         self._build((depth // 6,) * 3, (16, 32, 64), classes, option)

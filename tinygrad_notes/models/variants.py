@@ -118,7 +118,9 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
         Variant(f"{depth}, option {option}", partial(CifarResNet, depth, option=option), "He et al. 2015",
                 text, f"{HE} {FAN_IN}")
         for depth, option, text in (
-            (20, "A", "n = 3"), (20, "B", "1×1 convolutions in shortcuts"), (32, "A", "n = 5"),
+            (20, "A", "n = 3; new channels behind the old ones"),
+            (20, "A-centered", "half of the new channels before the old ones, as ports to PyTorch have it"),
+            (20, "B", "1×1 convolutions in shortcuts"), (32, "A", "n = 5"),
             (44, "A", "n = 7"), (56, "A", "n = 9"), (110, "A", "n = 18"),
         )
     ),

@@ -15,10 +15,12 @@ from .schedules import SCHEDULES
 NAME = "config.json"
 OPTIMIZERS = ("sgd", "adam", "adamw")
 ON_ERROR = ("raise", "skip")
-WHOLE = {"epochs": 1, "batch_size": 1, "seed": 0, "shift": 0, "limit": 1, "size": 1, "resize": 1}  # least
+WHOLE = {  # and their least values
+    "epochs": 1, "batch_size": 1, "seed": 0, "shift": 0, "limit": 1, "size": 1, "resize": 1, "threads": 1,
+}  # fmt: skip
 WORDS = ("model", "data", "optimizer", "schedule", "variant", "on_error")
 POSITIVE, NOT_NEGATIVE = ("lr", "clip_norm"), ("momentum", "weight_decay", "lighting")
-OPTIONAL = ("limit", "size", "resize", "clip_norm", "variant")
+OPTIONAL = ("limit", "size", "resize", "clip_norm", "variant", "threads")
 DATA_FIELDS = ("classes", "mean", "std", "color_values", "color_vectors")
 
 
@@ -33,7 +35,8 @@ class Config:
     Images are scaled to the side `resize` and cropped at random to `size`, the network's input
     (None: as the recipe says); `shift` is in pixels, `lighting` the deviation of the principal colors'
     weights. `limit` keeps the first images of both parts, `on_error` tells what a damaged image does.
-    `schedule` runs over all epochs. The last five fields follow from the training data.
+    `schedule` runs over all epochs. The fields from `classes` on follow from the training data, but for
+    `threads` (None on a GPU): how many round the sums, on which the last digits of the weights depend.
     """
 
     model: str
@@ -60,6 +63,7 @@ class Config:
     std: tuple[float, ...] = ()
     color_values: tuple[float, ...] = ()
     color_vectors: tuple[float, ...] = ()
+    threads: int | None = None
 
     def __post_init__(self) -> None:
         for name in WORDS:

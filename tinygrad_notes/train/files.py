@@ -16,7 +16,7 @@ from ..data.sources import holds_images
 from .config import Config, RunError
 
 NAME = "files.csv"
-COLUMNS = ("part", "file", "bytes", "left out")
+COLUMNS = ("part", "file", "bytes", "left out", "blake2b")
 Files = dict[str, tuple[str, int]]  # name below the data's folder: (part, bytes)
 
 
@@ -40,8 +40,35 @@ def as_csv(files: Files, config: Config, parts: Iterable[ArrayDataset]) -> str:
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)  # a name may hold "\r"
     rows.writerow(COLUMNS)
-    rows.writerows((part, name, size, reasons.get(name, "")) for name, (part, size) in files.items())
+    digests = _digests(config, parts)
+    rows.writerows(
+        (part, name, size, reasons.get(name, ""), digests.get(name, ""))
+        for name, (part, size) in files.items()
+    )
     return text.getvalue()
+
+
+def _digests(config: Config, parts: Iterable[ArrayDataset]) -> dict[str, str]:
+    """{name: digest of the file's content} of all that were decoded."""
+    return {
+        path.relative_to(config.data).as_posix(): digest
+        for part in parts
+        for path, digest in zip(getattr(part, "files", ()), getattr(part, "digests", ()), strict=True)
+    }
+
+
+def changed_contents(folder: Path, config: Config, parts: Iterable[ArrayDataset]) -> list[str]:
+    """The files whose contents are not those that files.csv of the run `folder` notes, where it notes any."""
+    path = folder / NAME
+    if not path.is_file():
+        return []
+    now = _digests(config, parts)
+    return [row["file"] for row in _rows(path) if row.get("blake2b") not in (None, now.get(row["file"], ""))]
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def check_files(folder: Path, config: Config) -> None:
@@ -50,8 +77,7 @@ def check_files(folder: Path, config: Config) -> None:
     if not path.is_file():
         return
     try:
-        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            then = {row["file"]: (row["part"], int(row["bytes"])) for row in csv.DictReader(file)}
+        then = {row["file"]: (row["part"], int(row["bytes"])) for row in _rows(path)}
     except (csv.Error, KeyError, ValueError, TypeError) as error:
         raise RunError(f"{path}: damaged ({error})") from error
     now = list_files(config)

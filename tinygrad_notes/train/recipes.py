@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import models
+from ..models.resnet import OPTIONS
 from ..nn import Module
 
 Shape = tuple[int, ...]
@@ -108,10 +109,10 @@ RECIPES = {
     "resnet18": _imagenet(_named(models.ResNet18), **RESNET),
     "resnet34": _imagenet(_named(models.ResNet34), **RESNET),
     **{
-        f"resnet{depth}": Recipe(_cifar_resnet(depth), 32, 3, CIFAR, variants=("A", "B"))
+        f"resnet{depth}": Recipe(_cifar_resnet(depth), 32, 3, CIFAR, variants=OPTIONS)
         for depth in (20, 32, 44, 56)
     },
     "resnet110": Recipe(
-        _cifar_resnet(110), 32, 3, CIFAR | {"schedule": "resnet-warmup"}, variants=("A", "B")
+        _cifar_resnet(110), 32, 3, CIFAR | {"schedule": "resnet-warmup"}, variants=OPTIONS
     ),
 }  # fmt: skip

@@ -28,7 +28,7 @@ from ..data import (
 from ..data.sources import NAMES
 from ..models.count import multiply_adds
 from ..nn import Module
-from . import checkpoint, files
+from . import checkpoint, files, origin
 from .config import NAME as CONFIG
 from .config import Config, RunError, read_config
 from .folder import Claim, new_folder
@@ -41,6 +41,7 @@ from .schedules import make_schedule
 OPTIMIZERS = {"sgd": optim.SGD, "adam": optim.Adam, "adamw": optim.AdamW}
 CHECKPOINT = "checkpoint.safetensors"
 FILES = (files.NAME, CONFIG, CHECKPOINT)  # what a run begins with, in the order they are written
+Parts = tuple[ArrayDataset, ArrayDataset]
 EVALUATION_PIXELS = 500 * 32 * 32  # a batch has as many images as hold them, at most 500
 
 
@@ -51,9 +52,10 @@ class Run:
     normalization has no variance over one number. The order is new in each epoch, so is the image.
     """
 
-    def __init__(self, config: Config, claim: Claim, parts: tuple[ArrayDataset, ArrayDataset]) -> None:
+    def __init__(self, config: Config, claim: Claim, parts: Parts, contents: dict[str, Any]) -> None:
         self.config, self.claim, self.folder = config, claim, claim.folder
         self.train_set, self.test_set = parts
+        self.contents = contents  # of the parts, see `origin.contents_of`
         backend.manual_seed(config.seed)
         self.model = build_model(config, self.train_set)
         options: dict[str, Any] = {"momentum": config.momentum} if config.optimizer == "sgd" else {}
@@ -83,8 +85,8 @@ class Run:
         path = default if folder is None else Path(folder)
         with new_folder(path, FILES, numbered=folder is None) as claim:
             parts = load_parts(config, **how)
-            config = replace(config, **_statistics(config, parts[0]))
-            run = cls(config, claim, parts)
+            config = replace(config, **_statistics(config, parts[0]), threads=backend.threads())
+            run = cls(config, claim, parts, origin.contents_of(parts))
             if (used := files.list_files(config)) is not None:
                 _write(run.folder / files.NAME, files.as_csv(used, config, parts))
             run.write_config()
@@ -101,11 +103,10 @@ class Run:
         claim = Claim(folder)
         with claim.kept():
             state = checkpoint.load(folder / CHECKPOINT)
-            files.check_files(folder, config)
-            parts = load_parts(config, **how)
-            if parts[0].classes != config.classes:
-                raise RunError(f"{folder}: the classes of {config.data} are not those of the run any more")
-            run = cls(config, claim, parts)
+            origin.check_config(folder, config, state)
+            parts, contents = load_same_parts(folder, config, state, "put it back, or train anew", **how)
+            origin.check_threads(folder, state)
+            run = cls(config, claim, parts, contents)
             run.restore(state)
             if epochs is not None:
                 run.write_config()
@@ -115,7 +116,6 @@ class Run:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Put the training where the checkpoint `state` stands, and metrics.jsonl too."""
-        self._check_config(state)
         try:
             self.trainer.load_state_dict(state)
         except (KeyError, ValueError, TypeError) as error:
@@ -124,23 +124,6 @@ class Run:
         if done > self.config.epochs:
             raise RunError(f"{self.folder} already has {done} epochs, more than {self.config.epochs}")
         self.write_metrics()
-
-    def _check_config(self, state: dict[str, Any]) -> None:
-        """Raises RunError if config.json was changed by hand, but for epochs and the place of the data."""
-        try:
-            then = json.loads(state["resume"]["config"])
-        except (KeyError, TypeError):  # of a version that did not keep it
-            return
-        now = json.loads(json.dumps(asdict(self.config)))
-        moved = then["data"] not in NAMES and now["data"] not in NAMES
-        free = {"epochs", *(["data"] if moved else [])}
-        for name in sorted(then.keys() & now.keys() - free):
-            if then[name] != now[name]:
-                raise RunError(
-                    f"{self.folder}: the checkpoint does not fit config.json: {name} is {now[name]!r} there, "
-                    f"and the training began with {then[name]!r}; put that back, or train anew in another "
-                    "folder"
-                )
 
     def fit(self, **options: Any) -> list[dict[str, Any]]:
         """Train to the end; see `Trainer.fit`. Afterwards the folder is free for another training."""
@@ -153,7 +136,7 @@ class Run:
     def save(self, trainer: Trainer) -> None:
         """The checkpoint first: metrics.jsonl follows from it."""
         state = trainer.state_dict()
-        state["resume"]["config"] = json.dumps(asdict(self.config))
+        state["resume"] |= origin.remember(self.config, self.contents)
         checkpoint.save(state, self.folder / CHECKPOINT)
         if trainer.history and trainer.batch == 0:
             path = self.folder / "metrics.jsonl"
@@ -203,13 +186,33 @@ def _statistics(config: Config, dataset: ArrayDataset) -> dict[str, Any]:
 
 
 def load_trained(folder: Path) -> tuple[Config, dict[str, Any]]:
-    """The configuration of a run and its weights, under their state_dict keys."""
+    """The configuration of a run and its checkpoint: weights under their state_dict keys, and "resume".
+
+    Raises RunError if the two do not belong together.
+    """
     config = read_config(folder)
     state = checkpoint.load(folder / CHECKPOINT)
-    return config, {key: value for key, value in state.items() if key != "resume"}
+    origin.check_config(folder, config, state)
+    return config, state
 
 
-def load_parts(config: Config, **how: Any) -> tuple[ArrayDataset, ArrayDataset]:
+def load_same_parts(
+    folder: Path, config: Config, state: dict[str, Any], advice: str, **how: Any
+) -> tuple[Parts, dict[str, Any]]:
+    """(train, test) of the run in `folder`, and their contents.
+
+    Raises RunError if they are not what it began with; `advice` is what to do then.
+    """
+    files.check_files(folder, config)
+    parts = load_parts(config, **how)
+    contents, changed = origin.contents_of(parts), files.changed_contents(folder, config, parts)
+    origin.check_data(folder, config.data, state, contents, changed, advice)
+    if parts[0].classes != config.classes:  # what a checkpoint without a digest lets pass
+        raise RunError(f"{folder}: the classes of {config.data} are not those of the run any more")
+    return parts, contents
+
+
+def load_parts(config: Config, **how: Any) -> Parts:
     """(train, test) of the configuration, with the channels that its network takes."""
     train, test = load(
         config.data, size=decoded_side(config), on_error=config.on_error, limit=config.limit, **how
