@@ -3,7 +3,8 @@
     D(h) = (f(h) − f(−h)) / 2h = f′(0) + a h² + b h⁴ + …
 
 Each step is a quarter of the one before, so Richardson's extrapolation removes one power of h² after
-another; of all estimates the one on which the most neighbours agree is taken (Ridders 1982).
+another; of all estimates the one is taken on which neighbours agree best (Ridders 1982), as far as rounding
+lets them: it adds about ε |f| / h.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def central(f: Callable[[float], Values], weights: Values, good: float) -> Deriv
             extrapolated = row[j] + (row[j] - earlier) / (16.0 ** (j + 1) - 1)
             spread = max(abs(extrapolated - row[j]), abs(extrapolated - earlier))
             row.append(extrapolated)
-            if spread < best.spread:
+            if max(spread, rounding) < max(best.spread, best.rounding):
                 best = Derivative(extrapolated, spread, rounding)
         if best.spread <= max(good, rounding):
             break

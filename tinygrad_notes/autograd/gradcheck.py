@@ -4,6 +4,11 @@ With L = Σ c·y for a random c, the derivative of L along a direction v of an i
 rules and (L(x + hv) − L(x − hv)) / 2h by differences. No element of v or c is small: a gradient
 that is wrong in one element shows in every direction. Order 2 is the same check of the map
 (x, c) → ∂L/∂x, so it sees the derivative of every backward in its inputs and in gy.
+
+A large number would hide a small one in such a sum. So outputs of like size are weighed together and the
+others apart (`Problem.parts`), and a direction moves elements of like |gᵢ vᵢ|. Steps are relative to the
+point: an element moves by a part of max(1, |x|), or of min(1, |x|) where that does not agree, as for log
+near 0. What stays undecided is settled element by element.
 """
 
 from __future__ import annotations
@@ -18,12 +23,12 @@ from .. import backend
 from . import diagnosis
 from .differences import EPS
 from .mode import enable_grad, frozen_statistics, is_grad_enabled
-from .problem import Problem, pull_back, real_outputs, spread_out
+from .problem import FINE, NOTHING, ROUNDING, SHARP, Problem, alike, pull_back, real_outputs, spread_out
 from .tensor import Tensor
 
 TOLERANCE = (1e-8, 1e-7)  # of order 1 and of order 2, relative to Σ |gᵢ vᵢ|
-ROUNDING = 32.0  # how many roundings of Σ |c y| / h are forgiven
-TAPE_TOLERANCE = 1e-10  # raw backward against tape backward, relative to the largest element
+FEW = 32  # elements that are looked at one by one as soon as the first steps leave a doubt
+TAPE_TOLERANCE = 1e-10  # raw backward against tape backward, relative to each element
 
 
 class GradcheckError(AssertionError):
@@ -32,8 +37,9 @@ class GradcheckError(AssertionError):
 
 @dataclass(frozen=True)
 class Report:
-    """What was found. `error1`, `error2`: the largest relative error of each order (NaN: not run);
-    `tape_error`: raw backward against the backward on Tensors; `diagnosis`: the explanations."""
+    """What was found. `error1`, `error2`: the largest error of each order (NaN: not run), relative to the
+    largest element or, if the check failed, to its own; `tape_error`: raw backward against the backward
+    on Tensors; `diagnosis`: the explanations."""
 
     passed: bool
     error1: float
@@ -79,16 +85,22 @@ def gradcheck(
     problem = Problem(function, arguments, names, rng)
     errors, tape_error = [float("nan"), float("nan")], float("nan")
     reasons = diagnosis.of_values(problem)
-    if not reasons:
-        errors[0], reasons = _check(problem, tolerances[0], directions, rng)
-    if not reasons and order == 2:
-        tape_error, reasons = _raw_against_tape(problem)
+    parts = [] if reasons else problem.parts()
+    for part in parts:
         if not reasons:
-            second = _gradient_problem(problem, rng)
-            errors[1], reasons = _check(second, tolerances[1], directions, rng)
+            error, reasons = _check(part, tolerances[0], directions, rng)
+            errors[0] = _worse(errors[0], error)
+    for part in parts if order == 2 else ():
+        if not reasons:
+            error, reasons = _raw_against_tape(part)
+            tape_error = _worse(tape_error, error)
+        for second in () if reasons else _gradient_problem(part, rng).parts():
+            error, reasons = _check(second, tolerances[1], directions, rng)
+            errors[1] = _worse(errors[1], error)
             if reasons:
                 reasons.append("order 1 is right: the backward uses as a constant what depends on an input, "
                                "or calls an operation whose own backward is wrong")  # fmt: skip
+                break
     report = _report(errors, tape_error, reasons, tolerances)
     if raise_exception and not report:
         raise GradcheckError(report.text)
@@ -124,6 +136,11 @@ def checked_inputs(inputs: Any) -> list[Any]:
     return arguments
 
 
+def _worse(before: float, error: float) -> float:
+    """The larger of two errors, where NaN is "not run" before and a failure now."""
+    return before if before > error else error
+
+
 def _check(
     problem: Problem, tolerance: float, directions: int, rng: np.random.Generator
 ) -> tuple[float, list[str]]:
@@ -132,23 +149,65 @@ def _check(
         found = problem.gradients(create_graph=False)
     except Exception as raised:
         return float("inf"), diagnosis.of_exception(raised)
-    worst = 0.0
+    worst, blurred = 0.0, False
     for k, (g, x) in enumerate(zip(found, problem.points, strict=True)):
         if g.shape != x.shape or g.dtype != np.float64:
             return float("inf"), diagnosis.of_form(problem, k, g)
-        for _ in range(directions if x.size else 0):
-            v = spread_out(rng, x.shape)
-            v /= np.sqrt(np.sum(v * v))
-            scale = float(np.sum(np.abs(g * v)))
-            numeric = problem.derivative(k, v, tolerance * scale / 1000)
-            forgiven = ROUNDING * max(numeric.rounding, EPS * problem.size()) / tolerance
-            difference = abs(float(np.sum(g * v)) - numeric.value)
-            size = max(scale, abs(numeric.value)) + forgiven
-            error = difference / size if size else difference
-            if not error <= tolerance:  # NaN fails
-                return error, diagnosis.of_gradients(problem, found, tolerance)
-            worst = max(worst, error)
+        error, sharp = _check_input(problem, k, g, tolerance, directions, rng)
+        blurred |= not sharp
+        if not error <= tolerance:  # NaN fails
+            reasons = diagnosis.of_gradients(problem, found, tolerance)
+            return (error, reasons) if reasons else (worst, [])  # every element by itself is right
+        worst = max(worst, error)
+    if blurred and sum(g.size for g in found) <= diagnosis.LIMIT:
+        return worst, diagnosis.of_gradients(problem, found, tolerance)
     return worst, []
+
+
+def _check_input(
+    problem: Problem, k: int, g: np.ndarray, tolerance: float, directions: int, rng: np.random.Generator
+) -> tuple[float, bool]:
+    """The largest error among its elements, and whether rounding could hide none."""
+    if not np.all(np.isfinite(g)):
+        return float("inf"), True
+    left = np.ones(g.shape, bool)  # elements that no step has settled yet
+    refused = np.zeros(g.shape)  # their error where it was sharp
+    worst, last = 0.0, 0.0
+    for scale in problem.scales(k)[: 1 if g.size <= FEW else 2]:
+        last = 0.0
+        share = np.abs(g * scale)
+        top = float(np.max(share, initial=0.0))
+        for members in alike(np.where(left, share, -1.0)):
+            part = float(np.max(share[members]))
+            nothing = part <= NOTHING * top
+            along = [_check_along(problem, k, g, members * scale, tolerance, top, rng)
+                     for _ in range(directions)]  # fmt: skip
+            error = max(e if e == e else np.inf for e, _ in along)
+            sharp = all(sharp for _, sharp in along) or (nothing and not np.any(refused[members]))
+            if sharp and error <= tolerance:
+                left = left & ~members
+                worst = max(worst, error * (part / top if top else 1.0))
+            else:
+                last = max(last, error)
+                refused = np.where(members & sharp, error, refused)
+        if not left.any():
+            return worst, True
+    return max(worst, last, float(np.max(refused[left]))), False
+
+
+def _check_along(
+    problem: Problem, k: int, g: np.ndarray, scale: np.ndarray, tolerance: float, top: float,
+    rng: np.random.Generator,
+) -> tuple[float, bool]:  # fmt: skip
+    """The error along a random direction of elements of this `scale`, and whether rounding left it sharp."""
+    d = spread_out(rng, g.shape) * (scale != 0)
+    v = problem.exact(k, d / np.sqrt(np.sum(d * d)) * scale)
+    size = float(np.sum(np.abs(g * v)))
+    numeric = problem.derivative(k, v, tolerance * size / 1000)
+    noise = ROUNDING * max(numeric.rounding, EPS * problem.size()) + 4 * min(numeric.spread, FINE * top)
+    difference = abs(float(np.sum(g * v)) - numeric.value)
+    total = max(size, abs(numeric.value)) + noise / tolerance
+    return difference / total if total else difference, noise <= SHARP * size
 
 
 def _raw_against_tape(problem: Problem) -> tuple[float, list[str]]:
@@ -163,11 +222,11 @@ def _raw_against_tape(problem: Problem) -> tuple[float, list[str]]:
     for k, (a, b) in enumerate(zip(raw, tape, strict=True)):
         if not a.size:
             continue
-        size = max(float(np.max(np.abs(a))), EPS * problem.size() / TAPE_TOLERANCE)
-        error = float(np.max(np.abs(a - b))) / size if size else 0.0
-        worst = max(worst, error)
-        if not error <= TAPE_TOLERANCE:
-            at = np.unravel_index(int(np.argmax(np.abs(a - b))), a.shape)
+        rounding = ROUNDING * EPS * max(float(np.max(np.abs(a))), problem.size())
+        errors = np.abs(a - b) / np.maximum(np.abs(a) + rounding / TAPE_TOLERANCE, 1e-300)
+        at = np.unravel_index(int(np.argmax(errors)), a.shape)  # a NaN comes first
+        worst = max(worst, float(errors[at]))
+        if not errors[at] <= TAPE_TOLERANCE:
             reasons.append(
                 f"{problem.names[problem.checked[k]]}{list(map(int, at))}: the backward on arrays gives "
                 f"{a[at]:.9g}, the same backward on Tensors (create_graph=True) {b[at]:.9g}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,13 @@ from .differences import Derivative, central
 from .engine import grad
 from .mode import no_grad
 from .tensor import Tensor
+
+SPAN = 1e4  # outputs whose sizes lie within this factor are weighed together
+ALIKE = 1e3  # elements whose share in a derivative lies within this factor are moved together
+NOTHING = 1e-14  # shares below this part of the largest are those of rounding
+ROUNDING = 32.0  # how many roundings of Σ |c y| / h are forgiven
+FINE = 1e-10  # nor is it an error if differences agree only to this part of the largest share
+SHARP = 1e-4  # a derivative is sharp if what is forgiven is at most this part of it
 
 
 class Problem:
@@ -34,6 +42,39 @@ class Problem:
         """Σ |c y|, or that of the function whose gradient this is: the unit of rounding."""
         pairs = zip(self.cotangents, self.values, strict=True)
         return max(self.floor, *(float(np.sum(np.abs(c * y))) for c, y in pairs))
+
+    def parts(self) -> list[Problem]:
+        """This problem once for the outputs of each size, with c = 0 for the others."""
+        sizes = [np.abs(y) for y in self.values]
+        every = np.concatenate([s.ravel() for s in sizes])
+        least = np.min(every[every > 0], initial=np.inf)  # zeros may become anything: with the smallest
+        if not every.size or np.max(every) <= SPAN * least:
+            return [self]
+        found = []
+        for members in alike(np.maximum(every, least), SPAN, 0.0):
+            part = copy.copy(self)
+            cuts = np.cumsum([s.size for s in sizes])[:-1]
+            part.cotangents = [c * m.reshape(c.shape) for c, m in
+                               zip(self.cotangents, np.split(members, cuts), strict=True)]  # fmt: skip
+            found.append(part)
+        return found
+
+    def scales(self, which: int) -> list[np.ndarray]:
+        """How far the elements of an input are moved: by parts of the larger of 1 and |x|, of the smaller.
+
+        The smaller for an element that is 0 is that of the smallest other one.
+        """
+        size = np.abs(self.points[which])
+        near = np.where(size > 0, size, np.min(size[size > 0], initial=1.0))
+        wide, narrow = np.maximum(size, 1.0), np.maximum(np.minimum(near, 1.0), 1e-6 * size)
+        return [wide] if np.array_equal(wide, narrow) else [wide, narrow]
+
+    def exact(self, which: int, direction: np.ndarray) -> np.ndarray:
+        """`direction` rounded so that no x ± h · direction is: h is a power of 2, at least 2⁻²⁰."""
+        quantum = np.maximum(2.0**21 * np.spacing(np.abs(self.points[which])), 1e-300)
+        with np.errstate(over="ignore"):
+            multiple = np.round(direction / quantum)
+        return np.where(np.abs(multiple) < 2.0**52, multiple * quantum, direction)
 
     def arguments(self, points: Sequence[np.ndarray], track: bool) -> list[Any]:
         args = list(self.inputs)
@@ -75,6 +116,20 @@ class Problem:
 def spread_out(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Random signs times sizes between 1/2 and 3/2: no element is lost among the others."""
     return np.asarray(rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape))
+
+
+def alike(sizes: np.ndarray, span: float = ALIKE, nothing: float = NOTHING) -> Iterator[np.ndarray]:
+    """Masks of the elements within a factor `span` of the largest, of the largest of the rest, and so on.
+
+    What is below `nothing` times the largest comes last, all together; negative sizes do not count.
+    """
+    left = sizes >= 0
+    limit = nothing * np.max(sizes, initial=0.0)
+    while left.any():
+        top = np.max(sizes[left])
+        members = left & (sizes >= (top / span if top > limit else 0.0))
+        left = left & ~members
+        yield members
 
 
 def real_outputs(outputs: Any) -> list[Tensor]:
