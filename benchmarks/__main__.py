@@ -11,14 +11,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from . import harness, overhead, steps
+from . import harness, overhead, sequences, steps
 
 MIB = ("mib_ours", "mib_torch", "mib_chainer")
 CHAINER = ("chainer", "faster_than_chainer")
 
 
 def main() -> None:
-    names = [*steps.NETWORKS, "overhead", "chain"]
+    names = [*steps.NETWORKS, *sequences.PAIRS, "overhead", "chain"]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"what to measure, of {', '.join(names)}; default all")
     parser.add_argument("--seconds", type=float, default=10, help="time for each comparison (default 10)")
@@ -35,7 +35,10 @@ def main() -> None:
         parser.error(f"unknown {', '.join(sorted(unknown))}; choose from {', '.join(names)}")
     if options.serve:
         (name,), side = options.names, options.serve
-        harness.serve(overhead.alone(side) if name == "overhead" else steps.alone(name, side))
+        if name in sequences.PAIRS:
+            harness.serve(sequences.alone(name, side))
+        else:
+            harness.serve(overhead.alone(side) if name == "overhead" else steps.alone(name, side))
         return
 
     limit = harness.matmul_limit()
@@ -87,6 +90,8 @@ def measure(name: str, seconds: float, limit: float, chainer: str | None = None)
             "unit": "µs/op", "ours": round(medians["ours"], 2), "torch": round(medians["torch"], 2),
             "ratio": round(harness.ratio(times, "ours", "torch"), 2),
         }  # fmt: skip
+    if name in sequences.PAIRS:
+        return measure_sequence(name, sides, seconds, limit)
     with TemporaryDirectory() as folder:
         if chainer:
             file = Path(folder) / f"{name}.npz"
@@ -119,6 +124,25 @@ def measure(name: str, seconds: float, limit: float, chainer: str | None = None)
         "mib_ours": round(memory["ours"]), "mib_torch": round(memory["torch"]),
         "graph_bytes_ours": kept["ours"], "graph_bytes_torch": kept["torch"],
         **beside_chainer,
+    }  # fmt: skip
+
+
+def measure_sequence(name: str, sides: dict[str, list[str]], seconds: float, limit: float) -> dict[str, Any]:
+    """The row of a sequence model: PyTorch keeps freed memory, as we do."""
+    sequences.check(name)
+    workers = {side: harness.Worker(command, harness.KEPT_HEAP) for side, command in sides.items()}
+    times = harness.in_turn(workers, "step", seconds)
+    memory = {side: worker.ask("memory") for side, worker in workers.items()}
+    for worker in workers.values():
+        worker.close()
+    medians = harness.summary(times)
+    pair = sequences.PAIRS[name]
+    gflop = (3 if pair.trains else 1) * 2 * pair.gmacs
+    return {
+        "unit": "ms", "ours": round(medians["ours"], 2), "torch": round(medians["torch"], 2),
+        "ratio": round(harness.ratio(times, "ours", "torch"), 2),
+        "percent_of_limit": round(100 * gflop / (medians["ours"] / 1e3) / limit),
+        "mib_ours": round(memory["ours"]), "mib_torch": round(memory["torch"]),
     }  # fmt: skip
 
 
