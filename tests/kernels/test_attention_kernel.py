@@ -63,11 +63,12 @@ def run(kernel, q, k, v, keep, drop, whole):
 @pytest.mark.parametrize("name", SHAPES)
 def test_tuned_is_plain(monkeypatch, several_threads, name, dtype, block, whole, transposed):
     monkeypatch.setattr(matrixwise, "BLOCK", block)
+    monkeypatch.setattr(matrixwise, "SMALL", 1)
     q, k, v = drawn(name, dtype, transposed)
     random = np.random.default_rng(1)
     lead = np.broadcast_shapes(*(a.shape[:-2] for a in (q, k, v)))
-    keep = random.random((*lead[:1], *(1 for _ in lead[1:]), q.shape[-2], 7)) > 0.3
-    drop = (2 * (random.random((*lead, q.shape[-2], 7)) > 0.5)).astype(dtype)
+    keep = random.random((*lead[:1], *(1 for _ in lead[1:]), q.shape[-2], k.shape[-2])) > 0.3
+    drop = (2 * (random.random((*lead, q.shape[-2], k.shape[-2])) > 0.5)).astype(dtype)
     tuned = run(cpu.matrixwise, q, k, v, keep, drop, whole)
     expected = run(lambda *a: plain.matrixwise(np, *a), q, k, v, keep, drop, whole)
     tolerance = 1e-5 if dtype == np.float32 else 1e-13
@@ -80,7 +81,8 @@ def test_tuned_is_plain(monkeypatch, several_threads, name, dtype, block, whole,
         np.testing.assert_allclose(found, np.broadcast_to(e, found.shape), rtol=tolerance, atol=tolerance)
 
 
-def test_the_result_lies_in_memory_as_the_first_array(several_threads):
+def test_the_result_lies_in_memory_as_the_first_array(several_threads, monkeypatch):
+    monkeypatch.setattr(matrixwise, "SMALL", 1)
     q, k, v = drawn("two axes", np.float32, transposed=True)
     y = run(cpu.matrixwise, q, k, v, None, None, True)[0]
     assert y.swapaxes(1, 2).flags.c_contiguous
@@ -90,12 +92,15 @@ def test_the_result_lies_in_memory_as_the_first_array(several_threads):
 
 def test_timing_does_not_change_a_result(several_threads, monkeypatch):
     monkeypatch.setattr(matrixwise, "BLOCK", 100)
+    monkeypatch.setattr(matrixwise, "SMALL", 1)
     arrays = drawn("two axes", np.float32)
     first, second = (run(cpu.matrixwise, *arrays, None, None, True)[0] for _ in range(2))
     assert first.tobytes() == second.tobytes()
 
 
-def test_an_error_in_one_piece_is_raised(several_threads):
+def test_an_error_in_one_piece_is_raised(several_threads, monkeypatch):
+    monkeypatch.setattr(matrixwise, "SMALL", 1)
+
     def refuse(q):
         raise ZeroDivisionError("this piece")
 
@@ -115,3 +120,20 @@ def test_where_with_a_condition_that_repeats(dtype):
                 found = where(condition, x, b)
                 assert found.dtype == dtype
                 np.testing.assert_array_equal(found, np.where(condition, x, np.asarray(b, dtype)))
+
+
+@pytest.mark.parametrize("queries", [1, 70])
+def test_threads_begin_at_a_size(several_threads, queries):
+    """One query of cached generation is not worth another thread; the numbers are the same."""
+    random = np.random.default_rng(0)
+    arrays = [random.standard_normal(s) for s in ((8, queries, 4), (8, 80, 4), (8, 80, 3))]
+    calls = []
+
+    def attend(q, k, v):
+        calls.append(len(q))
+        return attention._attend(cpu, q, k, v, None, None, None, 0.5, True)
+
+    found = cpu.matrixwise(attend, *arrays)
+    assert sum(calls) == 8 and (len(calls) == 1 or queries == 70)
+    for f, e in zip(found, plain.matrixwise(np, attend, *arrays), strict=True):
+        np.testing.assert_allclose(f, e, rtol=1e-13)

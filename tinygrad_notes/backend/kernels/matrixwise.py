@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from .blocking import BLOCK
 from .fusion import cut
-from .threads import one_blas_thread, parallel
+from .threads import parallel
 
-BLOCK = 1 << 17  # elements of the largest intermediate, a product of two of the arrays, in one piece
+SMALL = 1 << 15  # elements below which the hand-over to another thread costs more than it saves
 
 
 def matrixwise(function: Callable[..., Any], *arrays: Any) -> Any:
@@ -26,11 +27,10 @@ def matrixwise(function: Callable[..., Any], *arrays: Any) -> Any:
     """
     given = [a for a in arrays if a is not None]
     lead = np.broadcast_shapes(*(a.shape[:-2] for a in given))
-    rows = max(a.shape[-2] for a in given)
-    if math.prod(lead) < 2 or given[0].dtype.char not in "fd":
-        with one_blas_thread():
-            return function(*arrays)
-    parts = cut(lead, max(1, BLOCK // rows**2))
+    product = given[0].shape[-2] * max(a.shape[-2] for a in given)  # elements that one of two arrays may have
+    if math.prod(lead) < 2 or math.prod(lead) * product < SMALL or given[0].dtype.char not in "fd":
+        return function(*arrays)
+    parts = cut(lead, max(1, BLOCK // product))
     lock = threading.Lock()
     outputs: list[Any] = []
 
