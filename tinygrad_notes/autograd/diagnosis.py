@@ -65,7 +65,8 @@ def of_gradients(problem: Problem, found: list[np.ndarray], tolerance: float) ->
         size = np.fmax(np.abs(g), np.abs(numeric))
         limit = FINE * np.max(size, initial=0.0, where=np.isfinite(size))
         forgiven = noise + 4 * np.minimum(spread, limit)
-        excess = np.abs(g - numeric) / np.maximum(max(tolerance, 1e-9) * size + forgiven, 1e-300)
+        with np.errstate(invalid="ignore"):  # an infinite g
+            excess = np.abs(g - numeric) / np.maximum(max(tolerance, 1e-9) * size + forgiven, 1e-300)
         excess = np.where(np.isfinite(g), excess, np.inf)
         judged = ~np.isnan(numeric)
         settled &= bool(judged.all())
@@ -110,7 +111,8 @@ def _of_element(
     """The derivative in one element, moved by parts of its `scale`; its rounding is what is forgiven."""
     direction = problem.exact(which, _unit(g.shape, at) * scale)
     step = float(direction[at])
-    found = problem.derivative(which, direction, FINE * abs(float(g[at]) * step), cotangents)
+    good = FINE * abs(float(g[at]) * step) if np.isfinite(g[at]) else 0.0
+    found = problem.derivative(which, direction, good, cotangents)
     rounding = ROUNDING * max(found.rounding, EPS * problem.size())
     return Derivative(found.value / step, found.spread / step, rounding / step)
 
@@ -130,6 +132,8 @@ def _better(wide: Derivative, narrow: Derivative) -> Derivative:
 def _causes(
     problem: Problem, which: int, g: np.ndarray, numeric: np.ndarray, at: tuple[int, ...], wrong: np.ndarray
 ) -> list[str]:
+    if not np.isfinite(g).all():
+        return ["the gradient is NaN or infinite"]
     step = problem.scales(which)[-1][at]
     scale = float(np.nanmax(np.abs(numeric))) or 1.0
     kind = is_kink(problem.along(which, _unit(g.shape, at) * step), problem.cotangents, scale * step)
@@ -152,7 +156,9 @@ def _float32(
 ) -> str | None:
     """Rounding to float32: the numbers are such, or they are off by a few of its roundings."""
     error = np.max(np.abs(g - numeric)) / np.max(np.abs(numeric), initial=1e-300)
-    rounded = np.all(g == g.astype(np.float32)) and not np.all(g == np.round(g * 1024) / 1024)
+    with np.errstate(over="ignore"):
+        single = g.astype(np.float32)
+    rounded = np.all(g == single) and not np.all(g == np.round(g * 1024) / 1024)
     if error < 1e-4 and rounded:
         return "float32 precision: every element of the gradient is a float32 number"
     shift = problem.along(which, _unit(g.shape, at) * problem.scales(which)[0] * 1e-10)(1.0)

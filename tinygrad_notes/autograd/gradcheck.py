@@ -94,6 +94,7 @@ def gradcheck(
         if not reasons:
             error, reasons = _raw_against_tape(part)
             tape_error = _worse(tape_error, error)
+    for part in parts if order == 2 else ():
         for second in () if reasons else _gradient_problem(part, rng).parts():
             error, reasons = _check(second, tolerances[1], directions, rng)
             errors[1] = _worse(errors[1], error)
@@ -261,7 +262,7 @@ def _with_cotangents(problem: Problem) -> list[Any]:
 def _gradient_problem(problem: Problem, rng: np.random.Generator) -> Problem:
     names = [*problem.names, *(f"gy of output {k}" for k in range(len(problem.cotangents)))]
     second = Problem(_gradient_function(problem), _with_cotangents(problem), names, rng)
-    second.floor = problem.size()
+    second.floors = [problem.size() / np.maximum(np.abs(x), 1.0) for x in problem.points]
     return second
 
 
