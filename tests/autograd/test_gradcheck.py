@@ -148,6 +148,15 @@ def test_one_wrong_element_among_thousands_of_large_ones_is_refused():
     assert not gradcheck(scaled(size, wrong), point, raise_exception=False)
 
 
+def test_a_few_elements_near_0_beside_many_others():
+    """The few need steps of their own, and nothing else has to be looked at one by one for that."""
+    weights = np.linspace(-2, 2, 1000)
+    assert gradcheck(lambda x, w: (tg.log(x).sum() * w) * w, (np.array([1e-8, 3e-9]), weights))
+    wrong = scaled([1, 1], [1, 1.001])
+    text = failure(lambda x, w: (tg.log(wrong(x)).sum() * w) * w, np.array([1e-8, 3e-9]), weights)
+    assert "input 0[1] is worst" in text and "right: input 1" in text
+
+
 def test_raw_and_tape_backward_must_agree_beside_a_large_element():
     class Two(Function):
         def forward(xp, x, *, s, t):
