@@ -87,6 +87,131 @@ def test_the_seed_fixes_the_directions(x):
     assert first.error1 == again.error1 != other.error1
 
 
+# ---- large beside small, near and far from 0 ----------------------------------------------------
+
+
+class Scaled(Function):
+    """x · s, with the gradient gy · t, and in the derivative of that gy · u."""
+
+    def forward(xp, x, *, s, t, u):
+        return x * s
+
+    def backward(xp, gy, *, s, t, u):
+        return Scaled.apply(gy, s=t, t=u, u=u) if isinstance(gy, tg.Tensor) else gy * t
+
+
+def scaled(s, t, u=None, after=lambda y: y):
+    s, t, u = (backend.asarray(np.array(a, np.float64)) for a in (s, t, t if u is None else u))
+    return lambda x: after(Scaled.apply(x, s=s, t=t, u=u))
+
+
+POINTS = [[0.7, 0.3], [1e-6, 0.5], [1e8, 1e-8]]
+
+
+@pytest.mark.parametrize("point", POINTS, ids=str)
+@pytest.mark.parametrize("wrong", [2, 0, -1, 1.001])
+@pytest.mark.parametrize("large", [1e3, 1e10, 1e14])
+def test_a_wrong_gradient_beside_a_large_one_is_refused(large, wrong, point):
+    point = np.array(point)
+    assert gradcheck(scaled([large, 1], [large, 1]), point)
+    text = failure(scaled([large, 1], [large, wrong]), point)
+    assert "input 0[1] is worst" in text and "(1 of 2 elements are wrong)" in text
+    text = failure(scaled([large, 1], [large, 1], [large, wrong]), point)
+    assert "gy of output 0[1] is worst" in text and "order 1 is right" in text
+
+
+@pytest.mark.parametrize("wrong", [2, 0, -1])
+@pytest.mark.parametrize("large", [1e3, 1e10])
+def test_a_wrong_gradient_beside_a_large_one_in_one_sum_is_refused(large, wrong):
+    """As long as 64 bits hold both: a step of the small element must move the sum."""
+    point = np.array([0.7, 0.3])
+    assert gradcheck(scaled([large, 1], [large, 1], after=tg.sum), point)
+    failure(scaled([large, 1], [large, wrong], after=tg.sum), point)
+
+
+def test_a_wrong_path_through_a_small_output_is_refused():
+    """The gradient of one input is the sum of a large path and of a small one."""
+    point = np.array([0.3, 0.8])
+    assert gradcheck(lambda x: (1e10 * tg.sin(x), tg.cos(x)), point)
+    wrong = spoiled(activation.Tanh, backward=lambda xp, gy, y: gy * (1 - y))
+    failure(lambda x: (1e10 * tg.sin(x), wrong(x)), point)
+    failure(lambda x: tg.concat([1e10 * tg.sin(x), wrong(x)]), point)
+
+
+def test_one_wrong_element_among_thousands_of_large_ones_is_refused():
+    size = np.full(3000, 1e10)
+    size[1234] = 1.0
+    wrong = size.copy()
+    wrong[1234] = 1.01
+    point = np.linspace(0.5, 1.5, 3000)
+    assert gradcheck(scaled(size, size), point)
+    assert not gradcheck(scaled(size, wrong), point, raise_exception=False)
+
+
+def test_a_few_elements_near_0_beside_many_others():
+    """The few need steps of their own, and nothing else has to be looked at one by one for that."""
+    weights = np.linspace(-2, 2, 1000)
+    assert gradcheck(lambda x, w: (tg.log(x).sum() * w) * w, (np.array([1e-8, 3e-9]), weights))
+    wrong = scaled([1, 1], [1, 1.001])
+    text = failure(lambda x, w: (tg.log(wrong(x)).sum() * w) * w, np.array([1e-8, 3e-9]), weights)
+    assert "input 0[1] is worst" in text and "right: input 1" in text
+
+
+def test_raw_and_tape_backward_must_agree_beside_a_large_element():
+    class Two(Function):
+        def forward(xp, x, *, s, t):
+            return x * s
+
+        def backward(xp, gy, *, s, t):
+            return gy * (t if isinstance(gy, tg.Tensor) else s)
+
+    s, t = backend.asarray(np.array([1e10, 1.0])), backend.asarray(np.array([1e10, 2.0]))
+    assert "input 0[1]: the backward on arrays gives" in failure(lambda x: Two.apply(x, s=s, t=t), np.ones(2))
+
+
+SMOOTH = {
+    "log": tg.log, "sqrt": tg.sqrt, "1/x": lambda x: 1 / x, "x**1.5": lambda x: x**1.5, "tanh": tg.tanh,
+    "exp(-x)": lambda x: tg.exp(-x), "relu": tg.relu, "abs": abs, "x*x": lambda x: x * x,
+    "x*x + 1": lambda x: x * x + 1, "log and sqrt": lambda x: tg.log(x) * tg.sqrt(x),
+    "log1p of a part": lambda x: tg.log(1e-8 + x),
+}  # fmt: skip
+SIZES = [1e-20, 1e-12, 1e-10, 1e-8, 1e-6, 1e-3, 1e3, 1e6, 1e10, 1e15]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", SMOOTH)
+def test_no_false_alarm_near_0_nor_far_away(name, size):
+    assert gradcheck(SMOOTH[name], np.array([size]))
+    assert gradcheck(SMOOTH[name], np.array([[size, 1.3], [2 * size, 0.4]]))
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [(name, size) for name in ("log", "sqrt", "1/x", "x*x") for size in SIZES]
+    + [("tanh", size) for size in SIZES if size < 10],
+)
+def test_a_tenth_of_a_percent_is_refused_near_0_and_far_away(name, size):
+    """All by a factor, or one element beside a larger and a smaller one."""
+    for point, s in (([size], [1.001]), ([size, 1.3, 2e-3], [1.001, 1.0, 1.0])):
+        one = np.ones(len(s))
+        for order in (1, 2):
+            wrong = scaled(one, s if order == 1 else one, s)
+            text = failure(lambda x, wrong=wrong: SMOOTH[name](wrong(x)), np.array(point))
+            assert ("order 1 is right" in text) == (order == 2)
+
+
+@pytest.mark.parametrize("phase", [0.0, 1.0])
+def test_large_points_of_a_function_with_a_scale_of_its_own(phase):
+    """Steps relative to the point would jump over periods."""
+    assert gradcheck(lambda x: tg.sin(x + phase), np.array([1e6, 3e4, 0.2]))
+    failure(scaled([1, 1, 1], [1.001, 1, 1], after=tg.sin), np.array([1e6, 3e4, 0.2]))
+
+
+def test_a_gradient_that_is_nan_or_infinite_is_refused():
+    for bad in (np.nan, np.inf):
+        assert "input 0[1] is worst" in failure(scaled([1, 1], [1, bad]), np.ones(2))
+
+
 # ---- every shape of function -------------------------------------------------------------------
 
 

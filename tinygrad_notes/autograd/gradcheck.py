@@ -29,6 +29,10 @@ from .tensor import Tensor
 TOLERANCE = (1e-8, 1e-7)  # of order 1 and of order 2, relative to Σ |gᵢ vᵢ|
 FEW = 32  # elements that are looked at one by one as soon as the first steps leave a doubt
 TAPE_TOLERANCE = 1e-10  # raw backward against tape backward, relative to each element
+SECOND = (
+    "order 1 is right: the backward uses as a constant what depends on an input, or calls an operation whose "
+    "own backward is wrong"
+)
 
 
 class GradcheckError(AssertionError):
@@ -83,24 +87,7 @@ def gradcheck(
     rng = np.random.default_rng(seed)
     names = [f"input {i}" for i in range(len(arguments))]
     problem = Problem(function, arguments, names, rng)
-    errors, tape_error = [float("nan"), float("nan")], float("nan")
-    reasons = diagnosis.of_values(problem)
-    parts = [] if reasons else problem.parts()
-    for part in parts:
-        if not reasons:
-            error, reasons = _check(part, tolerances[0], directions, rng)
-            errors[0] = _worse(errors[0], error)
-    for part in parts if order == 2 else ():
-        if not reasons:
-            error, reasons = _raw_against_tape(part)
-            tape_error = _worse(tape_error, error)
-        for second in () if reasons else _gradient_problem(part, rng).parts():
-            error, reasons = _check(second, tolerances[1], directions, rng)
-            errors[1] = _worse(errors[1], error)
-            if reasons:
-                reasons.append("order 1 is right: the backward uses as a constant what depends on an input, "
-                               "or calls an operation whose own backward is wrong")  # fmt: skip
-                break
+    errors, tape_error, reasons = _check_orders(problem, order, tolerances, directions, rng)
     report = _report(errors, tape_error, reasons, tolerances)
     if raise_exception and not report:
         raise GradcheckError(report.text)
@@ -136,6 +123,33 @@ def checked_inputs(inputs: Any) -> list[Any]:
     return arguments
 
 
+def _check_orders(
+    problem: Problem, order: int, tolerances: tuple[float, float], directions: int, rng: np.random.Generator
+) -> tuple[list[float], float, list[str]]:
+    """The errors of both orders and of the tape, NaN where not run, and the reasons of the first failure."""
+    errors, tape_error = [float("nan"), float("nan")], float("nan")
+    reasons = diagnosis.of_values(problem)
+    if reasons:
+        return errors, tape_error, reasons
+    parts = problem.parts()
+    for part in parts:
+        error, reasons = _check(part, tolerances[0], directions, rng)
+        errors[0] = _worse(errors[0], error)
+        if reasons:
+            return errors, tape_error, reasons
+    for part in parts if order == 2 else ():
+        tape, reasons = _raw_against_tape(part)
+        tape_error = _worse(tape_error, tape)
+        if reasons:
+            return errors, tape_error, reasons
+    for second in (s for part in parts if order == 2 for s in _gradient_problem(part, rng).parts()):
+        error, reasons = _check(second, tolerances[1], directions, rng)
+        errors[1] = _worse(errors[1], error)
+        if reasons:
+            return errors, tape_error, [*reasons, SECOND]
+    return errors, tape_error, []
+
+
 def _worse(before: float, error: float) -> float:
     """The larger of two errors, where NaN is "not run" before and a failure now."""
     return before if before > error else error
@@ -149,19 +163,18 @@ def _check(
         found = problem.gradients(create_graph=False)
     except Exception as raised:
         return float("inf"), diagnosis.of_exception(raised)
-    worst, blurred = 0.0, False
+    worst, failed, doubtful = 0.0, 0.0, []
     for k, (g, x) in enumerate(zip(found, problem.points, strict=True)):
         if g.shape != x.shape or g.dtype != np.float64:
             return float("inf"), diagnosis.of_form(problem, k, g)
         error, sharp = _check_input(problem, k, g, tolerance, directions, rng)
-        blurred |= not sharp
-        if not error <= tolerance:  # NaN fails
-            reasons = diagnosis.of_gradients(problem, found, tolerance)
-            return (error, reasons) if reasons else (worst, [])  # every element by itself is right
-        worst = max(worst, error)
-    if blurred and sum(g.size for g in found) <= diagnosis.LIMIT:
-        return worst, diagnosis.of_gradients(problem, found, tolerance)
-    return worst, []
+        if not error <= tolerance or not (sharp or g.size > diagnosis.LIMIT):  # NaN fails
+            doubtful.append(k)
+            failed = _worse(failed, error)
+        else:
+            worst = max(worst, error)
+    reasons = diagnosis.of_gradients(problem, found, tolerance, doubtful)
+    return (failed if reasons else worst), reasons  # no reasons: every element by itself is right
 
 
 def _check_input(
@@ -261,7 +274,7 @@ def _with_cotangents(problem: Problem) -> list[Any]:
 def _gradient_problem(problem: Problem, rng: np.random.Generator) -> Problem:
     names = [*problem.names, *(f"gy of output {k}" for k in range(len(problem.cotangents)))]
     second = Problem(_gradient_function(problem), _with_cotangents(problem), names, rng)
-    second.floor = problem.size()
+    second.floors = [problem.size() / np.maximum(np.abs(x), 1.0) for x in problem.points]
     return second
 
 

@@ -36,16 +36,19 @@ class Problem:
         self.points = [backend.to_numpy(self.inputs[i]._data).copy() for i in self.checked]
         self.values = self.evaluate(self.points)
         self.cotangents = [spread_out(rng, y.shape) for y in self.values]
-        self.floor = 0.0
+        # Where this is the gradient of another function: Σ |c y| / |x| of that
+        self.floors = [np.zeros(y.shape) for y in self.values]
 
     def size(self) -> float:
-        """Σ |c y|, or that of the function whose gradient this is: the unit of rounding."""
-        pairs = zip(self.cotangents, self.values, strict=True)
-        return max(self.floor, *(float(np.sum(np.abs(c * y))) for c, y in pairs))
+        """The unit of rounding: Σ |c y|, which for a gradient may be less than what it was made of."""
+        pairs = zip(self.cotangents, self.values, self.floors, strict=True)
+        return max(
+            float(max(np.sum(np.abs(c * y)), np.max(np.abs(c) * floor, initial=0.0))) for c, y, floor in pairs
+        )
 
     def parts(self) -> list[Problem]:
         """This problem once for the outputs of each size, with c = 0 for the others."""
-        sizes = [np.abs(y) for y in self.values]
+        sizes = [np.where(y == 0, f, np.abs(y)) for y, f in zip(self.values, self.floors, strict=True)]
         every = np.concatenate([s.ravel() for s in sizes])
         least = np.min(every[every > 0], initial=np.inf)  # zeros may become anything: with the smallest
         if not every.size or np.max(every) <= SPAN * least:
