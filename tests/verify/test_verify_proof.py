@@ -77,7 +77,9 @@ def test_evaluation_has_fifty_digits(expression):
 
 
 @pytest.mark.parametrize("expression", [
-    "x", "3", "sqrt(x)*y + x**3/y", "tanh(x*tanh(x*y) + tanh(x*y)**2)", "exp(x*y)*log(1 + x**2) + erf(y*x)", "x**y",
+    "x", "3", "sqrt(x)*y + x**3/y",
+    "tanh(x*tanh(x*y) + tanh(x*y)**2)",
+    "exp(x*y)*log(1 + x**2) + erf(y*x)", "x**y",
 ])  # fmt: skip
 def test_the_derivative_of_shared_parts_is_sympys(expression):
     point = {sympy.Symbol(n, real=True): symbolic.mp.mpf(v) / 7 for n, v in (("x", 3), ("y", 5))}
