@@ -76,6 +76,19 @@ def test_evaluation_has_fifty_digits(expression):
     assert abs(ours - symbolic.mp.mpf(str(e.subs(x, sympy.Rational(3, 7)).evalf(60)))) < 1e-48
 
 
+@pytest.mark.parametrize("expression", [
+    "x", "3", "sqrt(x)*y + x**3/y",
+    "tanh(x*tanh(x*y) + tanh(x*y)**2)",
+    "exp(x*y)*log(1 + x**2) + erf(y*x)", "x**y",
+])  # fmt: skip
+def test_the_derivative_of_shared_parts_is_sympys(expression):
+    point = {sympy.Symbol(n, real=True): symbolic.mp.mpf(v) / 7 for n, v in (("x", 3), ("y", 5))}
+    e = sympy.sympify(expression, locals={s.name: s for s in point})
+    for s in point:
+        ours, expected = symbolic.derivative(e, s, {}), sympy.diff(e, s)
+        assert abs(symbolic.evaluate(ours, point, {}) - symbolic.evaluate(expected, point, {})) < 1e-45
+
+
 # ---- proofs ------------------------------------------------------------------------------------
 
 
