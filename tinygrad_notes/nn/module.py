@@ -105,13 +105,25 @@ class Module:
             parts = [(_join(name, key), child) for key, child in module._named_parts()]
             stack.extend(reversed(parts))
 
+    def _named_ways(self) -> Iterator[tuple[str, Module]]:
+        """This module and every part, once for each way down to it; none leads back to where it came from."""
+        stack: list[tuple[str, Module, frozenset[int]]] = [("", self, frozenset())]
+        while stack:
+            name, module, above = stack.pop()
+            if id(module) in above:
+                continue
+            yield name, module
+            above |= {id(module)}
+            parts = [(_join(name, key), child, above) for key, child in module._named_parts()]
+            stack.extend(reversed(parts))
+
     def modules(self) -> Iterator[Module]:
         """This module and every part below it, each once."""
         return (module for _, module in self.named_modules())
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Every parameter once, also where two modules share it, under its first name."""
-        return _unique(self._named_tensors(Parameter))
+        return _unique(self._named_tensors(Parameter, self.named_modules()))
 
     def parameters(self) -> Iterator[Parameter]:
         """Every parameter once, also where two modules share it."""
@@ -119,48 +131,35 @@ class Module:
 
     def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
         """Every buffer once, under its first name."""
-        return _unique(self._named_tensors(Buffer))
+        return _unique(self._named_tensors(Buffer, self.named_modules()))
 
     def buffers(self) -> Iterator[Buffer]:
         """Every buffer once."""
         return (buffer for _, buffer in self.named_buffers())
 
-    def _named_tensors(self, kind: Any) -> Iterator[tuple[str, Any]]:
-        """Those of every part; one that two parts share has two names."""
-        for prefix, module in self.named_modules():
+    @staticmethod
+    def _named_tensors(kind: Any, modules: Iterator[tuple[str, Module]]) -> Iterator[tuple[str, Any]]:
+        """Those of `modules`; one that two of them share has two names."""
+        for prefix, module in modules:
             for name, value in vars(module).items():
                 if isinstance(value, kind):
                     yield _join(prefix, name), value
 
-    def _find(self, name: Any) -> Any:
-        """The parameter or buffer that is called so on some way down, or None."""
-        *path, last = str(name).split(".")
-        module: Any = self
-        for part in path:
-            module = vars(module).get(part)
-            if not isinstance(module, Module):
-                return None
-        found = vars(module).get(last)
-        return found if isinstance(found, Parameter | Buffer) else None
+    def _state(self) -> dict[str, Any]:
+        """Every parameter and buffer under all its names."""
+        return dict(self._named_tensors(Parameter | Buffer, self._named_ways()))
 
     # ---- state ---------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Copies of all parameters and buffers as NumPy arrays, under their names.
-
-        A tensor that two modules share has both names; a module that is shared has its first.
-        """
-        return {
-            name: np.array(backend.to_numpy(tensor._data))
-            for name, tensor in self._named_tensors(Parameter | Buffer)
-        }
+        """Copies of all parameters and buffers as NumPy arrays, under all their names, as in torch."""
+        return {name: np.array(backend.to_numpy(tensor._data)) for name, tensor in self._state().items()}
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> tuple[list[str], list[str]]:
         """Replace parameters and buffers by the arrays of `state`; returns (missing, unexpected).
 
-        Nothing is changed unless everything fits. Values take the dtype of what they replace. A shared module
-        may have any of its names. The counter of batch normalisation may be missing, as it is from files
-        older than PyTorch 0.4.1.
+        Nothing is changed unless everything fits. Values take the dtype of what they replace. The
+        counter of batch normalisation may be missing, as it is from files older than PyTorch 0.4.1.
 
         Raises:
             KeyError: `strict` and some names are missing or unexpected; all are listed.
@@ -170,17 +169,16 @@ class Module:
         where = f"{type(self).__name__}.load_state_dict"
         if not isinstance(state, Mapping):
             raise TypeError(f"{where}: needs a mapping of names to arrays, got a {type(state).__name__}")
-        own = dict(self._named_tensors(Parameter | Buffer))
-        places = {name: own[name] if name in own else self._find(name) for name in state}
+        own = self._state()
         missing = [n for n in own if n not in state and not n.endswith("num_batches_tracked")]
-        unexpected = [name for name, tensor in places.items() if tensor is None]
+        unexpected = [name for name in state if name not in own]
         if strict and (missing or unexpected):
             raise KeyError(
                 f"{where}: missing {missing}, unexpected {unexpected}; pass strict=False to load what fits"
             )
-        arrays = _fitting(where, {name: (t, state[name]) for name, t in places.items() if t is not None})
+        arrays = _fitting(where, {name: (own[name], value) for name, value in state.items() if name in own})
         for name, array in arrays.items():
-            places[name]._data = array
+            own[name]._data = array
         return missing, unexpected
 
     # ---- modes ---------------------------------------------------------------------------------
@@ -213,7 +211,7 @@ class Module:
         """
         if backend.check_dtype(dtype).kind != "f":
             raise TypeError(f"{type(self).__name__}.astype: parameters are real numbers, not {dtype}")
-        for _, tensor in _unique(self._named_tensors(Parameter | Buffer)):
+        for _, tensor in _unique(self._named_tensors(Parameter | Buffer, self.named_modules())):
             if tensor.dtype.kind == "f":
                 tensor._convert(dtype)
         return self
