@@ -31,7 +31,6 @@ from numpy import (
     less_equal,
     log1p,
     max,
-    mean,
     min,
     moveaxis,
     ndarray,
@@ -70,7 +69,7 @@ from .kernels.pooling import (
     max_pool2d_scatter,
 )
 from .kernels.products import matmul
-from .kernels.reduction import einsum, sum
+from .kernels.reduction import einsum, mean, sum
 from .kernels.scatter import scatter_add
 from .kernels.ufuncs import add, exp, log, maximum, minimum, multiply, sqrt, tanh, where
 from .kernels.update import adam_update, sgd_update

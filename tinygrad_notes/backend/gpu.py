@@ -42,7 +42,6 @@ from cupy import (
     matmul,
     max,
     maximum,
-    mean,
     min,
     minimum,
     moveaxis,
@@ -61,7 +60,6 @@ from cupy import (
     squeeze,
     stack,
     subtract,
-    sum,
     swapaxes,
     tanh,
     transpose,
@@ -85,7 +83,9 @@ im2col = partial(plain.im2col, cupy)
 max_pool2d = partial(plain.max_pool2d, cupy)
 max_pool2d_gather = partial(plain.max_pool2d_gather, cupy)
 max_pool2d_scatter = partial(plain.max_pool2d_scatter, cupy)
+mean = partial(plain.mean, cupy)
 scatter_add = partial(plain.scatter_add, cupy)
+sum = partial(plain.sum, cupy)
 adam_update = update.whole(cupy, update.adam_block)
 sgd_update = update.whole(cupy, update.sgd_block)
 

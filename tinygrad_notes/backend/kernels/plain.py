@@ -109,7 +109,7 @@ def conv2d_weight_grad(
     out = conv_geometry(op, x.shape, w_shape, stride, padding, dilation, groups).out
     expect_shape(op, "gy", gy, (x.shape[0], w_shape[0], *out))
     cols = _columns(np, x, w_shape, stride, padding, dilation, groups)
-    return (_grouped(gy, groups) @ cols.swapaxes(2, 3)).sum(0).reshape(w_shape)
+    return sum(np, _grouped(gy, groups) @ cols.swapaxes(2, 3), axis=0).reshape(w_shape)
 
 
 def max_pool2d(
@@ -251,7 +251,21 @@ def elementwise(np: Any, function: Callable[..., Array], *arrays: Array) -> Arra
 
 def elementwise_sum(np: Any, function: Callable[..., Array], axes: Shape, *arrays: Array) -> Array:
     """Σ function(*arrays) over `axes`, which stay with length 1; `function` as in `elementwise`."""
-    return np.sum(function(*arrays), axis=axes, keepdims=True)
+    return sum(np, function(*arrays), axis=axes, keepdims=True)
+
+
+def sum(np: Any, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    """Σ x over `axis`, real numbers added up in float64: each thread of a GPU adds thousands one by one."""
+    if x.dtype.kind != "f":
+        return np.sum(x, axis=axis, keepdims=keepdims)
+    return np.sum(x, axis=axis, dtype=np.float64, keepdims=keepdims).astype(x.dtype)
+
+
+def mean(np: Any, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    """(1/n) Σ x over `axis`, added up and divided in float64: neither Σ x nor n must fit x's own type."""
+    if x.dtype.kind != "f":
+        return np.mean(x, axis=axis, keepdims=keepdims)
+    return np.mean(x, axis=axis, dtype=np.float64, keepdims=keepdims).astype(x.dtype)
 
 
 def index_dtype(kernel: Pair) -> str:

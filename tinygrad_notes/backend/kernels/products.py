@@ -15,6 +15,7 @@ import numpy as np
 from . import threads
 
 SMALL = 1 << 18  # multiply-adds up to which OpenBLAS itself stays on one thread
+VECTOR = 1 << 13  # the same for a matrix and a vector
 ALONE = 1 << 23  # below, the hand-over to another thread costs more than it saves
 
 
@@ -26,7 +27,7 @@ def matmul(a: Any, b: Any) -> Any:
     # The function takes 10 µs, even for matrices alone.
     batch = () if a.ndim == b.ndim == 2 else np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     work = math.prod(batch) * rows * inner * columns
-    if work <= SMALL or inner != b.shape[-2]:
+    if work <= (SMALL if min(rows, columns) > 1 else VECTOR) or inner != b.shape[-2]:
         return np.matmul(a, b)
     if work < ALONE:
         with threads.one_blas_thread():
