@@ -79,7 +79,7 @@ def _sum(x: Any, axes: set[int]) -> Any:
         total = _with_gaps(walked, reduced)
     else:
         total = _walk(np.ascontiguousarray(walked), reduced)
-    total = total.astype(x.dtype, copy=False)
+    total = total.astype(x.dtype, copy=np.may_share_memory(total, x))  # a sum over lengths of 1 is a view
     if times > 1:
         total = total * times
     kept = [a for a in order if a not in axes]  # the axes of the result, by their old numbers

@@ -104,6 +104,8 @@ def _of_two(function: Any) -> Callable[..., Any]:
 
 def where(condition: Any, a: Any, b: Any) -> Any:
     """numpy.where; floats of one shape by masking bits, as NumPy's loop guesses at every element."""
+    if isinstance(a, int) and a == 0 and isinstance(condition, np.ndarray) and condition.dtype == bool:
+        return where(~condition, b, 0) if isinstance(b, np.ndarray) else np.where(condition, a, b)
     alike = isinstance(condition, np.ndarray) and isinstance(a, np.ndarray) and a.shape == condition.shape
     if not alike or a.size < 1024 or condition.dtype != bool or a.dtype.kind != "f":
         return np.where(condition, a, b)
