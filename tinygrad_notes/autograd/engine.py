@@ -16,7 +16,7 @@ from typing import Any
 
 from .. import backend
 from . import guard, mode
-from .function import AnomalyError, Node, _finite
+from .function import AnomalyError, Function, Node, _finite
 from .tensor import Leaf, Tape, Tensor, tape
 
 
@@ -170,6 +170,8 @@ class _Pass:
                 result = run(self.xp, gy, *kept, **{k: node.attributes[k] for k in names})
             else:
                 result = run(self.xp, gy, *kept)
+            if self.create_graph:
+                result = _unmoved(node, plan, result)
             if target >= 0:
                 self.hand_on(node, edges[target], result, result is gy)
                 continue
@@ -331,6 +333,40 @@ def _rewrap(node: Node, i: int, value: Any, intermediates: Any) -> Any:
     if i < n_inputs + len(node.operation.saves):
         return value if value.dtype.kind != "f" else intermediates[i - n_inputs]
     return Tensor._wrap(value, (node, 0))
+
+
+class Unmoved(Function):
+    """y = value, a number that was found from x with derivative 0: by comparisons, as relu's 0 and 1."""
+
+    def forward(xp: Any, value: Any, x: Any) -> Any:
+        return value
+
+    def backward_value(xp: Any, gy: Any) -> Any:
+        return gy
+
+    def backward_x(xp: Any, gy: Any, x_shape: Any) -> Any:
+        return xp.zeros(x_shape, gy.dtype)
+
+
+def _unmoved(node: Node, plan: tuple[int, ...], result: Any) -> Any:
+    """What a rule gave on Tensors; a constant still depends on the inputs that the rule read.
+
+    So the second derivative of relu is 0, as in torch, and not an error. One that read shapes alone (of a
+    sum, of 2 x) gives a constant that does not require grad, as in torch.
+    """
+    if type(result) is tuple:
+        return tuple(_unmoved(node, plan, g) for g in result)
+    if not isinstance(result, Tensor) or result._edge is not None:
+        return result
+    count = len(node.edges)
+    # An intermediate and y are made of any of the inputs.
+    read = range(count) if any(i >= count for i in plan) else [i for i in plan if i >= 0]
+    for edge in (node.edges[i] for i in read):
+        if edge is not None:
+            shape, dtype = edge[0].meta[edge[1]] if edge[0].several else edge[0].meta
+            nothing = backend.xp.broadcast_to(backend.xp.zeros((), dtype), shape)
+            result = Unmoved.apply(result, Tensor._wrap(nothing, edge))
+    return result
 
 
 def _replay(node: Node) -> Any:
