@@ -51,5 +51,6 @@ def dropout(input, p: float = 0.5, training: bool = True, mask=None) -> Tensor:
 def _draw(shape: tuple[int, ...], p: float, dtype):
     """0 with probability p, else 1/(1 − p); drawn on the host: one seed, one mask on every backend."""
     keep = backend.rng().random(shape, dtype=np.float32) >= p
-    scale = np.asarray(1 / (1 - p) if p < 1 else 0.0).astype(dtype)  # perhaps ∞ in float16
+    with np.errstate(over="ignore"):  # ∞ in float16
+        scale = np.asarray(1 / (1 - p) if p < 1 else 0.0).astype(dtype)
     return backend.asarray(np.where(keep, scale, dtype.type(0)))

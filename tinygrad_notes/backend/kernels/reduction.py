@@ -120,7 +120,7 @@ def over_rows(x: Any) -> Any:
         return x[:, 0]
     if k == 1:
         return _over_lines(x.reshape(a, r)).reshape(a, 1)
-    if r <= TERMS or (r <= 2 * TERMS and k % 4 == 0):  # BLAS adds rows four at a time
+    if r <= TERMS or (a == 1 and r <= 2 * TERMS and k % 4 == 0):  # BLAS adds rows four at a time
         return matmul(_ones(1, r, x.dtype), x[0]) if a == 1 else add_up(x, axis=1)
     side = max(1, min(WIDE // k & -4, r // TERMS))  # rows that are laid side by side
     blocks = -(-r // (TERMS * side))
@@ -183,5 +183,5 @@ def einsum(subscripts: str, a: Any, b: Any) -> Any:
 
 def _matrices(x: Any, batch: int, rows: int) -> Any:
     """x with its `batch` first axes as one, the next `rows` as one, and the rest as one."""
-    shape = x.shape[:batch], x.shape[batch : batch + rows], x.shape[batch + rows :]
-    return x.reshape([math.prod(part) for part in shape])
+    shape = [math.prod(x.shape[batch : batch + rows]), math.prod(x.shape[batch + rows :])]
+    return x.reshape([math.prod(x.shape[:batch]), *shape] if batch else shape)
