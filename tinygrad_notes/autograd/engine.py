@@ -16,8 +16,9 @@ from typing import Any
 
 from .. import backend
 from . import guard, mode
-from .function import AnomalyError, Function, Node, _finite
+from .function import AnomalyError, Node, _finite, _next_number
 from .tensor import Leaf, Tape, Tensor, tape
+from .unmoved import unmoved
 
 
 def backward(
@@ -157,6 +158,7 @@ class _Pass:
         if node.several:
             gy = tuple(self.zeros(meta) if g is None else g for g, meta in zip(gy, node.meta, strict=True))
         edges, useful = node.edges, self.useful
+        since = _next_number() if self.create_graph else 0
         intermediates = _replay(node) if self.create_graph else None
         rules = node.operation.backward_rules
         for (run, plan, _, names, target), kept in zip(rules, node.kept):  # noqa: B905 (a hot loop)
@@ -171,7 +173,7 @@ class _Pass:
             else:
                 result = run(self.xp, gy, *kept)
             if self.create_graph:
-                result = _unmoved(node, plan, result)
+                result = unmoved(node, plan, result, since)
             if target >= 0:
                 self.hand_on(node, edges[target], result, result is gy)
                 continue
@@ -333,40 +335,6 @@ def _rewrap(node: Node, i: int, value: Any, intermediates: Any) -> Any:
     if i < n_inputs + len(node.operation.saves):
         return value if value.dtype.kind != "f" else intermediates[i - n_inputs]
     return Tensor._wrap(value, (node, 0))
-
-
-class Unmoved(Function):
-    """y = value, a number that was found from x with derivative 0: by comparisons, as relu's 0 and 1."""
-
-    def forward(xp: Any, value: Any, x: Any) -> Any:
-        return value
-
-    def backward_value(xp: Any, gy: Any) -> Any:
-        return gy
-
-    def backward_x(xp: Any, gy: Any, x_shape: Any) -> Any:
-        return xp.zeros(x_shape, gy.dtype)
-
-
-def _unmoved(node: Node, plan: tuple[int, ...], result: Any) -> Any:
-    """What a rule gave on Tensors; a constant still depends on the inputs that the rule read.
-
-    So the second derivative of relu is 0, as in torch, and not an error. One that read shapes alone (of a
-    sum, of 2 x) gives a constant that does not require grad, as in torch.
-    """
-    if type(result) is tuple:
-        return tuple(_unmoved(node, plan, g) for g in result)
-    if not isinstance(result, Tensor) or result._edge is not None:
-        return result
-    count = len(node.edges)
-    # An intermediate and y are made of any of the inputs.
-    read = range(count) if any(i >= count for i in plan) else [i for i in plan if i >= 0]
-    for edge in (node.edges[i] for i in read):
-        if edge is not None:
-            shape, dtype = edge[0].meta[edge[1]] if edge[0].several else edge[0].meta
-            nothing = backend.xp.broadcast_to(backend.xp.zeros((), dtype), shape)
-            result = Unmoved.apply(result, Tensor._wrap(nothing, edge))
-    return result
 
 
 def _replay(node: Node) -> Any:
