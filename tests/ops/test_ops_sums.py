@@ -135,23 +135,13 @@ def test_losses_and_norms(layout):
 
 
 @pytest.mark.parametrize("subscripts, shapes", [
-    ("nc,nc->c", ((LONG, 3), (LONG, 3))), ("nc,n->c", ((LONG, 3), (LONG,))), ("n,n->", ((LONG,), (LONG,))),
+    ("nc,nc->c", ((LONG, 3), (LONG, 3))), ("nc,cn->", ((LONG, 3), (3, LONG))), ("n,n->", ((LONG,), (LONG,))),
     ("nc,c->", ((LONG, 3), (3,))),
 ])  # fmt: skip
 def test_einsum_as_a_sum(subscripts, shapes):
-    """With ones, where the product is one of a matrix and a vector: it is added up in blocks as well."""
     a = tg.Tensor(np.full(shapes[0], 0.1, np.float32))
     got = tg.einsum(subscripts, a, np.ones(shapes[1], np.float32))
-    exact(got, np.einsum(subscripts, a.numpy().astype(np.float64), np.ones(shapes[1])), 3e-6)
-
-
-def test_gradients_of_a_weight_with_one_output():
-    x, w = (
-        tg.Tensor(np.full((1 << 18, 3), 0.1, np.float32)),
-        tg.Tensor(np.zeros((1, 3), "f"), requires_grad=True),
-    )
-    F.linear(x, w).backward(np.ones((1 << 18, 1), np.float32))
-    exact(w.grad, np.full((1, 3), (1 << 18) * np.float64(np.float32(0.1))), 3e-6)
+    exact(got, np.einsum(subscripts, a.numpy().astype(np.float64), np.ones(shapes[1])))
 
 
 @pytest.mark.parametrize("order", orders(1, 1))

@@ -22,7 +22,6 @@ from cupy import (
     concatenate,
     cos,
     divide,
-    einsum,
     empty,
     empty_like,
     equal,
@@ -77,6 +76,7 @@ col2im = partial(plain.col2im, cupy)
 conv2d = partial(plain.conv2d, cupy)
 conv2d_input_grad = partial(plain.conv2d_input_grad, cupy)
 conv2d_weight_grad = partial(plain.conv2d_weight_grad, cupy)
+einsum = partial(plain.einsum, cupy)
 elementwise = partial(plain.elementwise, cupy)
 elementwise_sum = partial(plain.elementwise_sum, cupy)
 im2col = partial(plain.im2col, cupy)

@@ -268,6 +268,19 @@ def mean(np: Any, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
     return np.mean(x, axis=axis, dtype=np.float64, keepdims=keepdims).astype(x.dtype)
 
 
+def einsum(np: Any, subscripts: str, a: Array, b: Array) -> Array:
+    """numpy.einsum of two operands; where every letter stands in both, Σ of the products as `sum` adds up."""
+    operands, out = subscripts.split("->")
+    left, right = operands.split(",")
+    summed = [c for c in left if c not in out]
+    if set(left) != set(right) or not summed or a.dtype.kind != "f":
+        return np.einsum(subscripts, a, b)
+    a, b = (
+        x.transpose([letters.index(c) for c in (*out, *summed)]) for x, letters in ((a, left), (b, right))
+    )
+    return sum(np, a * b, axis=tuple(range(len(out), a.ndim)))
+
+
 def index_dtype(kernel: Pair) -> str:
     """The smallest unsigned integer type that counts the kh·kw places of a window."""
     places = kernel[0] * kernel[1]
