@@ -724,3 +724,53 @@ def test_integers_do_not_cut_what_replaces_them():
         x.data = [1.7, 2.9]
     x.data = [3, 4]
     assert values(x).tolist() == [3, 4]
+
+
+@pytest.mark.parametrize("run", [
+    tg.relu, tg.leaky_relu, tg.abs, tg.max, lambda x: x.max(axis=1), lambda x: tg.clip(x, -0.5, 0.5),
+    lambda x: tg.maximum(x, 0.1), lambda x: tg.minimum(x, 0.1), lambda x: x**1, lambda x: x**0,
+    lambda x: tg.nn.functional.max_pool2d(x.reshape(1, 1, 4, 4), 2),
+    lambda x: tg.nn.functional.l1_loss(x, tg.Tensor(np.zeros((4, 4)))),
+])  # fmt: skip
+def test_a_gradient_made_of_comparisons_has_derivative_zero(run):
+    """As torch's relu. What was compared is what it depends on."""
+    x = tg.Tensor(np.linspace(-1, 1, 16).reshape(4, 4), requires_grad=True)
+    (g,) = tg.grad(run(x).sum(), x, create_graph=True)
+    assert g.requires_grad
+    (expected,) = tg.grad(run(x).sum(), x)
+    np.testing.assert_array_equal(g.detach().numpy(), expected.numpy())
+    (h,) = tg.grad(g.sum(), x, create_graph=True)
+    np.testing.assert_array_equal(h.detach().numpy(), np.zeros((4, 4)))
+    assert (h.dtype, h.shape) == (x.dtype, x.shape)
+
+
+def test_both_inputs_of_a_maximum_are_what_its_gradient_depends_on():
+    a, b = (tg.Tensor(v, requires_grad=True) for v in ([1.0, 2.0], [2.0]))
+    (g,) = tg.grad(tg.maximum(a, b).sum(), a, create_graph=True)
+    for x, h in zip((a, b), tg.grad(g.sum(), [a, b]), strict=True):
+        assert h.shape == x.shape and not h.numpy().any()
+
+
+@pytest.mark.parametrize("run", [lambda x: x + x, lambda x: 2 * x, lambda x: x.T, lambda x: x[0], tg.mean])
+def test_the_gradient_of_a_linear_map_does_not_require_grad(run):
+    """As in torch: no derivative was forgotten, there is nothing to differentiate."""
+    x = tg.Tensor(np.ones((2, 2)), requires_grad=True)
+    (g,) = tg.grad(run(x).sum(), x, create_graph=True)
+    assert not g.requires_grad
+
+
+def test_zero_derivatives_do_not_hide_others():
+    """A gradient penalty of a network with relu: the second derivatives are those of the weights."""
+    rng = np.random.default_rng(0)
+    x, w, v = (tg.Tensor(rng.standard_normal(s), requires_grad=True) for s in ((5, 3), (3, 4), (4, 1)))
+    (g,) = tg.grad((tg.relu(x @ w) @ v).sum(), x, create_graph=True)
+    found = tg.grad((g * g).sum(), [x, w, v])
+    on = (x.detach() @ w.detach()).numpy() > 0  # g = (v ∘ on) wᵀ by hand, and L = Σ g²
+    gx = (on * v.detach().numpy().T) @ w.detach().numpy().T
+    by_hand = [
+        0 * gx,
+        2 * gx.T @ (on * v.detach().numpy().T),
+        2 * ((gx @ w.detach().numpy()) * on).sum(0)[:, None],
+    ]
+    for h, expected in zip(found, by_hand, strict=True):
+        np.testing.assert_allclose(h.numpy(), expected, rtol=1e-12)

@@ -65,6 +65,13 @@ def test_elementwise_sum_is_plain(shape, axes, order):
     np.testing.assert_allclose(y, exact, rtol=1e-5, atol=2e-6 * terms**0.5)
 
 
+@pytest.mark.parametrize("width", [2, 3, 64])
+def test_elementwise_sum_over_long_axes_is_exact(width):
+    x = np.full((1 << 21, width), 0.1, np.float32)[: (1 << 22) // width]
+    y = fusion.elementwise_sum(lambda x: x + 0, (0,), x)
+    np.testing.assert_allclose(y, np.full((1, width), len(x) * np.float64(np.float32(0.1))), rtol=1e-6)
+
+
 def test_symbols_are_computed_at_once():
     calls = []
     fusion.elementwise(lambda x: calls.append(x.shape) or x, np.ones(200_000, object))

@@ -75,3 +75,20 @@ def test_a_product_leaves_blas_as_it_was():
     for size in (80, 300):
         products.matmul(np.ones((size, size)), np.ones((size, size)))
     assert openblas[1]() == before
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 5, 64])
+def test_long_products_of_a_matrix_and_a_vector_keep_their_digits(width):
+    """With ones, as the gradient of a weight with one output over many rows: BLAS adds number by number."""
+    for length in (2049, 4096, 100_003, 1 << 18):
+        x = np.full((length, width), 0.1, np.float32)
+        want = np.full(width, length * np.float64(np.float32(0.1)))
+        ones = np.ones((1, length), np.float32)
+        for got in (products.matmul(ones, x)[0], products.matmul(x.T, ones.T)[:, 0]):
+            assert got.dtype == np.float32
+            np.testing.assert_allclose(got, want, rtol=5e-6)
+
+
+def test_a_long_product_that_does_not_fit_is_refused_as_by_numpy():
+    with pytest.raises(ValueError, match="mismatch in its core dimension"):
+        products.matmul(np.ones((1, 5000), np.float32), np.ones((4000, 1), np.float32))

@@ -39,6 +39,59 @@ def test_sum_equals_numpys(x, data, keepdims):
     np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance * np.sqrt(x.size) * 4)
 
 
+@given(x=arrays(), data=st.data(), keepdims=st.booleans(), dtype=st.sampled_from([np.float16, np.float32]))
+def test_mean_equals_numpys(x, data, keepdims, dtype):
+    axis = data.draw(st.one_of(st.none(), st.integers(0, x.ndim - 1)))
+    x = x.astype(dtype, order="K")
+    got, want = reduction.mean(x, axis, keepdims), np.mean(x.astype(np.float64), axis=axis, keepdims=keepdims)
+    assert got.shape == want.shape and got.dtype == dtype
+    np.testing.assert_allclose(got, want, rtol=2 * np.finfo(dtype).eps, atol=20 * np.finfo(dtype).eps)
+
+
+LENGTHS = [1, 3, 63, 64, 65, 127, 128, 129, 255, 257, 1000, 4097, 65_536, 100_003]
+WIDTHS = [1, 2, 3, 4, 5, 31, 32, 33]
+
+
+@pytest.mark.parametrize("value", [0.1, 0.7, 1 / 3, 5.1, 1.9])
+def test_no_running_sum_is_long(value):
+    """Equal numbers round alike at every step; the outer, the inner and a middle axis of memory."""
+    exact = np.float64(np.float32(value))
+    for length in LENGTHS:
+        for width in WIDTHS:
+            rows = np.full((length, width), value, np.float32)
+            for x, axis in ((rows, 0), (rows.T, 1), (rows.T.copy(), 1), (rows[None].repeat(2, 0), 1)):
+                np.testing.assert_allclose(reduction.sum(x, axis), length * exact, rtol=1e-6)
+            np.testing.assert_allclose(reduction.sum(rows), length * width * exact, rtol=1e-6)
+
+
+def test_repeated_numbers_are_multiplied():
+    x = np.broadcast_to(np.float32(0.1), (1 << 15, 1 << 15, 2))  # as memory, 8 GB
+    np.testing.assert_allclose(reduction.sum(x, (0, 1)), np.full(2, (1 << 30) * np.float64(np.float32(0.1))))
+
+
+@given(data=st.data(), dtype=st.sampled_from([np.float16, np.float32, np.float64]))
+def test_einsum_equals_numpys(data, dtype):
+    """Every kind of letter: in both operands and the result, in both alone, in one and the result."""
+    kinds = data.draw(st.lists(st.sampled_from(["batch", "summed", "left", "right"]), max_size=6))
+    letters = [(c, kind, data.draw(st.integers(0, 5))) for c, kind in zip("abcdef", kinds, strict=False)]
+    size = {c: n for c, _, n in letters}
+
+    def part(*wanted):
+        return "".join(data.draw(st.permutations([c for c, kind, _ in letters if kind in wanted])))
+
+    left, right, out = (
+        part("batch", "summed", "left"),
+        part("batch", "summed", "right"),
+        part("batch", "left", "right"),
+    )
+    rng = np.random.default_rng(0)
+    a, b = (rng.standard_normal([size[c] for c in letters]).astype(dtype) for letters in (left, right))
+    got = reduction.einsum(f"{left},{right}->{out}", a, b)
+    want = np.einsum(f"{left},{right}->{out}", a.astype(np.float64), b.astype(np.float64))
+    assert (got.shape, got.dtype) == (want.shape, dtype)
+    np.testing.assert_allclose(got, want, rtol=30 * np.finfo(dtype).eps, atol=300 * np.finfo(dtype).eps)
+
+
 def test_integers_and_booleans_sum_as_in_numpy():
     x = np.ones((100, 100), bool)
     assert reduction.sum(x, axis=0).dtype == np.sum(x, axis=0).dtype == np.int64

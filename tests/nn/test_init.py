@@ -135,3 +135,26 @@ def test_sparse_columns():
     assert len({tuple(np.flatnonzero(column == 0)) for column in weight.T}) > 30
     with pytest.raises(ValueError, match="needs a matrix"):
         init.sparse_(nn.Parameter(np.empty(3)), 0.5)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("low, high", [(0.0, 1.0), (-0.3, 0.3), (2.0, 2.0), (1.0, 1.0 + 2**-9)])
+def test_uniform_draws_stay_below_their_bound_in_every_precision(monkeypatch, dtype, low, high):
+    """The largest draw of float64 rounds up to it: once in 2²⁵ in float32, in 2¹² in float16."""
+
+    class Largest:
+        def uniform(self, a, b, count):
+            return np.linspace(a, np.nextafter(b, a), count)
+
+    monkeypatch.setattr(tg.backend, "rng", Largest)
+    tensor = nn.Parameter(np.empty(1000, dtype))
+    values = tg.to_numpy(init.uniform_(tensor, low, high).data)
+    bounds = dtype(low), dtype(high)
+    assert values.dtype == dtype and values.min() == bounds[0]
+    assert values.max() == (np.nextafter(bounds[1], bounds[0]) if low < high else high)
+
+
+def test_a_million_uniform_draws_of_float16_are_below_1():
+    tensor = nn.Parameter(np.empty(1 << 20, np.float16))
+    values = tg.to_numpy(init.uniform_(tensor).data)
+    assert values.min() >= 0 and values.max() == 1 - 2**-11

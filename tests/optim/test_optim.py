@@ -155,6 +155,14 @@ def test_clipping_keeps_the_dtype_and_does_not_touch_what_others_hold():
     np.testing.assert_array_equal(held.numpy(), np.full(3, 9))
 
 
+def test_clipping_float16_squares_in_float32():
+    p = nn.Parameter(np.zeros(90_000, np.float16))
+    p.grad = tg.Tensor(np.full(90_000, 3, np.float16))
+    norm = tg.optim.clip_grad_norm_([p], 9.0)
+    assert (norm.item(), norm.dtype, p.grad.dtype) == (900, np.float32, np.float16)
+    np.testing.assert_allclose(p.grad.numpy(), 0.03, rtol=1e-3)
+
+
 def test_clip_grad_value():
     p = nn.Parameter(np.zeros(3))
     p.grad = tg.Tensor(np.array([-5.0, 0.5, 5.0]))

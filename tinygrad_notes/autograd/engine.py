@@ -16,8 +16,9 @@ from typing import Any
 
 from .. import backend
 from . import guard, mode
-from .function import AnomalyError, Node, _finite
+from .function import AnomalyError, Node, _finite, _next_number
 from .tensor import Leaf, Tape, Tensor, tape
+from .unmoved import unmoved
 
 
 def backward(
@@ -157,6 +158,7 @@ class _Pass:
         if node.several:
             gy = tuple(self.zeros(meta) if g is None else g for g, meta in zip(gy, node.meta, strict=True))
         edges, useful = node.edges, self.useful
+        since = _next_number() if self.create_graph else 0
         intermediates = _replay(node) if self.create_graph else None
         rules = node.operation.backward_rules
         for (run, plan, _, names, target), kept in zip(rules, node.kept):  # noqa: B905 (a hot loop)
@@ -170,6 +172,8 @@ class _Pass:
                 result = run(self.xp, gy, *kept, **{k: node.attributes[k] for k in names})
             else:
                 result = run(self.xp, gy, *kept)
+            if self.create_graph:
+                result = unmoved(node, plan, result, since)
             if target >= 0:
                 self.hand_on(node, edges[target], result, result is gy)
                 continue

@@ -31,7 +31,6 @@ from numpy import (
     less_equal,
     log1p,
     max,
-    mean,
     min,
     moveaxis,
     ndarray,
@@ -71,7 +70,7 @@ from .kernels.pooling import (
     max_pool2d_scatter,
 )
 from .kernels.products import matmul
-from .kernels.reduction import einsum, sum
+from .kernels.reduction import einsum, mean, sum
 from .kernels.rows import rowwise
 from .kernels.scan import scan
 from .kernels.scatter import add_rows, scatter_add, take_rows

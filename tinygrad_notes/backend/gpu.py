@@ -22,7 +22,6 @@ from cupy import (
     concatenate,
     cos,
     divide,
-    einsum,
     empty,
     empty_like,
     equal,
@@ -42,7 +41,6 @@ from cupy import (
     matmul,
     max,
     maximum,
-    mean,
     min,
     minimum,
     moveaxis,
@@ -61,7 +59,6 @@ from cupy import (
     squeeze,
     stack,
     subtract,
-    sum,
     swapaxes,
     tanh,
     transpose,
@@ -80,6 +77,7 @@ col2im = partial(plain.col2im, cupy)
 conv2d = partial(plain.conv2d, cupy)
 conv2d_input_grad = partial(plain.conv2d_input_grad, cupy)
 conv2d_weight_grad = partial(plain.conv2d_weight_grad, cupy)
+einsum = partial(plain.einsum, cupy)
 elementwise = partial(plain.elementwise, cupy)
 elementwise_sum = partial(plain.elementwise_sum, cupy)
 im2col = partial(plain.im2col, cupy)
@@ -87,9 +85,11 @@ matrixwise = partial(plain.matrixwise, cupy)
 max_pool2d = partial(plain.max_pool2d, cupy)
 max_pool2d_gather = partial(plain.max_pool2d_gather, cupy)
 max_pool2d_scatter = partial(plain.max_pool2d_scatter, cupy)
+mean = partial(plain.mean, cupy)
 rowwise = partial(plain.rowwise, cupy)
 scan = partial(plain.scan, cupy)
 scatter_add = partial(plain.scatter_add, cupy)
+sum = partial(plain.sum, cupy)
 adam_update = update.whole(cupy, update.adam_block)
 sgd_update = update.whole(cupy, update.sgd_block)
 

@@ -53,8 +53,15 @@ def _draw(tensor: Tensor, draws: Callable[[int], np.ndarray]) -> Tensor:
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
-    """U(a, b)."""
-    return _draw(tensor, lambda count: backend.rng().uniform(a, b, count))
+    """U[a, b), with a and b rounded to the dtype of `tensor`: the largest draws must not round up to b."""
+    low, high = (np.asarray(end).astype(tensor.dtype) for end in (a, b))
+    largest = np.nextafter(high, low)
+
+    def draws(count: int) -> np.ndarray:
+        values = backend.rng().uniform(a, b, count).astype(tensor.dtype)
+        return np.where(values == high, largest, values)
+
+    return _draw(tensor, draws)
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..autograd import Function, Tensor
-from .arguments import as_tensor, number, one_axis
+from .arguments import as_tensor, in_float32, number, one_axis
 
 
 class Sigmoid(Function):
@@ -34,13 +34,13 @@ class Tanh(Function):
 
 
 class ReLU(Function):
-    """y = max(x, 0);  y′ = 1 for x > 0, else 0: ReLU′(0) = 0 by decision, as the notes say."""
+    """y = max(x, 0);  y′ = 0 for x ≤ 0, else 1: ReLU′(0) = 0 by decision, as the notes say."""
 
     def forward(xp, x):
         return xp.maximum(x, 0)
 
     def backward(xp, gy, y):
-        return xp.elementwise(lambda gy, y: xp.where(y > 0, gy, 0), gy, y)
+        return xp.elementwise(lambda gy, y: xp.where(y <= 0, 0, gy), gy, y)
 
 
 class LeakyReLU(Function):
@@ -100,7 +100,7 @@ class Softmax(Function):
     """pᵢ = eˣⁱ / Σⱼ eˣʲ over `axis`;  ∂L/∂x = p ∘ (gy − Σ gy ∘ p)."""
 
     def forward(xp, x, *, axis):
-        e = xp.exp(x - xp.max(x, axis=axis, keepdims=True))  # the shift cancels, and no eˣ overflows
+        e = xp.exp(x - _largest(xp, x, axis))  # the shift cancels, and no eˣ overflows
         return e / xp.sum(e, axis=axis, keepdims=True)
 
     def backward(xp, gy, y, *, axis):
@@ -117,9 +117,15 @@ class LogSoftmax(Function):
         return gy - xp.exp(y) * xp.sum(gy, axis=axis, keepdims=True)
 
 
+def _largest(xp, x, axis):
+    """max x; NaN where that is ±∞, since a line of ∞ − ∞ is NaN, as in torch."""
+    m = xp.max(x, axis=axis, keepdims=True)
+    return xp.where(xp.isfinite(m), m, math.nan)
+
+
 def _log_softmax(xp, x, axis):
     """x − m − ln Σ eˣ⁻ᵐ with m = max x: the largest term of the sum is 1."""
-    shifted = x - xp.max(x, axis=axis, keepdims=True)
+    shifted = x - _largest(xp, x, axis)
     return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
 
 
@@ -184,12 +190,14 @@ def log1p(x) -> Tensor:
     return Log1p.apply(x)
 
 
+@in_float32
 def softmax(input, axis: int = -1) -> Tensor:
     """Positive numbers of sum 1 along `axis`."""
     x = as_tensor(input)
     return Softmax.apply(x, axis=_full_axis("softmax", x.shape, axis))
 
 
+@in_float32
 def log_softmax(input, axis: int = -1) -> Tensor:
     """The logarithm of `softmax`, computed without it: exact where a probability underflows."""
     x = as_tensor(input)

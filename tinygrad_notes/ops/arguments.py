@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -49,6 +51,31 @@ def number(op: str, name: str, value: Any) -> float:
     if isinstance(value, np.generic) and value.dtype.kind in "iuf":
         return value.item()  # type: ignore[no-any-return]
     raise TypeError(f"{op}: {name} must be a number, got {type(value).__name__}")
+
+
+def in_float32(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, of float16 inputs computed in float32 and then rounded: it counts, squares or adds up.
+
+    float16 ends at 65504, and 1/70000 has three digits left in it. Inputs of several dtypes stay as they are.
+    """
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        first = args[0] if args else next(iter(kwargs.values()), None)
+        if getattr(first, "dtype", None) != np.float16:
+            return function(*args, **kwargs)
+        given = [v.dtype for v in (*args, *kwargs.values()) if hasattr(v, "dtype") and v.dtype.kind == "f"]
+        if any(dtype != np.float16 for dtype in given):
+            return function(*args, **kwargs)
+        y = function(*map(_widened, args), **{name: _widened(v) for name, v in kwargs.items()})
+        return tuple(a.astype(np.float16) for a in y) if isinstance(y, tuple) else y.astype(np.float16)
+
+    return run
+
+
+def _widened(value: Any) -> Any:
+    """A float16 Tensor or array as a Tensor of float32; anything else as it is."""
+    return as_tensor(value).astype(np.float32) if getattr(value, "dtype", None) == np.float16 else value
 
 
 def check_real(op: str, name: str, x: Tensor) -> None:

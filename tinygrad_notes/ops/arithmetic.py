@@ -87,7 +87,7 @@ class Power(Function):
 
     def backward(xp, gy, x, *, exponent):
         if exponent == 0:
-            return gy * 0
+            return xp.zeros_like(gy)
         if exponent == 1:
             return gy
         return gy * (exponent * x ** (exponent - 1))
@@ -102,20 +102,21 @@ class PowerTensor(Function):
         return xp.power(a, b)
 
     def backward_a(xp, gy, a, b):
-        return gy * b * xp.power(a + (a == 0) * (b == 0), b - 1)  # b = 0: the factor b is 0, keep 1/a finite
+        # b = 0: the factor b is 0, so keep 1/a finite.
+        return gy * b * xp.power(xp.where((b == 0) & ((a == 0) | (a != a)), 1, a), b - 1)
 
     def backward_b(xp, gy, y, a, b):
         return gy * y * xp.log(a + (a == 0) * (b >= 0))
 
 
 class Abs(Function):
-    """y = |x|;  y′ = sign x, 0 at 0."""
+    """y = |x|;  y′ = sign x: 0 at 0, and at NaN."""
 
     def forward(xp, x):
         return xp.abs(x)
 
     def backward(xp, gy, x):
-        return gy * xp.sign(x)
+        return xp.where(x > 0, gy, xp.where(x < 0, -gy, 0))
 
 
 class Exp(Function):
@@ -169,7 +170,10 @@ class Cos(Function):
 
 
 class Maximum(Function):
-    """y = max(a, b). Where a = b each gets half of the gradient (the mean of the two sides)."""
+    """y = max(a, b). Where a = b each gets half of the gradient (the mean of the two sides).
+
+    Where one is NaN, so is y, and both get the gradient, as in torch: only what lost gets none.
+    """
 
     broadcasts = True
 
@@ -177,14 +181,14 @@ class Maximum(Function):
         return xp.maximum(a, b)
 
     def backward_a(xp, gy, a, b):
-        return xp.where(a > b, gy, xp.where(a == b, 0.5 * gy, 0))
+        return xp.where(a < b, 0, xp.where(a == b, 0.5 * gy, gy))
 
     def backward_b(xp, gy, a, b):
-        return xp.where(b > a, gy, xp.where(a == b, 0.5 * gy, 0))
+        return xp.where(b < a, 0, xp.where(a == b, 0.5 * gy, gy))
 
 
 class Minimum(Function):
-    """y = min(a, b). Where a = b each gets half of the gradient."""
+    """y = min(a, b). Where a = b each gets half of the gradient; NaN as for the maximum."""
 
     broadcasts = True
 
@@ -192,10 +196,10 @@ class Minimum(Function):
         return xp.minimum(a, b)
 
     def backward_a(xp, gy, a, b):
-        return xp.where(a < b, gy, xp.where(a == b, 0.5 * gy, 0))
+        return xp.where(a > b, 0, xp.where(a == b, 0.5 * gy, gy))
 
     def backward_b(xp, gy, a, b):
-        return xp.where(b < a, gy, xp.where(a == b, 0.5 * gy, 0))
+        return xp.where(b > a, 0, xp.where(a == b, 0.5 * gy, gy))
 
 
 class Clip(Function):
@@ -338,8 +342,9 @@ def astype(x, dtype) -> Tensor:
 
 
 def sign(x) -> Tensor:
-    """−1, 0 or 1; no gradient."""
-    return Tensor._wrap(backend.xp.asarray(backend.xp.sign(raw_array(x))))
+    """−1, 0 or 1; 0 for NaN, as in torch; no gradient."""
+    array, xp = raw_array(x), backend.xp
+    return Tensor._wrap(xp.asarray(xp.sign(xp.where(array == array, array, xp.zeros_like(array)))))
 
 
 def isfinite(x) -> Tensor:

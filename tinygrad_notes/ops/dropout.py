@@ -12,7 +12,8 @@ from .arguments import as_tensor, check_real, constant, number
 class Dropout(Function):
     """y = x ∘ mask, mask = 0 with probability p, else 1/(1 − p): activations are dropped, not weights.
 
-    The mask is an input: drawn outside, so that a gradient check sees one fixed function.
+    The mask is an input: drawn outside, so that a gradient check sees one fixed function. It multiplies, as
+    in torch: an infinite activation that is dropped becomes 0 · ∞ = NaN.
     """
 
     def forward(xp, x, *, mask):
@@ -50,4 +51,6 @@ def dropout(input, p: float = 0.5, training: bool = True, mask=None) -> Tensor:
 def _draw(shape: tuple[int, ...], p: float, dtype):
     """0 with probability p, else 1/(1 − p); drawn on the host: one seed, one mask on every backend."""
     keep = backend.rng().random(shape, dtype=np.float32) >= p
-    return backend.asarray(keep.astype(dtype) * (1 / (1 - p) if p < 1 else 0.0), dtype)
+    with np.errstate(over="ignore"):  # ∞ in float16
+        scale = np.asarray(1 / (1 - p) if p < 1 else 0.0).astype(dtype)
+    return backend.asarray(np.where(keep, scale, dtype.type(0)))

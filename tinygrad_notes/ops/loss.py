@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .. import backend
 from ..autograd import Function, Tensor
 from .activation import _log_softmax, _sigmoid, softplus
-from .arguments import as_tensor, check_real, constant, number
+from .arguments import as_tensor, check_real, constant, in_float32, number
 from .arithmetic import where
 from .classes import check_convention, class_factors
 from .shape import moveaxis
@@ -70,7 +72,9 @@ def _class_gradients(xp, x, labels, own, share, spread):
     q = xp.scatter_add(own, (xp.arange(labels.shape[0]), labels), x.shape)
     if spread is not None:
         q = q + xp.expand_dims(share, 1) * spread
-    return e * (xp.sum(q, axis=1, keepdims=True) / xp.sum(e, axis=1, keepdims=True)) - q
+    mass = xp.sum(q, axis=1, keepdims=True)
+    scale = mass / xp.sum(e, axis=1, keepdims=True)
+    return xp.where(mass == 0, 0, e * scale) - q  # an ignored row may be NaN
 
 
 def _expected(xp, log_p, q):
@@ -79,13 +83,15 @@ def _expected(xp, log_p, q):
 
 
 class BinaryCrossEntropy(Function):
-    """ℓ = −t ln σ(x) − (1 − t) ln(1 − σ(x)) = max(x, 0) − x t + ln(1 + e^(−|x|)), without overflow.
+    """ℓ = −t ln σ(x) − (1 − t) ln(1 − σ(x)) = c |x| + ln(1 + e^(−|x|)), without overflow.
 
+    c = 1 − t for x ≥ 0, else t: what speaks against the sign of x. c |x| is 0 for c = 0, also at x = ±∞.
     ∂ℓ/∂x = σ(x) − t,  ∂ℓ/∂t = −x.
     """
 
     def forward(xp, x, t):
-        return (xp.maximum(x, 0) - x * t) + xp.log1p(xp.exp(-xp.abs(x)))
+        c, size = xp.where(x >= 0, 1 - t, t), xp.abs(x)
+        return c * xp.where((c == 0) & (size == math.inf), 0, size) + xp.log1p(xp.exp(-size))
 
     def backward_x(xp, gy, x, t):
         return gy * (_sigmoid(xp, x) - t)
@@ -122,6 +128,7 @@ class Huber(Function):
         return gy * xp.minimum(xp.maximum(d, -delta), delta)
 
 
+@in_float32
 def mse_loss(input, target, reduction: str = "mean", convention: str = "torch") -> Tensor:
     """Mean squared error of input and target, both of one shape; "none" keeps that shape.
 
@@ -136,12 +143,14 @@ def mse_loss(input, target, reduction: str = "mean", convention: str = "torch") 
     return SquaredError.apply(input, target, scale=scale / input.size if reduction == "mean" else scale)
 
 
+@in_float32
 def l1_loss(input, target, reduction: str = "mean") -> Tensor:
     """Mean of |input − target|, both of one shape.   "none" keeps that shape, else a number."""
     input, target = _pair("l1_loss", input, target, reduction)
     return _reduce(abs(input - target), reduction)
 
 
+@in_float32
 def huber_loss(input, target, reduction: str = "mean", delta: float = 1.0) -> Tensor:
     """Squared near 0, absolute beyond ±delta, of input − target of one shape.  Huber 1964."""
     delta = number("huber_loss", "delta", delta)
@@ -151,6 +160,7 @@ def huber_loss(input, target, reduction: str = "mean", delta: float = 1.0) -> Te
     return _reduce(Huber.apply(input - target, delta=delta), reduction)
 
 
+@in_float32
 def cross_entropy(
     input, target, weight=None, ignore_index: int = -100, reduction: str = "mean",
     label_smoothing: float = 0.0, convention: str = "torch",
@@ -175,6 +185,7 @@ def cross_entropy(
     return loss.reshape(rest) if reduction == "none" else loss.sum()
 
 
+@in_float32
 def nll_loss(input, target, weight=None, ignore_index: int = -100, reduction: str = "mean") -> Tensor:
     """−input at the target class: cross-entropy for logits that are log-probabilities already.
 
@@ -187,6 +198,7 @@ def nll_loss(input, target, weight=None, ignore_index: int = -100, reduction: st
     return loss.reshape(rest) if reduction == "none" else loss.sum()
 
 
+@in_float32
 def binary_cross_entropy_with_logits(
     input, target, weight=None, reduction: str = "mean", pos_weight=None
 ) -> Tensor:

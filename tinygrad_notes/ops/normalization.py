@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from typing import Any
 
 import numpy as np
 
-from .. import backend
 from ..autograd import Function, Tensor
-from .arguments import as_tensor, constant, mixed_dtypes, number
+from .arguments import as_tensor, constant, in_float32, mixed_dtypes, number
 
 
 class BatchNorm(Function):
@@ -99,25 +100,26 @@ class LayerNorm(Function):
 
 
 class LocalResponseNorm(Function):
-    """yᵢ = xᵢ sᵢ^(−β),  s = k + α B x²;  B sums over the window of each channel, a band of ones.
+    """yᵢ = xᵢ sᵢ^(−β),  sᵢ = k + α Σⱼ xⱼ²,  j from i − before to i + after: `window` = (before, after).
 
-    ∂L/∂xⱼ = gⱼ sⱼ^(−β) − 2αβ xⱼ Σᵢ Bᵢⱼ gᵢ xᵢ sᵢ^(−β−1): the sum runs over the windows that hold j.
-    Krizhevsky et al. 2012. x (N, C, *); `band` (C, C) is B.
+    ∂L/∂xⱼ = gⱼ sⱼ^(−β) − 2αβ xⱼ Σᵢ gᵢ xᵢ sᵢ^(−β−1): the sum runs over the windows i that hold j, from
+    j − after to j + before. Krizhevsky et al. 2012. x (N, C, *).
     """
 
     saves = ("s",)
 
-    def save(xp, x, *, band, alpha, k):
-        squares = _across_channels(xp, xp.multiply(x, x), band)
-        return (xp.elementwise(lambda squares: squares * alpha + k, squares),)
+    def save(xp, x, *, window, alpha, k):
+        around = _channels_around(xp, x, window)
+        return (xp.elementwise(lambda *xs: _added(x * x for x in xs) * alpha + k, *around),)
 
     def forward(xp, x, s, *, beta):
         return xp.elementwise(lambda x, s: x / _power(xp, s, beta), x, s)
 
-    def backward(xp, gy, x, s, *, band, alpha, beta):
+    def backward(xp, gy, x, s, *, window, alpha, beta):
         g = xp.elementwise(lambda gy, s: gy / _power(xp, s, beta), gy, s)
-        around = _across_channels(xp, xp.elementwise(lambda g, x, s: g * x / s, g, x, s), band.T)
-        return xp.elementwise(lambda g, x, around: g - x * (around * (2 * alpha * beta)), g, x, around)
+        terms = xp.elementwise(lambda g, x, s: g * x / s, g, x, s)
+        around, scale = _channels_around(xp, terms, window[::-1]), 2 * alpha * beta
+        return xp.elementwise(lambda g, x, *terms: g - x * (_added(terms) * scale), g, x, *around)
 
 
 def _normalized(xp, x, mean, var, gamma, beta, eps):
@@ -163,11 +165,20 @@ def _all_but_channels(x: Any) -> tuple[int, ...]:
     return (0, *range(2, x.ndim))
 
 
-def _across_channels(xp, x, band):
-    """Σⱼ band[i, j] x[n, j, ...] as one matrix product, with the channels last."""
-    rows = xp.moveaxis(x, 1, -1)
-    product = xp.matmul(xp.reshape(rows, (math.prod(rows.shape[:-1]), rows.shape[-1])), band.T)
-    return xp.moveaxis(xp.reshape(product, rows.shape), -1, 1)
+def _channels_around(xp, x, window):
+    """x[:, i − before], ..., x[:, i + after] for all channels i, with zeros where there is none.
+
+    They are to be added: a product with a matrix of ones and zeros is as quick, but makes NaN of 0 · ∞ in
+    channels that do not see the ∞. Channels come last in memory.
+    """
+    before, after = (min(n, x.shape[1] - 1) for n in window)
+    padded = xp.pad(xp.moveaxis(x, 1, -1), ((0, 0),) * (x.ndim - 1) + ((before, after),))
+    return [xp.moveaxis(padded[..., d : d + x.shape[1]], -1, 1) for d in range(before + after + 1)]
+
+
+def _added(parts):
+    """Σ parts."""
+    return functools.reduce(operator.add, parts)
 
 
 def _power(xp, s, beta: float):
@@ -192,6 +203,7 @@ def _check_parameters(op: str, x: Tensor, shape: tuple[int, ...], **parameters: 
             raise mixed_dtypes(op, x, **{name: p})
 
 
+@in_float32
 def batch_norm(x: Any, gamma: Any, beta: Any, eps: float = 1e-5) -> tuple[Tensor, Tensor, Tensor]:
     """x (N, C, *) normalized by its own mean and biased variance: (y, mean, variance), see `BatchNorm`.
 
@@ -207,6 +219,7 @@ def batch_norm(x: Any, gamma: Any, beta: Any, eps: float = 1e-5) -> tuple[Tensor
     return BatchNorm.apply(x, gamma, beta, eps=number("batch_norm", "eps", eps))
 
 
+@in_float32
 def batch_norm_fixed(x: Any, mean: Any, var: Any, gamma: Any, beta: Any, eps: float = 1e-5) -> Tensor:
     """x (N, C, *) normalized by a given mean and variance (C,), which get no gradient."""
     x, gamma, beta = as_tensor(x), as_tensor(gamma), as_tensor(beta)
@@ -219,6 +232,7 @@ def batch_norm_fixed(x: Any, mean: Any, var: Any, gamma: Any, beta: Any, eps: fl
     )  # fmt: skip
 
 
+@in_float32
 def layer_norm(
     input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> Tensor:
@@ -234,6 +248,7 @@ def layer_norm(
     return LayerNorm.apply(x, weight, bias, axes=axes, eps=number("layer_norm", "eps", eps))
 
 
+@in_float32
 def group_norm(
     input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> Tensor:
@@ -258,6 +273,7 @@ def group_norm(
     return y.reshape(x.shape)
 
 
+@in_float32
 def instance_norm(input: Any, *, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Tensor:
     """Each map of x (N, C, *) normalized by itself: groups of one channel.  Ulyanov et al. 2016.
 
@@ -270,6 +286,7 @@ def instance_norm(input: Any, *, weight: Any = None, bias: Any = None, eps: floa
     return group_norm(x, x.shape[1], weight, bias, eps)
 
 
+@in_float32
 def local_response_norm(
     input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0,
     convention: str = "torch",
@@ -290,11 +307,8 @@ def local_response_norm(
         number("local_response_norm", name, value)
         for name, value in (("alpha", alpha), ("beta", beta), ("k", k))
     )
-    at = np.arange(x.shape[1])
-    offset = at[None, :] - at[:, None]  # j − i
-    band = (offset >= -(size // 2)) & (offset <= (size - 1) // 2)
     return LocalResponseNorm.apply(
-        x, band=backend.asarray(band, x.dtype), alpha=alpha / size if convention == "torch" else alpha,
+        x, window=(size // 2, (size - 1) // 2), alpha=alpha / size if convention == "torch" else alpha,
         beta=beta, k=k,
     )  # fmt: skip
 
@@ -325,6 +339,7 @@ class RMSNorm(Function):
         return gy * (x * inv_rms)
 
 
+@in_float32
 def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Tensor:
     """x/√(mean(x²) + ε) over the last axes, of shape `normalized_shape`, times weight of that shape.
 
@@ -339,8 +354,6 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
         )
     weight = 1.0 if weight is None else as_tensor(weight)
     _check_parameters(op, x, shape, weight=weight)
-    wide = x.astype(np.float32) if x.dtype == np.float16 else x
-    eps = float(np.finfo(wide.dtype).eps) if eps is None else number(op, "eps", eps)
+    eps = float(np.finfo(x.dtype).eps) if eps is None else number(op, "eps", eps)
     axes = tuple(range(x.ndim - len(shape), x.ndim))
-    y = RMSNorm.apply(wide, weight, axes=axes, eps=eps)
-    return y if y.dtype == x.dtype else y.astype(x.dtype)
+    return RMSNorm.apply(x, weight, axes=axes, eps=eps)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import bisect
+
 import numpy as np
 
+from .. import backend
 from ..autograd import Function, Tensor
-from .arguments import as_tensor, check_real
-from .linear import einsum
+from .arguments import as_tensor, check_real, in_float32
+
+Windows = tuple[tuple[int, int], ...]
 
 
 class MaxPool2d(Function):
@@ -58,6 +62,19 @@ class AvgPool2d(Function):
         return xp.avg_pool2d_adjoint(gy, x_shape, kernel, stride, padding, ceil_mode, count_include_pad)
 
 
+class WindowSums(Function):
+    """yᵢ = Σ x over places start ≤ j < stop of `axis`, for every (start, stop) of `windows` (linear).
+
+    The windows i that hold place j are neighbors, so the adjoint is the same with `back` in their place.
+    """
+
+    def forward(xp, x, *, axis, windows):
+        return _window_sums(xp, x, axis, windows)
+
+    def backward(xp, gy, *, axis, back):
+        return _window_sums(xp, gy, axis, back)
+
+
 class AvgPool2dAdjoint(Function):
     """Each g spread evenly over its window; the adjoint of the mean."""
 
@@ -90,6 +107,7 @@ def max_pool2d_gather(x, index, kernel, stride, padding, dilation) -> Tensor:
     )
 
 
+@in_float32
 def avg_pool2d(x, kernel, stride, padding, ceil_mode, count_include_pad) -> Tensor:
     """The mean of each window; (vertical, horizontal) pairs of numbers."""
     return AvgPool2d.apply(
@@ -98,6 +116,7 @@ def avg_pool2d(x, kernel, stride, padding, ceil_mode, count_include_pad) -> Tens
     )  # fmt: skip
 
 
+@in_float32
 def avg_pool2d_adjoint(gy, x_shape, kernel, stride, padding, ceil_mode, count_include_pad) -> Tensor:
     """The adjoint of `avg_pool2d`."""
     return AvgPool2dAdjoint.apply(
@@ -106,6 +125,7 @@ def avg_pool2d_adjoint(gy, x_shape, kernel, stride, padding, ceil_mode, count_in
     )  # fmt: skip
 
 
+@in_float32
 def adaptive_avg_pool2d(input, output_size) -> Tensor:
     """Images (N, C, H, W) as means over OH × OW windows; window i spans ⌊iH/OH⌋ ... ⌈(i+1)H/OH⌉.
 
@@ -129,12 +149,24 @@ def adaptive_avg_pool2d(input, output_size) -> Tensor:
     if all(n % want == 0 for n, want in zip(x.shape[2:], size, strict=True)):
         window = tuple(n // want for n, want in zip(x.shape[2:], size, strict=True))
         return avg_pool2d(x, window, window, (0, 0), False, True)
-    down, across = (_means(n, want).astype(x.dtype) for n, want in zip(x.shape[2:], size, strict=True))
-    return einsum("nciw,jw->ncij", einsum("nchw,ih->nciw", x, down), across)
+    for axis, want in zip((2, 3), size, strict=True):
+        windows, back = _adaptive_windows(x.shape[axis], want)
+        x = WindowSums.apply(x, axis=axis, windows=windows, back=back)
+        shape = [1] * axis + [want] + [1] * (3 - axis)
+        x = x / backend.asarray([stop - start for start, stop in windows], x.dtype).reshape(shape)
+    return x
 
 
-def _means(length: int, outputs: int) -> np.ndarray:
-    """The matrix (outputs, length) whose row i takes the mean over window i."""
-    i, at = np.arange(outputs)[:, None], np.arange(length)
-    inside = (at >= i * length // outputs) & (at < -(-(i + 1) * length // outputs))
-    return inside / inside.sum(axis=1, keepdims=True)
+def _adaptive_windows(length: int, outputs: int) -> tuple[Windows, Windows]:
+    """The (start, stop) of each output's pixels, and of each pixel's outputs."""
+    windows = tuple((i * length // outputs, -(-(i + 1) * length // outputs)) for i in range(outputs))
+    starts, stops = zip(*windows, strict=True)
+    back = tuple((bisect.bisect_right(stops, j), bisect.bisect_right(starts, j)) for j in range(length))
+    return windows, back
+
+
+def _window_sums(xp, x, axis: int, windows: Windows):
+    """Slices added up, not a product with ones and zeros: 0 · ∞ would be NaN."""
+    before = (slice(None),) * axis
+    sums = [xp.sum(x[(*before, slice(start, stop))], axis=axis, keepdims=True) for start, stop in windows]
+    return xp.concatenate(sums, axis=axis)

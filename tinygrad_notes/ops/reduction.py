@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import backend
 from ..autograd import Function, Tensor
-from .arguments import Axis, as_tensor, normalize_axis, raw_array
+from .arguments import Axis, as_tensor, in_float32, normalize_axis, raw_array
 
 
 class Sum(Function):
@@ -77,11 +77,14 @@ class Std(Function):
         shape = _kept_shape(centered.shape, axis)
         safe = y + (y == 0)  # where σ = 0 every x − μ is 0: 0/1 instead of 0/0
         count = _count(centered.shape, axis)
-        return xp.reshape(gy / ((count - ddof) * safe), shape) * centered
+        return xp.reshape(xp.where(y == 0, 0, gy / ((count - ddof) * safe)), shape) * centered
 
 
 class Extremum(Function):
-    """y = max x over the axes (sign = 1), or min (sign = −1). Equal extrema share the gradient."""
+    """y = max x over the axes (sign = 1), or min (sign = −1). Equal extrema share the gradient.
+
+    y is NaN where a line holds NaN; then those share it.
+    """
 
     def forward(xp, x, *, axis, keepdims, sign):
         reduce = xp.max if sign > 0 else xp.min
@@ -89,24 +92,36 @@ class Extremum(Function):
 
     def backward(xp, gy, x, y, *, axis):
         shape = _kept_shape(x.shape, axis)
-        hit = (x == xp.reshape(y, shape)).astype(x.dtype)
-        return xp.reshape(gy, shape) * (hit / xp.sum(hit, axis=axis, keepdims=True))
+        hit = (x == xp.reshape(y, shape)) | (x != x)
+        count = xp.sum(hit, axis=axis, keepdims=True).astype(gy.dtype)
+        return xp.where(hit, xp.reshape(gy, shape) / count, 0)
 
 
 class LogSumExp(Function):
-    """y = m + ln Σ eˣ⁻ᵐ with m = max x: never overflows.  ∂y/∂x = eˣ⁻ʸ, the softmax."""
+    """y = m + ln Σ eˣ⁻ᵐ with m = max x: never overflows.  ∂y/∂x = eˣ⁻ʸ, the softmax.
+
+    A line with m = ±∞ or NaN has y = m. Its gradient at y = ∞ is 0 at finite x and NaN (∞ − ∞) at x = ∞,
+    at y = −∞ it is 0, and NaN spreads.
+    """
 
     def forward(xp, x, *, axis, keepdims):
         m = xp.max(x, axis=axis, keepdims=True)
-        shifted = x - xp.where(xp.isfinite(m), m, 0)  # all −∞: e⁻∞ = 0, not e^(−∞+∞)
-        total = xp.sum(xp.exp(shifted), axis=axis, keepdims=True)
-        y = xp.log(total + (total == 0)) + m  # all −∞: ln 1 − ∞, without a division by zero
+        total = xp.sum(xp.exp(_difference(xp, x, m)), axis=axis, keepdims=True)
+        y = xp.log(total) + m
         return y if keepdims else xp.reshape(y, _dropped_shape(x.shape, axis))
 
     def backward(xp, gy, x, y, *, axis):
         shape = _kept_shape(x.shape, axis)
         y = xp.reshape(y, shape)
-        return xp.reshape(gy, shape) * xp.exp(x - xp.where(xp.isfinite(y), y, 0))
+        p = xp.where(xp.isfinite(y), xp.exp(_difference(xp, x, y)), math.nan)
+        zero = (y == math.inf) & (x != y) | (y == -math.inf)
+        return xp.reshape(gy, shape) * xp.where(zero, 0, p)
+
+
+def _difference(xp, x, m):
+    """x − m; 0 where m is not finite, as ∞ − ∞ warns."""
+    finite = xp.isfinite(m)
+    return xp.where(finite, x, 0) - xp.where(finite, m, 0)
 
 
 def _kept_shape(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
@@ -144,30 +159,35 @@ def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     return Sum.apply(x, axis=axis, keepdims=keepdims)
 
 
+@in_float32
 def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The mean of x over `axis`. Raises ValueError over nothing."""
     x, axis = _read("mean", x, axis)
     return Mean.apply(x, axis=axis, keepdims=keepdims)
 
 
+@in_float32
 def var(x: Any, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
     """Variance over `axis`, divided by n − ddof (NumPy's default 0: biased; torch's is 1)."""
     x, axis = _read("var", x, axis, least=ddof + 1)
     return Var.apply(x, axis=axis, keepdims=keepdims, ddof=ddof)
 
 
+@in_float32
 def std(x: Any, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
     """Standard deviation: the square root of `var`, with gradient 0 where it is 0."""
     x, axis = _read("std", x, axis, least=ddof + 1)
     return Std.apply(x, axis=axis, keepdims=keepdims, ddof=ddof)
 
 
+@in_float32
 def max(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The largest value over `axis`; equal largest values share the gradient."""
     x, axis = _read("max", x, axis)
     return Extremum.apply(x, axis=axis, keepdims=keepdims, sign=1)
 
 
+@in_float32
 def min(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The smallest value over `axis`; equal smallest values share the gradient."""
     x, axis = _read("min", x, axis)
@@ -184,6 +204,7 @@ def elementwise_sum(function, axes, *arrays) -> Tensor:
     return sum(function(*arrays), axis=axes, keepdims=True)
 
 
+@in_float32
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """ln Σ eˣ over `axis`, without overflow."""
     x, axis = _read("logsumexp", x, axis)

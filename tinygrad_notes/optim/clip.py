@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from .. import backend
 from ..autograd import Tensor
 from ..ops.arguments import number
@@ -13,7 +15,8 @@ from ..ops.arguments import number
 def clip_grad_norm_(parameters: Iterable[Any] | Tensor, max_norm: float) -> Tensor:
     """Scale all gradients together so that their global L2 norm is at most `max_norm`.
 
-    Returns the norm before clipping. Pascanu et al. 2013. The comparison stays on the device.
+    Returns the norm before clipping, of float16 gradients in float32, which their squares would leave.
+    Pascanu et al. 2013. The comparison stays on the device.
     """
     max_norm = number("clip_grad_norm_", "max_norm", max_norm)
     if max_norm <= 0:
@@ -22,8 +25,9 @@ def clip_grad_norm_(parameters: Iterable[Any] | Tensor, max_norm: float) -> Tens
     owners = [p for p in _listed(parameters) if p.grad is not None]
     if not owners:
         return Tensor(0.0)
-    squares = [xp.sum(p.grad._data * p.grad._data) for p in owners]
-    norm = xp.sqrt(sum(squares[1:], squares[0]))
+    wide = [p.grad._data.astype(np.promote_types(p.dtype, np.float32), copy=False) for p in owners]
+    squares = [xp.sum(g * g) for g in wide]
+    norm = xp.sqrt(xp.sum(xp.stack([xp.asarray(s) for s in squares])))
     factor = xp.minimum(max_norm / (norm + 1e-6), 1.0)
     for p in owners:
         p.grad = Tensor._wrap((p.grad._data * factor).astype(p.dtype))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .blocking import BLOCK, even
-from .reduction import sum
+from .reduction import add_up, over_rows, sum
 from .threads import parallel
 
 LARGE = 2 * BLOCK  # below, the hand-over to another thread costs more than a chain saves
@@ -69,12 +69,12 @@ def elementwise_sum(function: Callable[..., Any], axes: tuple[int, ...], *arrays
 
     def work(_: int, start: int, stop: int) -> None:
         for i in range(start, stop):
-            values = function(*[take(parts[i]) for take in spread]).reshape(-1, width)
-            sums[i] = np.matmul(np.ones(len(values), values.dtype), values)
+            values = function(*[take(parts[i]) for take in spread])
+            sums[i] = over_rows(values.reshape(1, -1, width))
 
     parallel(work, len(parts))
-    total = np.stack(sums).sum(0).reshape((1,) * len(axes) + shape[len(axes) :])
-    return total.transpose(np.argsort(order))
+    total = add_up(np.stack(sums), axis=0, dtype=np.float64).astype(x.dtype)
+    return total.reshape((1,) * len(axes) + shape[len(axes) :]).transpose(np.argsort(order))
 
 
 def over_blocks(work: Callable[[tuple[slice, ...]], None], x: Any) -> None:

@@ -111,7 +111,7 @@ def conv2d_weight_grad(
     out = conv_geometry(op, x.shape, w_shape, stride, padding, dilation, groups).out
     expect_shape(op, "gy", gy, (x.shape[0], w_shape[0], *out))
     cols = _columns(np, x, w_shape, stride, padding, dilation, groups)
-    return (_grouped(gy, groups) @ cols.swapaxes(2, 3)).sum(0).reshape(w_shape)
+    return sum(np, _grouped(gy, groups) @ cols.swapaxes(2, 3), axis=0).reshape(w_shape)
 
 
 def max_pool2d(
@@ -272,7 +272,34 @@ def elementwise(np: Any, function: Callable[..., Array], *arrays: Array) -> Arra
 
 def elementwise_sum(np: Any, function: Callable[..., Array], axes: Shape, *arrays: Array) -> Array:
     """Σ function(*arrays) over `axes`, which stay with length 1; `function` as in `elementwise`."""
-    return np.sum(function(*arrays), axis=axes, keepdims=True)
+    return sum(np, function(*arrays), axis=axes, keepdims=True)
+
+
+def sum(np: Any, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    """Σ x over `axis`, real numbers added up in float64: each thread of a GPU adds thousands one by one."""
+    if x.dtype.kind != "f":
+        return np.sum(x, axis=axis, keepdims=keepdims)
+    return np.sum(x, axis=axis, dtype=np.float64, keepdims=keepdims).astype(x.dtype)
+
+
+def mean(np: Any, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    """(1/n) Σ x over `axis`, added up and divided in float64: neither Σ x nor n must fit x's own type."""
+    if x.dtype.kind != "f":
+        return np.mean(x, axis=axis, keepdims=keepdims)
+    return np.mean(x, axis=axis, dtype=np.float64, keepdims=keepdims).astype(x.dtype)
+
+
+def einsum(np: Any, subscripts: str, a: Array, b: Array) -> Array:
+    """numpy.einsum of two operands; where every letter stands in both, Σ of the products as `sum` adds up."""
+    operands, out = subscripts.split("->")
+    left, right = operands.split(",")
+    summed = [c for c in left if c not in out]
+    if set(left) != set(right) or not summed or a.dtype.kind != "f":
+        return np.einsum(subscripts, a, b)
+    a, b = (
+        x.transpose([letters.index(c) for c in (*out, *summed)]) for x, letters in ((a, left), (b, right))
+    )
+    return sum(np, a * b, axis=tuple(range(len(out), a.ndim)))
 
 
 def rowwise(np: Any, function: Callable[..., Array], *arrays: Any) -> Array:

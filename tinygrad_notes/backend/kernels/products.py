@@ -15,7 +15,9 @@ import numpy as np
 from . import threads
 
 SMALL = 1 << 18  # multiply-adds up to which OpenBLAS itself stays on one thread
+VECTOR = 1 << 13  # the same for a matrix and a vector
 ALONE = 1 << 23  # below, the hand-over to another thread costs more than it saves
+TERMS = 512  # of the running sums that make up the product of a matrix and a vector (of four at most)
 
 
 def matmul(a: Any, b: Any) -> Any:
@@ -23,10 +25,13 @@ def matmul(a: Any, b: Any) -> Any:
     if a.ndim < 2 or b.ndim < 2 or a.dtype != b.dtype or a.dtype.char not in "fd":
         return np.matmul(a, b)
     rows, inner, columns = a.shape[-2], a.shape[-1], b.shape[-1]
+    few = min(rows, columns) <= 4 and inner > max(4 * TERMS, 16 * rows, 16 * columns)
+    if few and a.ndim == b.ndim == 2 and inner == len(b):
+        return _in_blocks(a, b)
     # The function takes 10 µs, even for matrices alone.
     batch = () if a.ndim == b.ndim == 2 else np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     work = math.prod(batch) * rows * inner * columns
-    if work <= SMALL or inner != b.shape[-2]:
+    if work <= (SMALL if min(rows, columns) > 1 else VECTOR) or inner != b.shape[-2]:
         return np.matmul(a, b)
     if work < ALONE:
         with threads.one_blas_thread():
@@ -42,6 +47,19 @@ def matmul(a: Any, b: Any) -> Any:
     else:
         threads.parallel(lambda _, i, j: np.matmul(a, b[:, i:j], out=y[:, i:j]), columns)
     return y
+
+
+def _in_blocks(a: Any, b: Any) -> Any:
+    """Σ over blocks of the inner axis, in float64: BLAS adds a long one up number by number."""
+    (rows, inner), columns = a.shape, b.shape[1]
+    blocks = inner // TERMS
+    used = blocks * TERMS
+    parts = matmul(a[:, :used].reshape(rows, blocks, TERMS).swapaxes(0, 1),
+                   b[:used].reshape(blocks, TERMS, columns))  # fmt: skip
+    total = np.sum(parts, axis=0, dtype=np.float64)
+    if used < inner:
+        total += np.matmul(a[:, used:], b[used:])
+    return total.astype(a.dtype)
 
 
 def _over_inner(a: Any, b: Any) -> Any:

@@ -105,6 +105,8 @@ def _of_two(function: Any) -> Callable[..., Any]:
 def where(condition: Any, a: Any, b: Any) -> Any:
     """numpy.where; floats of one shape by masking bits, as NumPy's loop guesses at every element."""
     arrays = isinstance(condition, np.ndarray) and isinstance(a, np.ndarray)
+    if isinstance(a, int) and a == 0 and isinstance(condition, np.ndarray) and condition.dtype == bool:
+        return where(~condition, b, 0) if isinstance(b, np.ndarray) else np.where(condition, a, b)
     if not arrays or a.size < 1024 or condition.dtype != bool or a.dtype.kind != "f":
         return np.where(condition, a, b)
     if a.size > 4 * condition.size and isinstance(b, int | float):

@@ -121,6 +121,21 @@ def _avg_rows(name: str, x: Any, kernel: Any, stride: Any, padding: Any, ceil: b
     )
 
 
+def _adaptive_row(x: Any, size: Any) -> Case:
+    """Windows that overlap: size does not divide the lengths."""
+
+    def span(i: int, n: int, outputs: int) -> slice:
+        return slice(i * n // outputs, -(-(i + 1) * n // outputs))
+
+    def mean(a: np.ndarray) -> np.ndarray:
+        return build((*x[:2], *size), lambda n, c, i, j: np.mean(a[n, c, span(i, x[2], size[0]),
+                                                                   span(j, x[3], size[1])]))  # fmt: skip
+
+    return case(f"adaptive_avg_pool2d: {x[2:]} to {size}", ops.WindowSums,
+                lambda a: ops.adaptive_avg_pool2d(a, size), real(x), mean,
+                F.later("adaptive_avg_pool2d", output_size=size))  # fmt: skip
+
+
 def _torch_can(kernel: Any, padding: Any) -> bool:
     return all(2 * p <= k for p, k in zip(padding, kernel, strict=True))
 
@@ -130,6 +145,8 @@ def _all_rows() -> Any:
         yield from _max_rows(name, x, kernel, stride, padding, dilation, ceil)
         for count in (True, False) if dilation == ONE else ():
             yield from _avg_rows(name, x, kernel, stride, padding, ceil, count)
+    yield _adaptive_row((1, 2, 5, 4), (3, 3))
+    yield _adaptive_row((2, 1, 2, 3), (5, 2))
 
 
 CASES: tuple[Case, ...] = tuple(_all_rows())

@@ -12,7 +12,7 @@ from .entry import Wrong, entry, normal
 
 FIXED = {"mean": np.array([[0.5, -0.25]]), "var": np.array([[1.5, 0.75]]), "eps": 0.125}
 # Row i sums over channels i − 1 and i: an even window, so not symmetric.
-RESPONSE = {"band": np.eye(3) + np.eye(3, k=-1), "alpha": 0.25, "beta": 0.75, "k": 2.0}
+RESPONSE = {"window": (1, 0), "alpha": 0.25, "beta": 0.75, "k": 2.0}
 
 
 def _batch_norm(terms: Callable[..., Any]) -> dict[str, Any]:
@@ -42,8 +42,9 @@ def _own_channel(xp, gy, x, s, *, alpha, beta):
     return gy / s**beta * (1 - 2 * alpha * beta * x * x / s)
 
 
-def _band_as_in_the_forward(xp, gy, x, s, *, band, alpha, beta):
-    return normalization.LocalResponseNorm.backward(xp, gy, x, s, band=band.T, alpha=alpha, beta=beta)
+def _as_in_the_forward(xp, gy, x, s, *, window, alpha, beta):
+    right = normalization.LocalResponseNorm.backward
+    return right(xp, gy, x, s, window=window[::-1], alpha=alpha, beta=beta)
 
 
 def entries() -> list[Wrong]:
@@ -75,5 +76,5 @@ def entries() -> list[Wrong]:
         entry("response norm: the own channel alone", n.LocalResponseNorm, normal((2, 3, 1)),
                {"backward": _own_channel}, **RESPONSE),
         entry("response norm: the windows of the forward, not transposed", n.LocalResponseNorm,
-               normal((2, 3, 1)), {"backward": _band_as_in_the_forward}, **RESPONSE),
+               normal((2, 3, 1)), {"backward": _as_in_the_forward}, **RESPONSE),
     ]  # fmt: skip
