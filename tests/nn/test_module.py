@@ -408,7 +408,7 @@ def test_a_state_has_every_name_of_a_shared_part_as_torchs_has():
     assert list(state) == names
     assert net.load_state_dict({name: value + 1 for name, value in state.items()}) == ([], [])
     np.testing.assert_array_equal(net.state_dict()[names[0]], state[names[0]] + 1)
-    with pytest.raises(KeyError, match="left.right.bias"):
+    with pytest.raises(KeyError, match=r"left\.right\.bias"):
         net.load_state_dict({name: value for name, value in state.items() if name != "left.right.bias"})
 
 

@@ -258,7 +258,7 @@ WRONG = [
     (lambda: nn.GRU(3, 4, 2)(x(5, 3), x(1, 4)), ValueError, r"GRU: state h .*\(2, 4\), got \(1, 4\)"),
     (lambda: nn.GRU(3, 4)(x(5, 3), lengths=[5]), ValueError, r"GRU: lengths are those of a batch"),
     (lambda: nn.GRU(3, 4)(x(5, 2, 3), lengths=[6, 1]), ValueError,
-     r"gru: a length must be in 1\.\.T = 5, got 6"),
+     r"gru: lengths must be in 1\.\.5, got 6"),
     (lambda: nn.GRU(3, 4)(x(5, 2, 3, dtype=np.float64)), TypeError,
      r"gru: input is float64 but w_ih is float32"),
     (lambda: nn.GRUCell(3, 4)(x(2, 4)), ValueError, r"GRUCell: input must be \(N, C\).*got \(2, 4\)"),

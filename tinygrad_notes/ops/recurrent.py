@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from .. import backend
 from ..autograd import Tensor, tape
 from ..backend.kernels import plain
@@ -14,6 +12,7 @@ from . import rnn as simple
 from .arguments import as_tensor, check_real, mixed_dtypes
 from .arithmetic import where
 from .linear import linear
+from .sequence import length_mask, read_lengths
 from .shape import split, squeeze
 
 
@@ -22,24 +21,6 @@ def scan(step, sequences, states, constants, mask, reverse) -> tuple[Tensor, ...
     # Cut once: the gradient of s[t], an array of zeros as long as s, would cost T² numbers in all.
     sequences = [[squeeze(part, 0) for part in split(s, s.shape[0])] for s in sequences]
     return plain.scan(tape, step, sequences, states, constants, mask, reverse)
-
-
-def length_mask(lengths: Any, steps: int | None = None, samples: int | None = None, op: str = "length_mask"):
-    """(T, N) booleans, True where time t is below the length of sample n; an array of the backend.
-
-    T is `steps`, or the largest length. Raises TypeError for lengths that are no integers (N,), ValueError
-    for one that is not in 1..T, or unless there are `samples` of them.
-    """
-    host = backend.to_numpy(lengths._data if isinstance(lengths, Tensor) else lengths)
-    if host.ndim != 1 or (host.size and host.dtype.kind not in "iu"):
-        raise TypeError(f"{op}: lengths must be integers (N,), got {host.dtype} {host.shape}")
-    if samples is not None and host.size != samples:
-        raise ValueError(f"{op}: {host.size} lengths for {samples} samples")
-    steps = int(host.max(initial=0)) if steps is None else steps
-    wrong = host[(host < 1) | (host > steps)]
-    if wrong.size:
-        raise ValueError(f"{op}: a length must be in 1..T = {steps}, got {wrong[0]}; leave out empty samples")
-    return backend.asarray(np.arange(steps)[:, None] < host)
 
 
 def rnn(
@@ -131,7 +112,8 @@ class _Call:
         self._check(given, expected)
         self.mask = None
         if lengths is not None:
-            self.mask = length_mask(lengths, *self.x.shape[:2], op)
+            counts = read_lengths(op, lengths, self.x.shape[1], self.x.shape[0], least=1)
+            self.mask = length_mask(counts, self.x.shape[0])._data
             self.x = where(self.mask[:, :, None], self.x, 0)  # a NaN there would reach w_ih as 0 · NaN
 
     def _check_input(self) -> None:

@@ -84,14 +84,19 @@ def last_step(input: Any, lengths: Any, batch_first: bool = False) -> Tensor:
     lengths: (N,) of 1..T, in any order.
     """
     x, time = _read_steps("last_step", input, batch_first)
-    at = _read_lengths("last_step", lengths, x.shape[1 - time], x.shape[time], 1) - 1
+    at = read_lengths("last_step", lengths, x.shape[1 - time], x.shape[time], 1) - 1
     sample = np.arange(len(at))
     return getitem(x, (sample, at) if batch_first else (at, sample))
 
 
-def length_mask(lengths: Any, total: int, batch_first: bool = False) -> Tensor:
-    """(total, N) booleans, True where step t < lengths[n]; (N, total) with `batch_first`."""
-    count = _read_lengths("length_mask", lengths, None, total, 0)
+def length_mask(lengths: Any, total: int | None = None, batch_first: bool = False) -> Tensor:
+    """(T, N) booleans, True where step t < lengths[n]; (N, T) with `batch_first`.
+
+    T is `total`, the largest length by default. Raises TypeError for lengths that are no integers (N,),
+    ValueError for one that is not in 0..T.
+    """
+    count = read_lengths("length_mask", lengths, None, total, 0)
+    total = int(count.max(initial=0)) if total is None else total
     mask = np.arange(total)[:, None] < count
     return Tensor._wrap(backend.asarray(np.ascontiguousarray(mask.T if batch_first else mask)))
 
@@ -104,7 +109,7 @@ def _read_steps(op: str, input: Any, batch_first: bool) -> tuple[Tensor, int]:
     return x, int(batch_first)
 
 
-def _read_lengths(op: str, lengths: Any, samples: int | None, total: int, least: int) -> np.ndarray:
+def read_lengths(op: str, lengths: Any, samples: int | None, total: int | None, least: int) -> np.ndarray:
     """Integers (N,) between `least` and `total`, on the host."""
     counts = np.asarray(backend.to_numpy(raw_array(lengths)))
     if counts.ndim != 1 or (samples is not None and counts.size != samples):
@@ -112,8 +117,11 @@ def _read_lengths(op: str, lengths: Any, samples: int | None, total: int, least:
     if counts.dtype.kind not in "iu" and counts.size:
         raise TypeError(f"{op}: lengths must be integers, got {counts.dtype}")
     counts = counts.astype(np.int64)
-    if counts.size and not least <= counts.min() <= counts.max() <= total:
-        raise ValueError(f"{op}: lengths must lie in {least}..{total}, got {counts.min()}..{counts.max()}")
+    wrong = counts[(counts < least) | (counts > (counts if total is None else total))]
+    if wrong.size:
+        raise ValueError(
+            f"{op}: lengths must be in {least}..{'T' if total is None else total}, got {wrong[0]}"
+        )
     return counts
 
 

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...autograd import Tensor
-from ...ops import recurrent
 from ...ops.arguments import as_tensor
+from ...ops.sequence import length_mask
 from ...ops.shape import pad, stack
+
+__all__ = ["length_mask", "pad_sequence"]
 
 
 def pad_sequence(
@@ -31,12 +33,3 @@ def pad_sequence(
         widths = (0, missing) if padding_side == "right" else (missing, 0)
         padded.append(pad(x, (widths, *((0, 0),) * (x.ndim - 1)), padding_value) if missing else x)
     return stack(padded, 0 if batch_first else 1)
-
-
-def length_mask(lengths: Any, steps: int | None = None, batch_first: bool = False) -> Tensor:
-    """(T, N) booleans, True where time t is below the length of sample n; (N, T) with `batch_first`.
-
-    `steps` is T, the largest length by default. Raises TypeError and ValueError as layers with `lengths` do.
-    """
-    mask = Tensor._wrap(recurrent.length_mask(lengths, steps))
-    return mask.T if batch_first else mask
