@@ -17,6 +17,7 @@ from .autograd import (
 )
 from .autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .backend import BackendError, manual_seed, set_backend, to_numpy, use_backend
+from .backend.kernels.convolution import get_float32_conv_precision, set_float32_conv_precision
 from .ops.activation import (
     erf,
     gelu,

@@ -22,9 +22,9 @@ def able(case):
 
 
 def assert_close(actual, expected):
-    """Equal up to rounding of the largest entry: Winograd loses one to two digits of float32."""
+    """Equal up to rounding of the largest entry: Winograd loses half a digit of float32."""
     assert actual.shape == expected.shape and actual.dtype == expected.dtype
-    tolerance = 2e-4 if expected.dtype == np.float32 else 1e-12
+    tolerance = 2e-5 if expected.dtype == np.float32 else 1e-12
     assert np.abs(actual - expected).max(initial=0) <= tolerance * np.abs(expected).max(initial=1)
 
 
@@ -218,28 +218,6 @@ def test_a_gradient_or_bias_of_the_wrong_shape_raises():
         convolution.conv2d_input_grad(g, w, x.shape, *rest)
     with pytest.raises(ValueError, match=r"conv2d_weight_grad: gy must have shape \(1, 3, 3, 3\)"):
         convolution.conv2d_weight_grad(g, x, w.shape, *rest)
-
-
-@pytest.mark.parametrize("k", [3, 5])
-def test_winograd_loses_a_digit_or_two_of_float32_and_no_more(k):
-    random = np.random.default_rng(0)
-    x, w = random.standard_normal((2, 32, 14, 11)), random.standard_normal((24, 32, k, k)) / (6 * k)
-    rest = ONE, (k // 2, 1), ONE, 1
-    y = plain.conv2d(np, x, w, None, *rest)
-    g = random.standard_normal(y.shape)
-    x32, w32, g32 = (a.astype(np.float32) for a in (x, w, g))
-    for actual, exact in (
-        (convolution.conv2d(x32, w32, None, *rest, "winograd"), y),
-        (
-            convolution.conv2d_input_grad(g32, w32, x.shape, *rest, "winograd"),
-            plain.conv2d_input_grad(np, g, w, x.shape, *rest),
-        ),
-        (
-            convolution.conv2d_weight_grad(g32, x32, w.shape, *rest, "winograd"),
-            plain.conv2d_weight_grad(np, g, x, w.shape, *rest),
-        ),
-    ):
-        assert np.abs(actual - exact).max() < 1e-4 * exact.std()
 
 
 @pytest.mark.parametrize("algorithm", ["winograd", "pointwise", "direct"])

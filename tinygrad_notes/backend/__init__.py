@@ -6,7 +6,7 @@ with the same names: array functions plus our kernels. It is looked up once per 
 
 The environment variable ``BACKEND`` ("numpy", the default, or "cupy") chooses at import, and ends the
 program there if it cannot be used; ``set_backend`` chooses later. ``asarray`` and ``to_numpy`` are the
-only crossings.
+only crossings. FLOAT32_CONV_PRECISION is read there too (see `set_float32_conv_precision`).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from . import cpu
+from .kernels.convolution import set_float32_conv_precision
 from .kernels.memory import keep_freed_memory
 from .kernels.threads import threads as kernel_threads
 
@@ -197,6 +198,7 @@ def _is_command() -> bool:
 
 keep_freed_memory()
 try:
+    set_float32_conv_precision(os.environ.get("FLOAT32_CONV_PRECISION") or "high")
     set_backend(os.environ.get("BACKEND") or "numpy")
 except (BackendError, ValueError) as error:  # the wish of the environment, not a fault of the program:
     if not _is_command():

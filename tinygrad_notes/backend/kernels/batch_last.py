@@ -10,7 +10,8 @@ over the kh rows i and q + kw − 1 columns t that they see: a band matrix, zero
 With more than FEW channels q is 1 and each row i is a product of its own, read where it lies in the padded
 image x̄. With fewer, such matrices would be too small: the width is lowered, x̃[b, r, t] = x̄[r, bq + t], which
 holds (q + kw − 1)/q copies of x̄, and the window of output row p is its rows p … p+kh−1, already one matrix
-(kh·(q + kw − 1)·C, N). A larger q copies less and multiplies taller matrices, some of it with zeros.
+(kh·(q + kw − 1)·C, N). A larger q copies less and multiplies taller matrices, some of it with zeros. These
+would make NaN of outputs beside an infinite pixel, so that numbers that are not finite are left to im2col.
 
 Stride 1. After MEC (Cho & Brand 2017, "MEC: Memory-efficient Convolution"), with the batch in the place of
 the rows.
@@ -23,9 +24,10 @@ from typing import Any
 
 import numpy as np
 
-from . import threads
+from . import lowering, threads
 from .blocking import BLOCK, Array, walk
 from .geometry import Conv
+from .outliers import finite
 
 FEW = 8  # channels up to which the width is lowered
 TALL = 24  # rows of T from which BLAS is quick
@@ -44,6 +46,8 @@ def suits(images: int, channels: int) -> bool:
 def forward(x: Array, w: Array, b: Array | None, conv: Conv) -> Array:
     """conv2d: x (N, C, H, W), w (O, C, kh, kw) → y (N, O, OH, OW), the batch innermost in memory."""
     o, (oh, ow), q = w.shape[0], conv.out, _neighbours(conv)
+    if q > 1 and not (finite(x) and finite(w)):
+        return lowering.forward(x, w, b, conv)
     y = np.empty((oh, ow // q, q * o, x.shape[0]), dtype=x.dtype)
     bands = _band(w, q).reshape(q * o, _products(conv), -1).swapaxes(0, 1)
     bias = None if b is None else _long(b, q, x.shape[0])
@@ -86,6 +90,8 @@ def weight_grad(gy: Array, x: Array, conv: Conv) -> Array:
 def input_grad(gy: Array, w: Array, conv: Conv) -> Array:
     """Row r of the padded gx: Σ Tᵢᵀ gy[r − i], one product for each block; overlapping blocks are added."""
     (n, c, h, wd), (o, _, kh, kw), (oh, ow), q = conv.x, conv.w, conv.out, _neighbours(conv)
+    if q > 1 and not (finite(gy) and finite(w)):
+        return lowering.input_grad(gy, w, conv)
     (top, left), blocks, width = conv.padding, ow // q, q + kw - 1
     # Columns of T by i = kh−1 … 0: the order in which the rows r−kh+1 … r of gy lie in memory.
     band = _band(w, q).reshape(q * o, kh, width * c)[:, ::-1].transpose(2, 1, 0).reshape(width * c, -1)

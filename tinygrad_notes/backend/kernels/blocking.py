@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import math
+import operator
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from .threads import one_blas_thread, threads
+from .threads import threads
 
 Array = Any
 Block = tuple[int, int, int, int]
@@ -80,21 +80,14 @@ def walk(x: Array, *axes: tuple[int, int, int], start: tuple[int, int] = (0, 0))
     of one axis may be taken for a distance along another, since NumPy leaves any stride on an axis of length
     1, also after `ascontiguousarray`.
     """
-    last = [0] * x.ndim
+    shape, strides, last = [], [], [0] * x.ndim
     last[start[0]] = start[1]
     for axis, step, count in axes:
+        shape.append(count)
+        strides.append(step * x.strides[axis])
         last[axis] += step * (count - 1)
-    if any(place >= length for place, length in zip(last, x.shape, strict=True)) and all(a[2] for a in axes):
+    if 0 not in shape and any(map(operator.ge, last, x.shape)):
         raise IndexError(f"walk: the places {tuple(last)} are outside of {x.shape}; walk fewer")
-    shape, strides = [count for _, _, count in axes], [step * x.strides[axis] for axis, step, _ in axes]
     if x.flags.c_contiguous:  # as_strided is Python, and holds the interpreter lock for 9 µs
         return np.ndarray(shape, x.dtype, x, start[1] * x.strides[start[0]], strides)
-    at = (slice(None),) * start[0] + (slice(start[1], None),)
-    return as_strided(x[at], shape, strides)
-
-
-def finite(x: Array) -> bool:
-    """Whether the numbers of `x` are finite; also False where their squares overflow. One pass, of BLAS."""
-    flat = x.ravel(order="K")
-    with one_blas_thread():
-        return math.isfinite(np.dot(flat, flat))
+    return as_strided(x[(slice(None),) * start[0] + (slice(start[1], None),)], shape, strides)

@@ -5,7 +5,8 @@
     winograd     3×3 or 5×5, stride 1, float32: 36 products where the direct sum takes 144 or 100
     im2col       everything else: blocks of columns, channels last in memory
 
-`algorithm=None` chooses from the shapes and the dtype alone, so equal calls give equal bits. Results are
+`algorithm=None` chooses from the shapes, the dtype and the precision that was set, so equal calls give equal
+bits. Numbers that stand out (outliers.py) are left to im2col by batch_last and winograd. Results are
 (N, C, H, W) views of whatever memory order was quickest; weight gradients are C-contiguous.
 """
 
@@ -28,6 +29,34 @@ ALGORITHMS: dict[str, ModuleType] = {
     "winograd": winograd,
     "im2col": lowering,
 }
+
+PRECISIONS = ("high", "highest")
+_precision = "high"
+
+
+def set_float32_conv_precision(precision: str) -> None:
+    """How exact convolutions of float32 are: "high" (the default) or "highest".
+
+    "high" takes Winograd's algorithm for 3×3 and 5×5 kernels of stride 1 and 16 or 32 channels and more. Its
+    rounding errors are about three times those of the direct sum, 0.8·10⁻⁶ of the result's standard deviation
+    instead of 0.3·10⁻⁶ with 64 channels. "highest" always takes the direct sum, in up to twice the time
+    (docs/performance.md has the table). float64 always takes the direct sum, float16 is computed in float32;
+    on a GPU both are the direct sum. The environment variable FLOAT32_CONV_PRECISION says it at the start.
+
+    Raises ValueError for another word.
+    """
+    global _precision
+    if precision not in PRECISIONS:
+        raise ValueError(
+            "set_float32_conv_precision (or FLOAT32_CONV_PRECISION): precision must be 'high' or 'highest'; "
+            f"got {precision!r}"
+        )
+    _precision = precision
+
+
+def get_float32_conv_precision() -> str:
+    """What `set_float32_conv_precision` set: "high" or "highest"."""
+    return _precision
 
 
 def im2col(x: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Array:
@@ -55,7 +84,7 @@ def conv2d(
     if b is not None:
         expect_shape("conv2d", "b", b, w.shape[:1])
     dtypes = tuple(array.dtype for array in (x, w, b) if array is not None)
-    chosen = choose("conv2d", conv, dtypes, algorithm)
+    chosen = choose("conv2d", conv, dtypes, algorithm, _precision)
     if chosen is None:
         return plain.conv2d(np, x, w, b, stride, padding, dilation, groups)
     return _by_group(chosen.forward, conv, ((x, 1), (w, 0), (b, 0)), join=1)
@@ -75,7 +104,7 @@ def conv2d_input_grad(
     op = "conv2d_input_grad"
     conv = conv_geometry(op, x_shape, w.shape, stride, padding, dilation, groups)
     expect_shape(op, "gy", gy, (x_shape[0], w.shape[0], *conv.out))
-    chosen = choose(op, conv, (gy.dtype, w.dtype), algorithm)
+    chosen = choose(op, conv, (gy.dtype, w.dtype), algorithm, _precision)
     if chosen is None:
         return plain.conv2d_input_grad(np, gy, w, x_shape, stride, padding, dilation, groups)
     return _by_group(chosen.input_grad, conv, ((gy, 1), (w, 0)), join=1)
@@ -95,7 +124,7 @@ def conv2d_weight_grad(
     op = "conv2d_weight_grad"
     conv = conv_geometry(op, x.shape, w_shape, stride, padding, dilation, groups)
     expect_shape(op, "gy", gy, (x.shape[0], w_shape[0], *conv.out))
-    chosen = choose(op, conv, (gy.dtype, x.dtype), algorithm)
+    chosen = choose(op, conv, (gy.dtype, x.dtype), algorithm, _precision)
     if chosen is None:
         return plain.conv2d_weight_grad(np, gy, x, w_shape, stride, padding, dilation, groups)
     return _by_group(chosen.weight_grad, conv, ((gy, 1), (x, 1)), join=0)
@@ -103,7 +132,7 @@ def conv2d_weight_grad(
 
 @functools.lru_cache(maxsize=1024)
 def choose(
-    op: str, conv: Conv, dtypes: tuple[np.dtype[Any], ...], algorithm: str | None
+    op: str, conv: Conv, dtypes: tuple[np.dtype[Any], ...], algorithm: str | None, precision: str
 ) -> ModuleType | None:
     """The module that computes this convolution; None means the plain kernel.
 
@@ -122,10 +151,10 @@ def choose(
             )
     if not tuned or conv.x[0] == 0:
         return None
-    return _quickest(op, conv, dtype) if algorithm is None else ALGORITHMS[algorithm]
+    return _quickest(op, conv, dtype, precision) if algorithm is None else ALGORITHMS[algorithm]
 
 
-def _quickest(op: str, conv: Conv, dtype: np.dtype[Any]) -> ModuleType:
+def _quickest(op: str, conv: Conv, dtype: np.dtype[Any], precision: str) -> ModuleType:
     """The choice by measurement on two cores (docs/performance.md)."""
     n, _, h, w = conv.x
     c, o = conv.w[1], conv.w[0] // conv.groups
@@ -137,7 +166,8 @@ def _quickest(op: str, conv: Conv, dtype: np.dtype[Any]) -> ModuleType:
         return batch_last
     # Over few tiles, reading a kernel transformed to 36/9 of its size takes longer than it saves.
     few_tiles = conv.w[2] == 3 and n * conv.out[0] * conv.out[1] <= 512 and op != "conv2d_weight_grad"
-    if winograd.can(conv, dtype) and min(c, o) >= (32 if conv.w[2] == 3 else 16) and not few_tiles:
+    many = min(c, o) >= (32 if conv.w[2] == 3 else 16)
+    if precision == "high" and winograd.can(conv, dtype) and many and not few_tiles:
         return winograd
     return lowering
 

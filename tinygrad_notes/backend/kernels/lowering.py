@@ -29,10 +29,14 @@ def can(conv: Conv, dtype: np.dtype[Any]) -> bool:
 
 def forward(x: Array, w: Array, b: Array | None, conv: Conv) -> Array:
     """conv2d: x (N, C, H, W), w (O, C, kh, kw) → y (N, O, OH, OW), channels last in memory."""
-    n, o = x.shape[0], w.shape[0]
-    matrix = _matrix(w)
-    y = np.empty((n, *conv.out, o), dtype=x.dtype)
-    parts, scratch = _plan(conv, x.dtype)
+    y = np.empty((x.shape[0], *conv.out, w.shape[0]), dtype=x.dtype)
+    write(x, w, b, conv, _parts(conv), y)
+    return y.transpose(0, 3, 1, 2)
+
+
+def write(x: Array, w: Array, b: Array | None, conv: Conv, parts: list[Block], y: Array) -> None:
+    """conv2d into y (N, OH, OW, O), for the blocks `parts` of output rows."""
+    o, matrix, scratch = w.shape[0], _matrix(w), _scratch(conv, parts, x.dtype)
 
     def work(share: int, start: int, stop: int) -> None:
         for block in parts[start:stop]:
@@ -44,14 +48,14 @@ def forward(x: Array, w: Array, b: Array | None, conv: Conv) -> Array:
                 rows += b
 
     threads.parallel(work, len(parts))
-    return y.transpose(0, 3, 1, 2)
 
 
-def weight_grad(gy: Array, x: Array, conv: Conv) -> Array:
-    """gw = Σ colsᵀ gy over all blocks: gy (N, O, OH, OW), x (N, C, H, W) → (O, C, kh, kw)."""
+def weight_grad(gy: Array, x: Array, conv: Conv, parts: list[Block] | None = None) -> Array:
+    """gw = Σ colsᵀ gy over all blocks, or `parts`: gy (N, O, OH, OW), x (N, C, H, W) → (O, C, kh, kw)."""
     o, c, kh, kw = conv.w
     gy = gy.transpose(0, 2, 3, 1)
-    parts, scratch = _plan(conv, gy.dtype)
+    parts = _parts(conv) if parts is None else parts
+    scratch = _scratch(conv, parts, gy.dtype)
     sums = np.zeros((len(threads.shares(len(parts))), kh * kw * c, o), dtype=gy.dtype)
     products = np.empty_like(sums)
 
@@ -78,8 +82,8 @@ def input_grad(gy: Array, w: Array, conv: Conv) -> Array:
     """gx = the columns gy·wᵀ added back to the pixels they came from; channels last in memory."""
     (n, c, h, wd), (o, _, kh, kw), (ph, pw) = conv.x, conv.w, conv.padding
     gy, matrix = gy.transpose(0, 2, 3, 1), _matrix(w, few=0).T
-    gx = np.empty((n, h, wd, c), dtype=gy.dtype)
-    parts, scratch = _plan(conv, gy.dtype)
+    gx, parts = np.empty((n, h, wd, c), dtype=gy.dtype), _parts(conv)
+    scratch = _scratch(conv, parts, gy.dtype)
     images = sorted({block[:2] for block in parts})
 
     def work(share: int, start: int, stop: int) -> None:
@@ -119,12 +123,22 @@ def _matrix(w: Array, few: int = FEW) -> Array:
     return matrix.reshape(o, kh * kw * c).T
 
 
-def _plan(conv: Conv, dtype: np.dtype[Any]) -> tuple[list[Block], Array]:
-    """The blocks of a batch, and scratch for the columns of the largest one, for every share."""
-    depth = conv.w[1] * conv.w[2] * conv.w[3]
-    parts = blocks(conv.x[0], *conv.out, max(ROWS, COLUMNS // depth))
+def _parts(conv: Conv) -> list[Block]:
+    return cut_up((0, conv.x[0], 0, conv.out[0]), conv)
+
+
+def cut_up(block: Block, conv: Conv) -> list[Block]:
+    """A block of output rows in smaller ones, whose columns fit the cache."""
+    n0, n1, r0, r1 = block
+    target = max(ROWS, COLUMNS // (conv.w[1] * conv.w[2] * conv.w[3]))
+    small = blocks(n1 - n0, r1 - r0, conv.out[1], target)
+    return [(n0 + a, n0 + b, r0 + p, r0 + q) for a, b, p, q in small]
+
+
+def _scratch(conv: Conv, parts: list[Block], dtype: np.dtype[Any]) -> Array:
+    """Room for the columns of the largest block, for every share."""
     size = max(places(block, conv.out[1]) for block in parts)
-    return parts, np.empty((len(threads.shares(len(parts))), size * depth), dtype=dtype)
+    return np.empty((len(threads.shares(len(parts))), size * conv.w[1] * conv.w[2] * conv.w[3]), dtype=dtype)
 
 
 def _lower(x: Array, block: Block, conv: Conv, scratch: Array) -> Array:
@@ -135,10 +149,13 @@ def _lower(x: Array, block: Block, conv: Conv, scratch: Array) -> Array:
     height = (r1 - r0 - 1) * sh + dh * (kh - 1) + 1
     width = (ow - 1) * sw + dw * (kw - 1) + 1
     part = cut(x[n0:n1], r0 * sh - ph, -pw, height, width, channels_last=not few)
-    image, channel, row, column = (0, 1, n1 - n0), (1, 1, c), (2, sh, r1 - r0), (3, sw, ow)
-    i, j = (2, dh, kh), (3, dw, kw)
-    order = (channel, i, j, image, row, column) if few else (image, row, column, i, j, channel)
-    windows = walk(part, *order)
+    image, row, column = (0, 1, n1 - n0), (2, sh, r1 - r0), (3, sw, ow)
+    if few:
+        windows = walk(part, (1, 1, c), (2, dh, kh), (3, dw, kw), image, row, column)
+    else:
+        part = part.transpose(0, 2, 3, 1)
+        row, column = (1, *row[1:]), (2, *column[1:])
+        windows = walk(part, image, row, column, (1, dh, kh), (2, dw, kw), (3, 1, c))
     cols = take(scratch, *windows.shape)
     cols[...] = windows
     return cols.reshape(c * kh * kw, -1).T if few else cols.reshape(-1, kh * kw * c)
