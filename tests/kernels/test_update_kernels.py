@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pytest
 
-from tinygrad_notes.backend.kernels import blas, threads, update
+from tinygrad_notes.backend.kernels import blas, plain, threads, update
 
 SGD = dict(lr=0.1, momentum=0.9, dampening=0.2, weight_decay=0.1, nesterov=False, first=False)
 ADAM = dict(lr=0.1, beta1=0.9, beta2=0.99, eps=1e-8, l2=0.1, decay=0.05, step=3)
@@ -58,3 +58,36 @@ def test_updates_of_many_parameters_are_the_definition(monkeypatch, block, array
     for (group, _), (wanted, _) in zip(calls, expected, strict=True):
         for a, b in zip(group, wanted, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-13)
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"momentum": 0}, {"dampening": 0, "nesterov": True}, {"weight_decay": 0},
+    {"momentum": 0, "weight_decay": 0},
+], ids=str)  # fmt: skip
+def test_sgd_is_its_plain_definition(options):
+    random = np.random.default_rng(0)
+    p, v = random.standard_normal((2, 70))
+    expected = p.copy(), v.copy()
+    for step in range(5):
+        g, numbers = random.standard_normal(70), {**SGD, **options, "first": step == 0}
+        expected = plain.sgd(np, expected[0], g, expected[1], **numbers)
+        update.sgd_update([((p, g, v), numbers)])
+        np.testing.assert_allclose(p, expected[0], rtol=1e-12)
+        if numbers["momentum"]:
+            np.testing.assert_allclose(v, expected[1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("options", [{}, {"l2": 0}, {"decay": 0}, {"l2": 0, "decay": 0, "eps": 0.1}], ids=str)
+@pytest.mark.parametrize("amsgrad", [False, True])
+def test_adam_is_its_plain_definition(options, amsgrad):
+    random = np.random.default_rng(0)
+    p, m, v, largest = random.standard_normal(70), *np.zeros((3, 70))
+    state = [p, m, v, largest if amsgrad else None]
+    expected = [None if a is None else a.copy() for a in state]
+    for step in range(1, 6):
+        g, numbers = random.standard_normal(70), {**ADAM, **options, "step": step}
+        expected = plain.adam(np, expected[0], g, *expected[1:], **numbers)
+        update.adam_update([((state[0], g, *state[1:]), numbers)])
+        for a, b in zip(state, expected, strict=True):
+            if a is not None:
+                np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
