@@ -219,12 +219,25 @@ def test_sequences_of_padding_only_are_loss_zero_and_gradient_zero(convention, r
     assert not loss.detach().numpy().any() and not logits.grad.numpy().any()
 
 
-def test_what_padding_holds_never_reaches_the_loss():
+@pytest.mark.parametrize("filler", [1e3, np.nan, np.inf, -np.inf])
+def test_what_padding_holds_never_reaches_the_loss_nor_a_gradient(filler):
     x, tokens = sequences(4)
-    other = np.where((tokens == PAD)[:, None], 1e3, x)
-    for convention in ("torch", "transformer"):
-        a, b = (F.cross_entropy(v, tokens, None, PAD, "mean", 0.1, convention).item() for v in (x, other))
-        assert a == b
+    other = np.where((tokens == PAD)[:, None], filler, x)
+
+    def value_and_gradient(loss, x, **options):
+        logits = tg.Tensor(x, requires_grad=True)
+        value = loss(logits, tokens, None, PAD, "mean", **options)
+        return value.item(), tg.grad(value, logits)[0].numpy().tolist()
+
+    smoothed = [dict(label_smoothing=0.1, convention=name) for name in ("torch", "transformer")]
+    with np.errstate(invalid="ignore"):
+        for loss, options in [
+            (F.nll_loss, {}),
+            (F.cross_entropy, {}),
+            *((F.cross_entropy, o) for o in smoothed),
+        ]:
+            found = value_and_gradient(loss, other, **options)
+            assert found == value_and_gradient(loss, x, **options)
 
 
 def test_a_padding_class_that_was_masked_out_is_finite_without_its_share():

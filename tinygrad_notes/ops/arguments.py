@@ -57,14 +57,22 @@ def check_real(op: str, name: str, x: Tensor) -> None:
         raise TypeError(f"{op}: {name} must be real numbers, got {x.dtype}; use .astype('float32')")
 
 
+def stretches(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
+    """Whether an array of shape `small` broadcasts to `large`."""
+    try:
+        return np.broadcast_shapes(small, large) == large
+    except ValueError:
+        return False
+
+
 def mixed_dtypes(op: str, x: Tensor, **parameters: Any) -> TypeError:
     """The error for parameters that have not the dtype of `x`: the layer would compute in the wider one."""
     others = {name: p.dtype for name, p in parameters.items() if p is not None and p.dtype != x.dtype}
     found = " and ".join(f"{name} is {dtype}" for name, dtype in others.items())
     dtype = next(iter(others.values()))
+    whole = f", or module.astype({str(x.dtype)!r}) for a whole network" if x.dtype.kind == "f" else ""
     return TypeError(
-        f"{op}: input is {x.dtype} but {found}; all must have one dtype: use x.astype({str(dtype)!r}), or "
-        f"module.astype({str(x.dtype)!r}) for a whole network"
+        f"{op}: input is {x.dtype} but {found}; all must have one dtype: use x.astype({str(dtype)!r}){whole}"
     )
 
 

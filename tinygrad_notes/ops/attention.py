@@ -13,8 +13,10 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Function, Tensor
-from .arguments import as_tensor, check_real, mixed_dtypes, number, raw_array
+from .arguments import as_tensor, check_real, constant, mixed_dtypes, number, raw_array, stretches
+from .arithmetic import where
 from .dropout import _draw
+from .sequence import masked_softmax
 
 KEPT = 1 << 22  # weights up to which they are kept for the backward: one product and one exp less
 
@@ -71,7 +73,7 @@ def _scores(xp, q, k, bias, keep, scale):
     """S, and −∞ where nobody may look: chosen, not multiplied in, so that nothing there can be ∞ · 0."""
     s = (q * scale) @ xp.swapaxes(k, -1, -2)
     if bias is not None:
-        s += bias
+        s = s + bias  # not in place: it may have leading axes that queries and keys have not
     if keep is not None:
         s = xp.where(keep, s, -math.inf)
     return s
@@ -121,8 +123,11 @@ def scaled_dot_product_attention(
     shape = _weights_shape(op, q, k, v)
     keep, bias = _read_mask(op, attn_mask, is_causal, q, shape)
     drop = _read_dropout(op, dropout_p, dropout_mask, shape, q.dtype)
-    if shape[-1] == 0:  # no keys: zeros, with a graph
-        return q @ k.swapaxes(-1, -2) @ v
+    if 0 in shape[-2:]:  # no queries, or no keys: zeros, with a graph
+        return q @ k.mT @ v
+    if attn_mask is not None or (is_causal and shape[-1] > shape[-2]):
+        mask = keep if bias is None else bias
+        k, v = shown(k, mask), shown(v, mask)
     scale = 1 / math.sqrt(max(1, q.shape[-1])) if scale is None else number(op, "scale", scale)
     whole = math.prod(shape) <= KEPT
     if q.dtype == np.float16:  # a score may pass 65504, and a sum of half precision loses digits
@@ -130,6 +135,28 @@ def scaled_dot_product_attention(
         drop = drop if drop is None else drop.astype(np.float32)
         return Attention.apply(*wide, keep=keep, drop=drop, scale=scale, whole=whole).astype(q.dtype)
     return Attention.apply(q, k, v, bias, keep=keep, drop=drop, scale=scale, whole=whole)
+
+
+def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None) -> Tensor:
+    """P of `Attention`, which that never holds as a whole: (..., T, U), of a mask that fits."""
+    if q.dtype == np.float16:  # as above
+        wide = (x if x is None or x.dtype == bool else x.astype(np.float32) for x in (q, k, mask))
+        return attention_weights(*wide).astype(np.float16)
+    keep: Any = True
+    if mask is not None:
+        k, keep = shown(k, mask), mask if mask.dtype == bool else mask != -math.inf
+    scores = q @ k.mT * (1 / math.sqrt(q.shape[-1]))
+    return masked_softmax(scores if mask is None or mask.dtype == bool else scores + mask, keep)
+
+
+def shown(x: Tensor, mask: Any) -> Tensor:
+    """Keys or values (..., U, d) with 0 for those that the mask (..., T, U) hides from every query.
+
+    Their weights are 0, and 0 · NaN is NaN: what padding holds would reach the outputs and the gradients.
+    """
+    mask = raw_array(mask)
+    seen = mask.any(axis=-2) if mask.dtype == bool else mask.max(axis=-2) != -math.inf  # True for NaN
+    return where(seen[..., None], x, 0.0)
 
 
 def _check_inputs(op: str, q: Tensor, k: Tensor, v: Tensor) -> None:
@@ -165,7 +192,7 @@ def _read_mask(op: str, mask: Any, causal: bool, q: Tensor, shape: tuple[int, ..
     if mask is None:
         return None, None
     mask = as_tensor(mask)
-    if not _stretches(mask.shape, shape):
+    if not stretches(mask.shape, shape):
         raise ValueError(f"{op}: attn_mask {mask.shape} does not stretch to the weights {shape}")
     if mask.ndim < 2:
         mask = mask.reshape((1,) * (2 - mask.ndim) + mask.shape)
@@ -186,17 +213,10 @@ def _read_dropout(op: str, p: Any, mask: Any, shape: tuple[int, ...], dtype: Any
         raise ValueError(f"{op}: dropout_p is a probability, got {p}")
     if mask is None:
         return _draw(shape, p, dtype) if p else None
-    mask = raw_array(mask).astype(dtype)
-    if not _stretches(mask.shape, shape):
+    mask = constant(op, "dropout_mask", mask).astype(dtype)
+    if not stretches(mask.shape, shape):
         raise ValueError(f"{op}: dropout_mask {mask.shape} does not stretch to the weights {shape}")
     return mask.reshape((1,) * (2 - mask.ndim) + mask.shape)
-
-
-def _stretches(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
-    try:
-        return np.broadcast_shapes(small, large) == large
-    except ValueError:
-        return False
 
 
 def _grouped(op, q, k, v, mask, dropout_p, causal, scale, dropout_mask) -> Tensor:

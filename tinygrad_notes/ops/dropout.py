@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Function, Tensor
-from .arguments import as_tensor, check_real, constant, number
+from .arguments import as_tensor, check_real, constant, number, stretches
 
 
 class Dropout(Function):
@@ -38,11 +38,7 @@ def dropout(input, p: float = 0.5, training: bool = True, mask=None) -> Tensor:
         mask = _draw(x.shape, p, x.dtype)
     else:
         mask = constant("dropout", "mask", mask).astype(x.dtype)
-        try:
-            fits = np.broadcast_shapes(mask.shape, x.shape) == x.shape
-        except ValueError:
-            fits = False
-        if not fits:
+        if not stretches(mask.shape, x.shape):
             raise ValueError(f"dropout: mask {mask.shape} must have input's shape {x.shape} or stretch to it")
     return Dropout.apply(x, mask=mask)
 
