@@ -469,6 +469,10 @@ WRONG_CALLS = {
     "causal without keys": (ValueError, "give attn_mask", (X, None, None), dict(cache=PAIR, is_causal=True)),
     "cache of another batch": (ValueError, r"\(N, num_heads, S, head_dim\) = \(2, 2, S, 4\)",
                                (X[:, :2], X[:, :2], X[:, :2]), dict(cache=PAIR)),
+    "cache of another dtype": (TypeError, "cache is float64", (X, X, X),
+                               dict(cache=tuple(x.astype(float) for x in PAIR))),
+    "cache of two lengths": (ValueError, "are alike", (X, X, X), dict(cache=(PAIR[0], PAIR[1][:, :, :1]))),
+    "cache that is none": (ValueError, "a cache is .* got 5", (X, X, X), dict(cache=5)),
     "cache of three": (ValueError, "a cache is", (X, X, X), dict(cache=PAIR + PAIR[:1])),
 }  # fmt: skip
 
@@ -485,8 +489,9 @@ def test_wrong_calls_say_what_is_wrong(name):
     [
         (dict(num_heads=3), "num_heads 3 must divide embed_dim 8"), (dict(num_heads=0), "num_heads"),
         (dict(num_heads=2, dropout=1.5), "dropout is a probability"), (dict(num_heads=2, kdim=0), "kdim"),
+        (dict(num_heads=2, dropout="a"), "dropout must be a number"),
     ],
 )  # fmt: skip
 def test_wrong_layers_say_what_is_wrong(options, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         nn.MultiheadAttention(E, **options)

@@ -112,7 +112,7 @@ def test_an_id_out_of_range(wrong):
     (lambda: F.embedding([0], TABLE.astype(int)), TypeError, "embedding: weight must be real"),
     (lambda: F.embedding([0], TABLE, 4), ValueError, "embedding: padding_idx 4 names none of 4 rows"),
     (lambda: F.embedding([0], TABLE, -5), ValueError, "embedding: padding_idx -5 names none"),
-    (lambda: F.embedding([0], TABLE, 0.0), TypeError, "float"),
+    (lambda: F.embedding([0], TABLE, 0.0), TypeError, "padding_idx must be an integer"),
 ])  # fmt: skip
 def test_wrong_arguments_are_refused(call, error, message):
     with pytest.raises(error, match=message):
@@ -137,6 +137,8 @@ def test_one_hot_is_torchs(labels, classes):
     ([3], 3, ValueError, r"one_hot: class index 3 is not in 0\.\.2"),
     ([0, -1], -1, ValueError, r"one_hot: class index -1 is not in 0\.\.0"),
     (np.zeros((0, 2), int), -1, ValueError, r"one_hot: no class indices in \(0, 2\)"),
+    ([-1], -1, ValueError, "one_hot: class index -1 is not in"),
+    ([0], 1.5, TypeError, "one_hot: num_classes must be an integer, got 1.5"),
     ([0], 0, ValueError, "one_hot: num_classes must be positive, or -1, got 0"),
     ([0.0], -1, TypeError, "one_hot: class indices must be integers, got float32"),
 ])  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Tensor
-from ..ops.arguments import as_tensor
+from ..ops.arguments import as_tensor, mixed_dtypes, probability
 from ..ops.attention import attention_weights, shown
 from ..ops.comparison import invert
 from ..ops.creation import zeros
@@ -44,12 +44,11 @@ class MultiheadAttention(Module):
         self.num_heads = _size(name, "num_heads", num_heads)
         if embed_dim % num_heads:
             raise ValueError(f"{name}: num_heads {num_heads} must divide embed_dim {embed_dim}")
-        if not 0 <= dropout <= 1:
-            raise ValueError(f"{name}: dropout is a probability, got {dropout}")
         self.kdim = embed_dim if kdim is None else _size(name, "kdim", kdim)
         self.vdim = embed_dim if vdim is None else _size(name, "vdim", vdim)
         self.head_dim = embed_dim // num_heads
-        self.dropout, self.add_zero_attn, self.batch_first = dropout, add_zero_attn, batch_first
+        self.dropout = probability(name, "dropout", dropout)
+        self.add_zero_attn, self.batch_first = add_zero_attn, batch_first
         self.out_proj = Linear(embed_dim, embed_dim, bias)
         packed = self.kdim == self.vdim == embed_dim  # then the three weights are one
         self.in_proj_weight = _xavier(3 * embed_dim, embed_dim) if packed else None
@@ -197,18 +196,28 @@ def _without_padding(inputs: list[Tensor], mask: Tensor, batch_first: bool) -> l
     return [chosen[id(x)] for x in inputs]
 
 
+def check_parts(owner: str, cache: Cache | None, count: int, what: str) -> None:
+    """Refuse a cache that is neither None nor () nor made of `count` parts, which `what` names."""
+    if cache is not None and not (isinstance(cache, tuple | list) and len(cache) in (0, count)):
+        found = f"{len(cache)} parts" if isinstance(cache, tuple | list) else repr(cache)
+        raise ValueError(f"{owner}: a cache is () or what the last call gave, {what}; got {found}")
+
+
 def _check_cache(owner: str, cache: Cache | None, q: Tensor, given: bool, is_causal: bool) -> None:
-    """Refuse a cache of other shapes, and a call without keys that needs some."""
-    if not given and (not cache or is_causal):
+    """Refuse a cache that does not fit the queries, and a call without keys that needs some."""
+    check_parts(owner, cache, 2, "(keys, values)")
+    if not given and not cache:
+        raise ValueError(f"{owner}: without key and value, or memory, the cache must hold some")
+    if not given and is_causal:
         raise ValueError(
-            f"{owner}: without key and value the cache must hold some, and is_causal has no place to count "
-            "from: give attn_mask"
+            f"{owner}: without key and value is_causal has no place to count from: give attn_mask"
         )
-    if cache:
+    for x in map(as_tensor, cache or ()):
         n, h, _, d = q.shape
-        shapes = [x.shape for x in cache]
-        if len(shapes) != 2 or shapes[0] != shapes[1] or (*shapes[0][:2], *shapes[0][3:]) != (n, h, d):
+        if x.dtype != q.dtype:
+            raise mixed_dtypes(owner, q, cache=x)
+        if x.ndim != 4 or (*x.shape[:2], x.shape[3]) != (n, h, d) or x.shape != cache[0].shape:
             raise ValueError(
-                f"{owner}: a cache is () or (keys, values), each (N, num_heads, S, head_dim) = "
-                f"({n}, {h}, S, {d}), got {shapes}"
+                f"{owner}: keys and values of a cache are alike, (N, num_heads, S, head_dim) = "
+                f"({n}, {h}, S, {d}); got {[tuple(x.shape) for x in cache]}"
             )

@@ -51,6 +51,22 @@ def number(op: str, name: str, value: Any) -> float:
     raise TypeError(f"{op}: {name} must be a number, got {type(value).__name__}")
 
 
+def probability(op: str, name: str, value: Any) -> float:
+    """`value` as a Python number of 0..1."""
+    p = number(op, name, value)
+    if not 0 <= p <= 1:
+        raise ValueError(f"{op}: {name} is a probability, got {p}")
+    return p
+
+
+def integer(op: str, name: str, value: Any) -> int:
+    """`value` as a Python integer."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{op}: {name} must be an integer, got {value!r}") from None
+
+
 def check_real(op: str, name: str, x: Tensor) -> None:
     """Refuse integers where a fraction is computed in the dtype of `x`, which would round it to 0 or 1."""
     if x.dtype.kind != "f":
@@ -106,7 +122,7 @@ def one_axis(axis: Any, shape: tuple[int, ...] | int, op: str = "") -> int:
 
 def padding_row(op: str, padding_idx: Any, rows: int) -> int:
     """`padding_idx` as a number in 0..rows−1; negative ones count from the end."""
-    index = operator.index(padding_idx)
+    index = integer(op, "padding_idx", padding_idx)
     if not -rows <= index < rows:
         raise ValueError(f"{op}: padding_idx {index} names none of {rows} rows")
     return index % rows
