@@ -90,15 +90,16 @@ def test_one_step_is_one_row(kind):
 
 
 @pytest.mark.parametrize("filler", [1e6, np.inf, np.nan])
+@pytest.mark.parametrize("options", [{"lengths": LENGTHS}, {"mask": np.repeat(MASK[:, None], T, axis=1)}])
 @pytest.mark.parametrize("kind", DIMS)
-def test_what_the_padding_holds_reaches_nothing(kind, filler):
+def test_what_the_padding_holds_reaches_nothing(kind, options, filler):
     attend = layer(kind)
     query, keys, values = drawn(kind)
 
     def results(fill):
         filled = (np.where(MASK[..., None], a, fill) for a in (keys, values))
         x = [tg.Tensor(a, requires_grad=True) for a in (query, *filled)]
-        context, weights = attend(*x, lengths=LENGTHS)
+        context, weights = attend(*x, **options)
         wanted = [*x, *attend.parameters()]
         return numbers([context, weights, *tg.grad((context**2).sum() + (weights**2).sum(), wanted)])
 
@@ -157,7 +158,7 @@ REFUSED = {
     "mask and lengths": (lambda a: a(Q, K, V, mask=MASK, lengths=LENGTHS), ValueError, "either"),
     "mask of numbers": (lambda a: a(Q, K, V, mask=MASK * 1.0), TypeError, "booleans"),
     "mask (N, T)": (lambda a: a(Q, K, V, mask=np.ones((N, T), bool)), ValueError, r"\(N, U\) = \(3, 5\)"),
-    "mask (N, U, T)": (lambda a: a(Q, K, V, mask=np.ones((N, U, T), bool)), ValueError, "does not stretch"),
+    "mask (N, U, T)": (lambda a: a(Q, K, V, mask=np.ones((N, U, T), bool)), ValueError, r"\(N, T, U\) = "),
     "lengths above U": (lambda a: a(Q, K, V, lengths=[1, 2, 6]), ValueError, "0..5"),
     "two lengths": (lambda a: a(Q, K, V, lengths=[1, 2]), ValueError, r"\(3, 5\)"),
     "no size": (lambda a: nn.AdditiveAttention(0, 4, 7), ValueError, "query_dim"),

@@ -217,6 +217,36 @@ def test_padding_reaches_no_output_and_no_gradient():
         _close(a, b)
 
 
+@pytest.mark.parametrize("need_weights", [True, False])
+@pytest.mark.parametrize("filler", [np.nan, np.inf])
+@pytest.mark.parametrize("numbers", [False, True])
+def test_no_padded_key_is_read(numbers, filler, need_weights):
+    """Not by the projections' gradients either, nor with a cache before it: 0 · NaN is NaN."""
+    layer, q = _layer(), tg.Tensor(_numbers(L, N, E), requires_grad=True)
+    pad = np.arange(L) >= np.array([[4], [2], [1]])
+    mask = np.concatenate([np.zeros((N, 2), bool), pad], axis=1)
+    mask = np.where(mask, -np.inf, 0.0) if numbers else mask
+    with tg.no_grad():
+        before = layer(q, *(tg.Tensor(_numbers(2, N, E, seed=s)) for s in (1, 2)), cache=())[2]
+    found = []
+    for value in (0.0, filler):
+        kv = [tg.Tensor(np.where(pad.T[..., None], value, _numbers(L, N, E, seed=s)), requires_grad=True)
+              for s in (3, 4)]  # fmt: skip
+        y, weights, _ = layer(q, *kv, key_padding_mask=mask, cache=before, need_weights=need_weights)
+        total = (y * y).sum() if weights is None else (y * y).sum() + (weights * weights).sum()
+        found.append([y, *tg.grad(total, [q, *kv, *layer.parameters()])])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_array_equal(a.detach().numpy(), b.detach().numpy())
+
+
+@pytest.mark.parametrize("mask", [None, np.zeros((1, 2)), np.zeros((1, 2), bool)])
+@pytest.mark.parametrize("need_weights", [True, False])
+def test_a_query_that_is_nan_gives_nan(need_weights, mask):
+    layer = _layer()
+    q, k = np.full((1, 1, E), np.nan), _numbers(2, 1, E)
+    assert np.isnan(layer(q, k, k, attn_mask=mask, need_weights=need_weights)[0].detach().numpy()).all()
+
+
 @pytest.mark.parametrize("sizes", [(0, 3, 2), (3, 0, 2), (0, 0, 2), (2, 3, 0)])
 def test_empty_sequences_and_batches(sizes):
     queries, keys, batch = sizes
@@ -439,6 +469,10 @@ WRONG_CALLS = {
     "causal without keys": (ValueError, "give attn_mask", (X, None, None), dict(cache=PAIR, is_causal=True)),
     "cache of another batch": (ValueError, r"\(N, num_heads, S, head_dim\) = \(2, 2, S, 4\)",
                                (X[:, :2], X[:, :2], X[:, :2]), dict(cache=PAIR)),
+    "cache of another dtype": (TypeError, "cache is float64", (X, X, X),
+                               dict(cache=tuple(x.astype(float) for x in PAIR))),
+    "cache of two lengths": (ValueError, "are alike", (X, X, X), dict(cache=(PAIR[0], PAIR[1][:, :, :1]))),
+    "cache that is none": (ValueError, "a cache is .* got 5", (X, X, X), dict(cache=5)),
     "cache of three": (ValueError, "a cache is", (X, X, X), dict(cache=PAIR + PAIR[:1])),
 }  # fmt: skip
 
@@ -455,8 +489,9 @@ def test_wrong_calls_say_what_is_wrong(name):
     [
         (dict(num_heads=3), "num_heads 3 must divide embed_dim 8"), (dict(num_heads=0), "num_heads"),
         (dict(num_heads=2, dropout=1.5), "dropout is a probability"), (dict(num_heads=2, kdim=0), "kdim"),
+        (dict(num_heads=2, dropout="a"), "dropout must be a number"),
     ],
 )  # fmt: skip
 def test_wrong_layers_say_what_is_wrong(options, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         nn.MultiheadAttention(E, **options)

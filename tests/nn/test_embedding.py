@@ -48,11 +48,20 @@ def test_a_pretrained_table_draws_nothing():
     (lambda: nn.Embedding(0, 3), "num_embeddings must be a positive integer, got 0"),
     (lambda: nn.Embedding(3, 2.5), "embedding_dim must be a positive integer, got 2.5"),
     (lambda: nn.Embedding(3, 2, 3), "Embedding: padding_idx 3 names none of 3 rows"),
+    (lambda: nn.Embedding(3, 2, 1.5), "Embedding: padding_idx must be an integer, got 1.5"),
+    (lambda: nn.Embedding(3, 2, _weight=np.zeros((2, 3))), r"the table must be .* = \(3, 2\), got \(2, 3\)"),
     (lambda: nn.Embedding.from_pretrained(np.zeros(3)), r"from_pretrained: embeddings must be .*\(3,\)"),
+    (lambda: nn.Embedding.from_pretrained([[1, 2]]), "from_pretrained: embeddings must be real numbers"),
 ])  # fmt: skip
 def test_wrong_arguments(make, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         make()
+
+
+@pytest.mark.parametrize("kind", [np.asarray, tg.Tensor, nn.Parameter])
+def test_a_table_that_is_handed_in_is_a_parameter(kind):
+    layer = nn.Embedding(3, 2, _weight=kind(np.ones((3, 2))))
+    assert list(layer.state_dict()) == ["weight"] and layer.weight.requires_grad
 
 
 @pytest.mark.parametrize("padding_idx", [None, 1, -4])

@@ -253,7 +253,7 @@ def test_a_cache_of_another_stack_is_refused():
     part = nn.TransformerEncoderLayer(D, H, FF)
     x = np.zeros((1, N, D), np.float32)
     _, cache = nn.TransformerEncoder(part, 2)(x, is_causal=True, cache=())
-    with pytest.raises(ValueError, match="an entry for each of 3 layers, got 2"):
+    with pytest.raises(ValueError, match="3 parts, one a layer; got 2"):
         nn.TransformerEncoder(part, 3)(x, is_causal=True, cache=cache)
     with pytest.raises(ValueError, match=r"what the last call gave"):
         nn.TransformerDecoderLayer(D, H, FF)(x, x, cache=cache[0] * 2)
@@ -491,6 +491,8 @@ def test_wrong_positions_say_what_is_wrong(kind):
         layer(tg.zeros((T, N, D + 1)))
     with pytest.raises(TypeError, match="real numbers"):
         layer(np.zeros((T, N, D), int))
+    with pytest.raises(TypeError, match=r"start must be an integer, got 1\.0"):
+        layer(tg.zeros((1, N, D)), start=1.0)
     with pytest.raises(ValueError, match="max_len"):
         kind(D, max_len=0)
 
@@ -515,6 +517,7 @@ X, Y = np.zeros((T, N, D), np.float32), np.zeros((S, N, D), np.float32)
         (lambda: nn.Transformer(D, H, 0), ValueError, "num_layers must be a positive integer"),
         (lambda: nn.TransformerEncoderLayer(D, 3), ValueError, "num_heads 3 must divide embed_dim 8"),
         (lambda: nn.TransformerEncoderLayer(D, H, activation="relu6"), ValueError, "'gelu' or a callable"),
+        (lambda: nn.TransformerEncoderLayer(D, H, activation=None), ValueError, "a callable, got None"),
         (lambda: nn.TransformerEncoderLayer(D, H, dropout=-1), ValueError, "probability"),
         (lambda: nn.TransformerEncoderLayer(D, H)(X[..., :4]), ValueError, "query is"),
         (lambda: nn.TransformerEncoderLayer(D, H, **PRE)(X[..., :4]), ValueError, "layer_norm"),
@@ -524,7 +527,7 @@ X, Y = np.zeros((T, N, D), np.float32), np.zeros((S, N, D), np.float32)
         (lambda: nn.TransformerDecoderLayer(D, H)(X, Y[..., :4]), ValueError, "key is"),
         (lambda: nn.TransformerDecoderLayer(D, H)(X, Y, memory_mask=CAUSAL), ValueError, "attn_mask"),
         (lambda: nn.TransformerDecoder(nn.TransformerDecoderLayer(D, H), 1)(X, X[0]), ValueError, "key is"),
-        (lambda: nn.TransformerDecoderLayer(D, H)(X, None), ValueError, "without key and value the cache"),
+        (lambda: nn.TransformerDecoderLayer(D, H)(X, None), ValueError, "or memory, the cache must"),
     ],
 )  # fmt: skip
 def test_wrong_calls_say_what_is_wrong(run, error, message):

@@ -137,6 +137,47 @@ def test_everything_hidden_at_order_2():
     assert not y.numpy().any() and not g.numpy().any() and not h.numpy().any()
 
 
+HIDDEN = np.array([[False, False, True, True, False], [True, True, False, False, False]])
+
+
+@pytest.mark.parametrize("filler", [np.nan, np.inf, 1e30])
+@pytest.mark.parametrize("mask", ["a row", "with a triangle", "numbers", "causal, more keys than queries"])
+def test_what_a_key_holds_that_nobody_sees_reaches_nothing(mask, filler):
+    """Its weights are 0, and 0 · NaN is NaN: also in a batch where other samples see that key."""
+    q, k, v = drawn((2, 3, 4, 3), (2, 1, 5, 3), (2, 3, 5, 2))
+    may = ~HIDDEN[:, None, None]
+    if mask == "with a triangle":
+        may = may & np.tri(4, 5, 2, dtype=bool)
+    options = {"attn_mask": np.where(may, 0.0, -np.inf) if mask == "numbers" else may}
+    hidden = HIDDEN
+    if mask.startswith("causal"):
+        options, hidden = {"is_causal": True}, np.arange(5) > np.array([[3], [3]])
+    results = []
+    for value in (0.0, filler):
+        filled = [np.where(hidden[:, None, :, None], value, x) for x in (k, v)]
+        with np.errstate(invalid="ignore", over="ignore"):
+            results.append(value_and_gradients(lambda *xs: sdpa(*xs, **options), q, *filled))
+    for found, expected in zip(*results, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_nan_that_somebody_sees_stays_nan():
+    q, k, v = drawn((1, 2), (3, 2), (3, 2))
+    for broken in (q, k, v):
+        broken[0, 0], before = np.nan, broken[0, 0]
+        for mask in (None, np.ones((1, 3), bool), np.zeros((1, 3))):
+            assert np.isnan(sdpa(q, k, v, mask).numpy()).any()
+        broken[0, 0] = before
+
+
+def test_a_mask_with_leading_axes_that_queries_and_keys_have_not():
+    arrays = drawn((5, 3), (4, 3), (2, 4, 6), (2, 5, 4))
+    ours = value_and_gradients(sdpa, *arrays)
+    spread = [np.broadcast_to(x, (2, *x.shape[-2:])) for x in arrays]
+    theirs = value_and_gradients(sdpa, *spread)
+    compare(ours, [theirs[0], *(g.sum(0) if i < 2 else g for i, g in enumerate(theirs[1:]))], 1e-13)
+
+
 @pytest.mark.parametrize("size", [1e2, 1e4, 1e18])
 def test_large_scores(size):
     """The softmax becomes a choice; nothing overflows."""
@@ -254,6 +295,10 @@ REFUSED = {
     "dropout below 0": (lambda: sdpa(Q, K, V, dropout_p=-0.1), ValueError, "probability"),
     "dropout mask": (lambda: sdpa(Q, K, V, dropout_mask=np.ones((5, 6))), ValueError, "dropout_mask"),
     "scale": (lambda: sdpa(Q, K, V, scale="large"), TypeError, "scale"),
+    "mask of groups": (lambda: sdpa(Q, K[:, :2], V[:, :2], BOOL[:, 0].repeat(2, 0)[:3], enable_gqa=True),
+                       ValueError, r"\(3, 5, 7\) does not stretch to the weights \(2, 4, 5, 7\)"),
+    "dropout mask with a gradient": (lambda: sdpa(Q, K, V, dropout_mask=tg.Tensor(FLOAT, requires_grad=True)),
+                                     RuntimeError, "dropout_mask requires grad"),
     "groups": (lambda: sdpa(Q, K[:, :3], V[:, :3], enable_gqa=True), ValueError, "divide"),
     "groups of keys and values": (lambda: sdpa(Q, K[:, :2], V, enable_gqa=True), ValueError, "agree"),
     "groups without heads": (lambda: sdpa(Q[0, 0], K[0, 0], V[0, 0], enable_gqa=True), ValueError, "axis −3"),

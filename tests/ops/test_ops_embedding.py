@@ -112,7 +112,7 @@ def test_an_id_out_of_range(wrong):
     (lambda: F.embedding([0], TABLE.astype(int)), TypeError, "embedding: weight must be real"),
     (lambda: F.embedding([0], TABLE, 4), ValueError, "embedding: padding_idx 4 names none of 4 rows"),
     (lambda: F.embedding([0], TABLE, -5), ValueError, "embedding: padding_idx -5 names none"),
-    (lambda: F.embedding([0], TABLE, 0.0), TypeError, "float"),
+    (lambda: F.embedding([0], TABLE, 0.0), TypeError, "padding_idx must be an integer"),
 ])  # fmt: skip
 def test_wrong_arguments_are_refused(call, error, message):
     with pytest.raises(error, match=message):
@@ -137,6 +137,8 @@ def test_one_hot_is_torchs(labels, classes):
     ([3], 3, ValueError, r"one_hot: class index 3 is not in 0\.\.2"),
     ([0, -1], -1, ValueError, r"one_hot: class index -1 is not in 0\.\.0"),
     (np.zeros((0, 2), int), -1, ValueError, r"one_hot: no class indices in \(0, 2\)"),
+    ([-1], -1, ValueError, "one_hot: class index -1 is not in"),
+    ([0], 1.5, TypeError, "one_hot: num_classes must be an integer, got 1.5"),
     ([0], 0, ValueError, "one_hot: num_classes must be positive, or -1, got 0"),
     ([0.0], -1, TypeError, "one_hot: class indices must be integers, got float32"),
 ])  # fmt: skip
@@ -219,12 +221,25 @@ def test_sequences_of_padding_only_are_loss_zero_and_gradient_zero(convention, r
     assert not loss.detach().numpy().any() and not logits.grad.numpy().any()
 
 
-def test_what_padding_holds_never_reaches_the_loss():
+@pytest.mark.parametrize("filler", [1e3, np.nan, np.inf, -np.inf])
+def test_what_padding_holds_never_reaches_the_loss_nor_a_gradient(filler):
     x, tokens = sequences(4)
-    other = np.where((tokens == PAD)[:, None], 1e3, x)
-    for convention in ("torch", "transformer"):
-        a, b = (F.cross_entropy(v, tokens, None, PAD, "mean", 0.1, convention).item() for v in (x, other))
-        assert a == b
+    other = np.where((tokens == PAD)[:, None], filler, x)
+
+    def value_and_gradient(loss, x, **options):
+        logits = tg.Tensor(x, requires_grad=True)
+        value = loss(logits, tokens, None, PAD, "mean", **options)
+        return value.item(), tg.grad(value, logits)[0].numpy().tolist()
+
+    smoothed = [dict(label_smoothing=0.1, convention=name) for name in ("torch", "transformer")]
+    with np.errstate(invalid="ignore"):
+        for loss, options in [
+            (F.nll_loss, {}),
+            (F.cross_entropy, {}),
+            *((F.cross_entropy, o) for o in smoothed),
+        ]:
+            found = value_and_gradient(loss, other, **options)
+            assert found == value_and_gradient(loss, x, **options)
 
 
 def test_a_padding_class_that_was_masked_out_is_finite_without_its_share():

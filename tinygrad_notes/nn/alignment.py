@@ -14,8 +14,8 @@ import numpy as np
 from ..autograd import Tensor
 from ..ops import alignment as ops
 from ..ops.activation import softmax
-from ..ops.arguments import as_tensor, mixed_dtypes
-from ..ops.arithmetic import where
+from ..ops.arguments import as_tensor, mixed_dtypes, stretches
+from ..ops.attention import shown
 from ..ops.sequence import length_mask, masked_softmax
 from . import init
 from .layers import _size
@@ -30,7 +30,7 @@ class _Attention(Module):
     context (N, T, c), weights (N, T, U), for one step without the axis T.
 
     `mask`: booleans (N, U) or (N, T, U), True where a query may attend; or `lengths` (N,) of the keys, 0..U.
-    A query without keys gets zeros. Keys and values outside (N, U) or `lengths` are never read.
+    A query without keys gets zeros. Keys and values that no query may attend to are never read.
     """
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
@@ -44,12 +44,10 @@ class _Attention(Module):
         one_step = query.ndim == 2
         query = query.reshape(query.shape[0], 1, query.shape[-1]) if one_step else query
         self._check(query, keys, values)
-        mask = self._mask(mask, lengths, keys.shape)
-        if mask is not None and mask.ndim == 2:  # ∞ and NaN in the padding: 0 · ∞ must not arise
-            counts = mask.reshape(*mask.shape, 1)
-            mask = mask.reshape(mask.shape[0], 1, mask.shape[1])
-            kept = where(counts, keys, 0)
-            values = kept if values is keys else where(counts, values, 0)
+        mask = self._mask(mask, lengths, (*query.shape[:2], keys.shape[1]))
+        if mask is not None:
+            kept = shown(keys, mask)
+            values = kept if values is keys else shown(values, mask)
             keys = kept
         scores = self.score(query, keys)
         if keys.shape[1] == 0:
@@ -69,20 +67,27 @@ class _Attention(Module):
         if values.dtype != query.dtype:  # the score sees to the keys
             raise mixed_dtypes(type(self).__name__, query, values=values)
 
-    def _mask(self, mask: Any, lengths: Any, keys: tuple[int, ...]) -> Tensor | None:
+    def _mask(self, mask: Any, lengths: Any, shape: tuple[int, int, int]) -> Tensor | None:
+        """Booleans that stretch to the weights, `shape` (N, T, U)."""
+        name, (n, _, keys) = type(self).__name__, shape
         if mask is not None and lengths is not None:
-            raise ValueError(f"{type(self).__name__}: give either mask or lengths")
+            raise ValueError(f"{name}: give either mask or lengths")
         if lengths is not None:
-            mask = length_mask(lengths, keys[1], batch_first=True)
+            mask = length_mask(lengths, keys, batch_first=True)
         if mask is None:
             return None
         mask = as_tensor(mask)
         if mask.dtype != bool:
-            raise TypeError(f"{type(self).__name__}: mask must be booleans, got {mask.dtype}")
-        if mask.shape != keys[:2] and mask.ndim != 3:
+            raise TypeError(
+                f"{name}: mask must be booleans, True where a query may attend, got {mask.dtype}; use "
+                "mask.astype(bool)"
+            )
+        if mask.shape == (n, keys):
+            return mask[:, None]
+        if mask.ndim != 3 or not stretches(mask.shape, shape):
             raise ValueError(
-                f"{type(self).__name__}: mask must be (N, U) = {keys[:2]} or (N, T, U), or lengths (N,); "
-                f"it is {mask.shape}"
+                f"{name}: mask must be (N, U) = {(n, keys)} or (N, T, U) = {shape}, or lengths (N,); it is "
+                f"{mask.shape}"
             )
         return mask
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from ..autograd import Tensor
-from ..ops.arguments import as_tensor
+from ..ops.arguments import as_tensor, mixed_dtypes, probability
+from ..ops.attention import attention_weights, shown
+from ..ops.comparison import invert
 from ..ops.creation import zeros
 from ..ops.reduction import broadcast_to
-from ..ops.sequence import masked_softmax
 from ..ops.shape import concat, expand_dims, split
 from . import functional as F
 from . import init
@@ -44,12 +44,11 @@ class MultiheadAttention(Module):
         self.num_heads = _size(name, "num_heads", num_heads)
         if embed_dim % num_heads:
             raise ValueError(f"{name}: num_heads {num_heads} must divide embed_dim {embed_dim}")
-        if not 0 <= dropout <= 1:
-            raise ValueError(f"{name}: dropout is a probability, got {dropout}")
         self.kdim = embed_dim if kdim is None else _size(name, "kdim", kdim)
         self.vdim = embed_dim if vdim is None else _size(name, "vdim", vdim)
         self.head_dim = embed_dim // num_heads
-        self.dropout, self.add_zero_attn, self.batch_first = dropout, add_zero_attn, batch_first
+        self.dropout = probability(name, "dropout", dropout)
+        self.add_zero_attn, self.batch_first = add_zero_attn, batch_first
         self.out_proj = Linear(embed_dim, embed_dim, bias)
         packed = self.kdim == self.vdim == embed_dim  # then the three weights are one
         self.in_proj_weight = _xavier(3 * embed_dim, embed_dim) if packed else None
@@ -81,6 +80,8 @@ class MultiheadAttention(Module):
             key_padding_mask = expand_dims(key_padding_mask, 0)
         batch_first = self.batch_first or unbatched
         inputs = self._read(owner, query, key, value, batch_first)
+        if key_padding_mask is not None and key is not query:
+            inputs[1:] = _without_padding(inputs[1:], as_tensor(key_padding_mask), batch_first)
         q, *kv = (self._heads(x, batch_first) for x in self._project(*inputs))
         _check_cache(owner, cache, q, bool(kv), is_causal)
         if cache:
@@ -163,8 +164,8 @@ class MultiheadAttention(Module):
         p = self.dropout if self.training else 0.0
         if not need_weights:
             return F.scaled_dot_product_attention(q, k, v, mask, p, is_causal), None
-        weights = F.dropout(_weights(q, k, mask), p)
-        return weights @ v, weights
+        weights = F.dropout(attention_weights(q, k, mask), p)
+        return weights @ (v if mask is None else shown(v, mask)), weights
 
     def extra_repr(self) -> str:
         return f"{self.embed_dim}, num_heads={self.num_heads}, batch_first={self.batch_first}"
@@ -178,29 +179,45 @@ def _xavier(*shape: int) -> Parameter:
     return init.xavier_uniform_(_zeros(*shape))  # type: ignore[return-value]
 
 
-def _weights(q: Tensor, k: Tensor, mask: Tensor | None) -> Tensor:
-    """P = softmax(q kᵀ / √d + mask), which `scaled_dot_product_attention` never holds as a whole."""
-    if q.dtype == np.float16:  # as there: a score may pass 65504
-        wide = (x if x is None or x.dtype == bool else x.astype(np.float32) for x in (q, k, mask))
-        return _weights(*wide).astype(np.float16)
-    scores = q @ k.mT * (1 / math.sqrt(q.shape[-1]))
-    if mask is not None and mask.dtype != bool:
-        scores, mask = scores + mask, None
-    return masked_softmax(scores, scores > -math.inf if mask is None else mask)
+def _without_padding(inputs: list[Tensor], mask: Tensor, batch_first: bool) -> list[Tensor]:
+    """Keys and values with 0 where they are padding: 0 · NaN would reach the gradients of the projections.
+
+    The last columns of the mask are theirs, those before belong to the cache. Where the queries are the keys
+    they stay as they are: what a query gives belongs to its own output.
+    """
+    may = invert(mask) if mask.dtype == bool else mask
+    chosen = {}
+    for x in inputs:
+        batch, length = x.shape[:2] if batch_first else x.shape[1::-1]
+        if may.ndim != 2 or may.shape[0] != batch or may.shape[1] < length:
+            return inputs  # `attention_mask` says what is wrong
+        rows = shown(x if batch_first else x.swapaxes(0, 1), may[:, None, may.shape[1] - length :])
+        chosen[id(x)] = rows if batch_first else rows.swapaxes(0, 1)
+    return [chosen[id(x)] for x in inputs]
+
+
+def check_parts(owner: str, cache: Cache | None, count: int, what: str) -> None:
+    """Refuse a cache that is neither None nor () nor made of `count` parts, which `what` names."""
+    if cache is not None and not (isinstance(cache, tuple | list) and len(cache) in (0, count)):
+        found = f"{len(cache)} parts" if isinstance(cache, tuple | list) else repr(cache)
+        raise ValueError(f"{owner}: a cache is () or what the last call gave, {what}; got {found}")
 
 
 def _check_cache(owner: str, cache: Cache | None, q: Tensor, given: bool, is_causal: bool) -> None:
-    """Refuse a cache of other shapes, and a call without keys that needs some."""
-    if not given and (not cache or is_causal):
+    """Refuse a cache that does not fit the queries, and a call without keys that needs some."""
+    check_parts(owner, cache, 2, "(keys, values)")
+    if not given and not cache:
+        raise ValueError(f"{owner}: without key and value, or memory, the cache must hold some")
+    if not given and is_causal:
         raise ValueError(
-            f"{owner}: without key and value the cache must hold some, and is_causal has no place to count "
-            "from: give attn_mask"
+            f"{owner}: without key and value is_causal has no place to count from: give attn_mask"
         )
-    if cache:
+    for x in map(as_tensor, cache or ()):
         n, h, _, d = q.shape
-        shapes = [x.shape for x in cache]
-        if len(shapes) != 2 or shapes[0] != shapes[1] or (*shapes[0][:2], *shapes[0][3:]) != (n, h, d):
+        if x.dtype != q.dtype:
+            raise mixed_dtypes(owner, q, cache=x)
+        if x.ndim != 4 or (*x.shape[:2], x.shape[3]) != (n, h, d) or x.shape != cache[0].shape:
             raise ValueError(
-                f"{owner}: a cache is () or (keys, values), each (N, num_heads, S, head_dim) = "
-                f"({n}, {h}, S, {d}), got {shapes}"
+                f"{owner}: keys and values of a cache are alike, (N, num_heads, S, head_dim) = "
+                f"({n}, {h}, S, {d}); got {[tuple(x.shape) for x in cache]}"
             )

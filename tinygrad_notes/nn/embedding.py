@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Tensor
-from ..ops.arguments import padding_row
+from ..ops.arguments import as_tensor, check_real, padding_row
 from . import functional as F
 from . import init
 from .layers import _size
@@ -29,7 +29,13 @@ class Embedding(Module):
             padding_idx = padding_row("Embedding", padding_idx, num_embeddings)
         self.padding_idx = padding_idx
         if _weight is not None:
-            self.weight = _weight
+            self.weight = _weight if isinstance(_weight, Parameter) else Parameter(_weight)
+            check_real("Embedding", "the table", self.weight)
+            if self.weight.shape != (num_embeddings, embedding_dim):
+                raise ValueError(
+                    f"Embedding: the table must be (num_embeddings, embedding_dim) = "
+                    f"{(num_embeddings, embedding_dim)}, got {self.weight.shape}"
+                )
             return
         self.weight = Parameter(np.empty((num_embeddings, embedding_dim), np.float32))
         init.normal_(self.weight)
@@ -41,9 +47,11 @@ class Embedding(Module):
         cls, embeddings: Any, freeze: bool = True, padding_idx: int | None = None
     ) -> Embedding:
         """A layer with the rows `embeddings` (V, D), which training changes only with `freeze=False`."""
+        embeddings = as_tensor(embeddings)
+        check_real("Embedding.from_pretrained", "embeddings", embeddings)
+        if embeddings.ndim != 2:
+            raise ValueError(f"Embedding.from_pretrained: embeddings must be (V, D), got {embeddings.shape}")
         weight = Parameter(embeddings, requires_grad=not freeze)
-        if weight.ndim != 2:
-            raise ValueError(f"Embedding.from_pretrained: embeddings must be (V, D), got {weight.shape}")
         return cls(*weight.shape, padding_idx, weight)
 
     def forward(self, x: Any) -> Tensor:

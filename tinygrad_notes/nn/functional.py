@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from ..ops.activation import (
     softplus,
     tanh,
 )  # fmt: skip
-from ..ops.arguments import as_tensor, check_real, conv_padding, mixed_dtypes, pair
+from ..ops.arguments import as_tensor, check_real, conv_padding, integer, mixed_dtypes, pair
 from ..ops.attention import scaled_dot_product_attention
 from ..ops.dropout import dropout
 from ..ops.embedding import embedding
@@ -159,11 +158,11 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Tensor:
     if x.dtype.kind not in "iu":
         raise TypeError(f"one_hot: class indices must be integers, got {x.dtype}; use .astype('int64')")
     labels = to_numpy(x._data).astype(np.int64)
+    num_classes = integer("one_hot", "num_classes", num_classes)
     if num_classes == -1:
         if not labels.size:
             raise ValueError(f"one_hot: no class indices in {x.shape} to infer num_classes from; give it")
-        num_classes = int(labels.max()) + 1
-    num_classes = operator.index(num_classes)
+        num_classes = max(1, int(labels.max()) + 1)
     if num_classes < 1:
         raise ValueError(f"one_hot: num_classes must be positive, or -1, got {num_classes}")
     wrong = labels[(labels < 0) | (labels >= num_classes)]

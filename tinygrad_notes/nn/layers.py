@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Tensor
-from ..ops.arguments import conv_padding, pair
+from ..ops.arguments import conv_padding, pair, probability
 from . import functional as F
 from . import init
 from .module import Module, Parameter
@@ -124,9 +124,7 @@ class Dropout(Module):
     """In training, zero each element with probability p and scale the others by 1/(1 − p)."""
 
     def __init__(self, p: float = 0.5) -> None:
-        if not 0 <= p <= 1:
-            raise ValueError(f"Dropout: p is a probability, got {p}")
-        self.p = p
+        self.p = probability("Dropout", "p", p)
 
     def forward(self, x: Any) -> Tensor:
         return F.dropout(x, self.p, self.training)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Tensor
-from ..ops.arguments import as_tensor, check_real, mixed_dtypes
+from ..ops.arguments import as_tensor, check_real, integer, mixed_dtypes
 from ..ops.attention import sinusoidal_positions
 from ..ops.shape import expand_dims
 from . import init
@@ -42,6 +42,7 @@ class _Positions(Module):
             raise ValueError(
                 f"{name}: x is {x.shape}; it must be {form} or (T, d_model) with d_model = {self.d_model}"
             )
+        start = integer(name, "start", start)
         inner = x.ndim == 3 and not self.batch_first  # N lies between T and d_model
         stop = start + x.shape[0 if inner else -2]
         if not 0 <= start <= stop <= self.max_len:

@@ -12,7 +12,7 @@ from ..autograd import Tensor
 from ..ops.arguments import as_tensor
 from . import functional as F
 from . import init, masks
-from .attention import Cache, MultiheadAttention
+from .attention import Cache, MultiheadAttention, check_parts
 from .containers import ModuleList
 from .layers import Dropout, Linear, _size
 from .module import Module
@@ -35,7 +35,7 @@ class _Layer(Module):
         activation: str | Callable[[Any], Any] = F.relu, layer_norm_eps: float = 1e-5,
         batch_first: bool = False, norm_first: bool = False, bias: bool = True,
     ) -> None:  # fmt: skip
-        if isinstance(activation, str) and activation not in ACTIVATIONS:
+        if activation not in ACTIVATIONS if isinstance(activation, str) else not callable(activation):
             raise ValueError(
                 f"{type(self).__name__}: activation is 'relu', 'gelu' or a callable, got {activation!r}"
             )
@@ -107,8 +107,7 @@ class TransformerDecoderLayer(_Layer):
         the first call only: later calls do not look at `memory`, it may be None.
         """
         x = as_tensor(tgt)
-        if cache and len(cache) != 2:
-            raise ValueError(f"{type(self).__name__}: a cache is () or what the last call gave: two pairs")
+        check_parts(type(self).__name__, cache, 2, "two pairs (keys, values)")
         own, others = cache or (cache, cache)
         memory = None if others else memory
         h = self._before(self.norm1, x)
@@ -136,11 +135,7 @@ class _Stack(Module):
 
     def _run(self, x: Any, *memory: Any, cache: Cache | None, **masks: Any) -> Any:
         """Every layer on x, each with its own part of the cache."""
-        if cache and len(cache) != self.num_layers:
-            raise ValueError(
-                f"{type(self).__name__}: a cache is () or an entry for each of {self.num_layers} layers, "
-                f"got {len(cache)}"
-            )
+        check_parts(type(self).__name__, cache, self.num_layers, f"{self.num_layers} parts, one a layer")
         kept = []
         for i, layer in enumerate(self.layers):
             if cache is None:

@@ -78,10 +78,34 @@ def _widened(value: Any) -> Any:
     return as_tensor(value).astype(np.float32) if getattr(value, "dtype", None) == np.float16 else value
 
 
+def probability(op: str, name: str, value: Any) -> float:
+    """`value` as a Python number of 0..1."""
+    p = number(op, name, value)
+    if not 0 <= p <= 1:
+        raise ValueError(f"{op}: {name} is a probability, got {p}")
+    return p
+
+
+def integer(op: str, name: str, value: Any) -> int:
+    """`value` as a Python integer."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{op}: {name} must be an integer, got {value!r}") from None
+
+
 def check_real(op: str, name: str, x: Tensor) -> None:
     """Refuse integers where a fraction is computed in the dtype of `x`, which would round it to 0 or 1."""
     if x.dtype.kind != "f":
         raise TypeError(f"{op}: {name} must be real numbers, got {x.dtype}; use .astype('float32')")
+
+
+def stretches(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
+    """Whether an array of shape `small` broadcasts to `large`."""
+    try:
+        return np.broadcast_shapes(small, large) == large
+    except ValueError:
+        return False
 
 
 def mixed_dtypes(op: str, x: Tensor, **parameters: Any) -> TypeError:
@@ -89,9 +113,9 @@ def mixed_dtypes(op: str, x: Tensor, **parameters: Any) -> TypeError:
     others = {name: p.dtype for name, p in parameters.items() if p is not None and p.dtype != x.dtype}
     found = " and ".join(f"{name} is {dtype}" for name, dtype in others.items())
     dtype = next(iter(others.values()))
+    whole = f", or module.astype({str(x.dtype)!r}) for a whole network" if x.dtype.kind == "f" else ""
     return TypeError(
-        f"{op}: input is {x.dtype} but {found}; all must have one dtype: use x.astype({str(dtype)!r}), or "
-        f"module.astype({str(x.dtype)!r}) for a whole network"
+        f"{op}: input is {x.dtype} but {found}; all must have one dtype: use x.astype({str(dtype)!r}){whole}"
     )
 
 
@@ -125,7 +149,7 @@ def one_axis(axis: Any, shape: tuple[int, ...] | int, op: str = "") -> int:
 
 def padding_row(op: str, padding_idx: Any, rows: int) -> int:
     """`padding_idx` as a number in 0..rows−1; negative ones count from the end."""
-    index = operator.index(padding_idx)
+    index = integer(op, "padding_idx", padding_idx)
     if not -rows <= index < rows:
         raise ValueError(f"{op}: padding_idx {index} names none of {rows} rows")
     return index % rows

@@ -13,8 +13,19 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Function, Tensor
-from .arguments import as_tensor, check_real, mixed_dtypes, number, raw_array
+from .arguments import (
+    as_tensor,
+    check_real,
+    constant,
+    mixed_dtypes,
+    number,
+    probability,
+    raw_array,
+    stretches,
+)
+from .arithmetic import where
 from .dropout import _draw
+from .sequence import masked_softmax
 
 KEPT = 1 << 22  # weights up to which they are kept for the backward: one product and one exp less
 
@@ -71,7 +82,7 @@ def _scores(xp, q, k, bias, keep, scale):
     """S, and −∞ where nobody may look: chosen, not multiplied in, so that nothing there can be ∞ · 0."""
     s = (q * scale) @ xp.swapaxes(k, -1, -2)
     if bias is not None:
-        s += bias
+        s = s + bias  # not in place: it may have leading axes that queries and keys have not
     if keep is not None:
         s = xp.where(keep, s, -math.inf)
     return s
@@ -115,24 +126,52 @@ def scaled_dot_product_attention(
     """
     op = "scaled_dot_product_attention"
     q, k, v = as_tensor(query), as_tensor(key), as_tensor(value)
-    _check_inputs(op, q, k, v)
-    if enable_gqa:
-        return _grouped(op, q, k, v, attn_mask, dropout_p, is_causal, scale, dropout_mask)
-    shape = _weights_shape(op, q, k, v)
+    _check_inputs(op, q, k, v, enable_gqa)
+    shape = _weights_shape(op, q, k, v, enable_gqa)
     keep, bias = _read_mask(op, attn_mask, is_causal, q, shape)
     drop = _read_dropout(op, dropout_p, dropout_mask, shape, q.dtype)
-    if shape[-1] == 0:  # no keys: zeros, with a graph
-        return q @ k.swapaxes(-1, -2) @ v
     scale = 1 / math.sqrt(max(1, q.shape[-1])) if scale is None else number(op, "scale", scale)
-    whole = math.prod(shape) <= KEPT
-    if q.dtype == np.float16:  # a score may pass 65504, and a sum of half precision loses digits
-        wide = (x if x is None else x.astype(np.float32) for x in (q, k, v, bias))
-        drop = drop if drop is None else drop.astype(np.float32)
-        return Attention.apply(*wide, keep=keep, drop=drop, scale=scale, whole=whole).astype(q.dtype)
-    return Attention.apply(q, k, v, bias, keep=keep, drop=drop, scale=scale, whole=whole)
+    heads, dtype = q.shape[-3:-2], q.dtype
+    if enable_gqa:
+        serving = k.shape[-3]
+        q, k, v, bias, keep, drop = (_grouped(x, serving) for x in (q, k, v, bias, keep, drop))
+    if attn_mask is not None or (is_causal and shape[-1] > shape[-2]):
+        mask = keep if bias is None else bias
+        k, v = shown(k, mask), shown(v, mask)
+    if dtype == np.float16:  # a score may pass 65504, and a sum of half precision loses digits
+        q, k, v, bias, drop = (x if x is None else x.astype(np.float32) for x in (q, k, v, bias, drop))
+    if 0 in shape[-2:]:  # no queries, or no keys: zeros, with a graph
+        y = q @ k.mT @ v
+    else:
+        whole = math.prod(shape) <= KEPT
+        y = Attention.apply(q, k, v, bias, keep=keep, drop=drop, scale=scale, whole=whole)
+    y = y.reshape(*y.shape[:-4], *heads, *y.shape[-2:]) if enable_gqa else y
+    return y if y.dtype == dtype else y.astype(dtype)
 
 
-def _check_inputs(op: str, q: Tensor, k: Tensor, v: Tensor) -> None:
+def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None) -> Tensor:
+    """P of `Attention`, which that never holds as a whole: (..., T, U), of a mask that fits."""
+    if q.dtype == np.float16:  # as above
+        wide = (x if x is None or x.dtype == bool else x.astype(np.float32) for x in (q, k, mask))
+        return attention_weights(*wide).astype(np.float16)
+    keep: Any = True
+    if mask is not None:
+        k, keep = shown(k, mask), mask if mask.dtype == bool else mask != -math.inf
+    scores = q @ k.mT * (1 / math.sqrt(q.shape[-1]))
+    return masked_softmax(scores if mask is None or mask.dtype == bool else scores + mask, keep)
+
+
+def shown(x: Tensor, mask: Any) -> Tensor:
+    """Keys or values (..., U, d) with 0 for those that the mask (..., T, U) hides from every query.
+
+    Their weights are 0, and 0 · NaN is NaN: what padding holds would reach the outputs and the gradients.
+    """
+    mask = raw_array(mask)
+    seen = mask.any(axis=-2) if mask.dtype == bool else mask.max(axis=-2) != -math.inf  # True for NaN
+    return where(seen[..., None], x, 0.0)
+
+
+def _check_inputs(op: str, q: Tensor, k: Tensor, v: Tensor, grouped: bool) -> None:
     check_real(op, "queries", q)
     if k.dtype != q.dtype or v.dtype != q.dtype:
         raise mixed_dtypes(op, q, key=k, value=v)
@@ -141,16 +180,25 @@ def _check_inputs(op: str, q: Tensor, k: Tensor, v: Tensor) -> None:
             f"{op}: query (..., T, d), key (..., U, d) and value (..., U, e) do not fit: "
             f"{q.shape}, {k.shape}, {v.shape}"
         )
+    if not grouped:
+        return
+    if min(q.ndim, k.ndim, v.ndim) < 3 or k.shape[-3] != v.shape[-3] or q.shape[-3] % max(1, k.shape[-3]):
+        raise ValueError(
+            f"{op}: with enable_gqa the heads (axis −3) of key and value must agree, and divide those of "
+            f"the query: query {q.shape}, key {k.shape}, value {v.shape}"
+        )
 
 
-def _weights_shape(op: str, q: Tensor, k: Tensor, v: Tensor) -> tuple[int, ...]:
-    """(..., T, U), with the leading axes of all three."""
+def _weights_shape(op: str, q: Tensor, k: Tensor, v: Tensor, grouped: bool) -> tuple[int, ...]:
+    """(..., T, U), with the leading axes of all three; where heads are `grouped`, with the query's heads."""
+    heads = q.shape[-3:-2]
+    leads = [q.shape[:-2], *((*x.shape[:-3], *heads) if grouped else x.shape[:-2] for x in (k, v))]
     try:
-        lead = np.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2])
+        lead = np.broadcast_shapes(*leads)
     except ValueError:
         raise ValueError(
-            f"{op}: the leading axes of query {q.shape}, key {k.shape} and value {v.shape} do not broadcast; "
-            "for fewer heads of key and value use enable_gqa=True"
+            f"{op}: the leading axes of query {q.shape}, key {k.shape} and value {v.shape} do not broadcast"
+            + ("" if grouped else "; for fewer heads of key and value use enable_gqa=True")
         ) from None
     return (*lead, q.shape[-2], k.shape[-2])
 
@@ -165,7 +213,7 @@ def _read_mask(op: str, mask: Any, causal: bool, q: Tensor, shape: tuple[int, ..
     if mask is None:
         return None, None
     mask = as_tensor(mask)
-    if not _stretches(mask.shape, shape):
+    if not stretches(mask.shape, shape):
         raise ValueError(f"{op}: attn_mask {mask.shape} does not stretch to the weights {shape}")
     if mask.ndim < 2:
         mask = mask.reshape((1,) * (2 - mask.ndim) + mask.shape)
@@ -181,48 +229,25 @@ def _read_mask(op: str, mask: Any, causal: bool, q: Tensor, shape: tuple[int, ..
 
 def _read_dropout(op: str, p: Any, mask: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     """What the weights are multiplied by, or None."""
-    p = number(op, "dropout_p", p)
-    if not 0 <= p <= 1:
-        raise ValueError(f"{op}: dropout_p is a probability, got {p}")
+    p = probability(op, "dropout_p", p)
     if mask is None:
         return _draw(shape, p, dtype) if p else None
-    mask = raw_array(mask).astype(dtype)
-    if not _stretches(mask.shape, shape):
+    mask = constant(op, "dropout_mask", mask).astype(dtype)
+    if not stretches(mask.shape, shape):
         raise ValueError(f"{op}: dropout_mask {mask.shape} does not stretch to the weights {shape}")
     return mask.reshape((1,) * (2 - mask.ndim) + mask.shape)
 
 
-def _stretches(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
-    try:
-        return np.broadcast_shapes(small, large) == large
-    except ValueError:
-        return False
+def _grouped(x: Any, serving: int) -> Any:
+    """Heads (..., H G, T, d) as (..., H, G, T, d): H = `serving` heads (..., H, 1, U, d) serve a group each.
 
-
-def _grouped(op, q, k, v, mask, dropout_p, causal, scale, dropout_mask) -> Tensor:
-    """Heads (..., H G, T, d) as groups (..., H, G, T, d), served by one key head each: (..., H, 1, U, d)."""
-    if min(q.ndim, k.ndim, v.ndim) < 3 or k.shape[-3] != v.shape[-3] or q.shape[-3] % max(1, k.shape[-3]):
-        raise ValueError(
-            f"{op}: with enable_gqa the heads (axis −3) of key and value must agree, and divide those of "
-            f"the query: query {q.shape}, key {k.shape}, value {v.shape}"
-        )
-    heads = q.shape[-3]
-    groups = (k.shape[-3], heads // max(1, k.shape[-3]))
-
-    def split(x: Any) -> Any:
-        """The axis of heads as two; of length 1 it stretches over both."""
-        if x is None:
-            return None
-        x = as_tensor(x)
-        if x.ndim < 3 or x.shape[-3] not in (1, heads):
-            return x if x.ndim < 3 else x.reshape(*x.shape[:-2], 1, *x.shape[-2:])
-        return x.reshape(*x.shape[:-3], *(groups if x.shape[-3] == heads else (1, 1)), *x.shape[-2:])
-
-    k, v = (x.reshape(*x.shape[:-2], 1, *x.shape[-2:]) for x in (k, v))
-    y = scaled_dot_product_attention(
-        split(q), k, v, split(mask), dropout_p, causal, scale, dropout_mask=split(dropout_mask)
-    )
-    return y.reshape(*y.shape[:-4], heads, *y.shape[-2:])
+    One head for all becomes (1, 1), no axis of heads stays none.
+    """
+    if x is None or x.ndim < 3:
+        return x
+    heads = x.shape[-3]
+    split = (1, 1) if heads == 1 else (serving, heads // max(1, serving))
+    return x.reshape(*x.shape[:-3], *split, *x.shape[-2:])
 
 
 def sinusoidal_positions(length: int, d: int, base: float = 10000.0, dtype: Any = np.float32) -> Tensor:

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Function, Tensor
-from .arguments import as_tensor, check_real, constant, number
+from .arguments import as_tensor, check_real, constant, probability, stretches
 
 
 class Dropout(Function):
@@ -28,9 +28,7 @@ def dropout(input, p: float = 0.5, training: bool = True, mask=None) -> Tensor:
 
     `mask` replaces the draw: an array that input is multiplied by, of its shape or stretching to it.
     """
-    p = number("dropout", "p", p)
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout: p is a probability, got {p}")
+    p = probability("dropout", "p", p)
     x = as_tensor(input)
     if not training or (p == 0 and mask is None):
         return x
@@ -39,11 +37,7 @@ def dropout(input, p: float = 0.5, training: bool = True, mask=None) -> Tensor:
         mask = _draw(x.shape, p, x.dtype)
     else:
         mask = constant("dropout", "mask", mask).astype(x.dtype)
-        try:
-            fits = np.broadcast_shapes(mask.shape, x.shape) == x.shape
-        except ValueError:
-            fits = False
-        if not fits:
+        if not stretches(mask.shape, x.shape):
             raise ValueError(f"dropout: mask {mask.shape} must have input's shape {x.shape} or stretch to it")
     return Dropout.apply(x, mask=mask)
 

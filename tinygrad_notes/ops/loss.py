@@ -67,14 +67,15 @@ def _class_losses(xp, x, labels, own, share, spread):
 
 
 def _class_gradients(xp, x, labels, own, share, spread):
-    """p Σ_c q − q, the first line of it with p = e / Σ e and the second with q as the text above says."""
+    """p Σ_c q − q with p = e / Σ e, and q and its sum as the text above says; 0 for a row that counts 0."""
+    x = xp.where(xp.expand_dims(share, 1) != 0, x, 0)  # what padding holds, NaN perhaps, is not read
     e = xp.exp(x - xp.max(x, axis=1, keepdims=True))
     q = xp.scatter_add(own, (xp.arange(labels.shape[0]), labels), x.shape)
+    mass = own
     if spread is not None:
         q = q + xp.expand_dims(share, 1) * spread
-    mass = xp.sum(q, axis=1, keepdims=True)
-    scale = mass / xp.sum(e, axis=1, keepdims=True)
-    return xp.where(mass == 0, 0, e * scale) - q  # an ignored row may be NaN
+        mass = own + share * xp.sum(spread)
+    return e * xp.expand_dims(mass / xp.sum(e, axis=1), 1) - q
 
 
 def _expected(xp, log_p, q):

@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Function, Tensor
-from .arguments import as_tensor, check_real, one_axis, raw_array
+from .arguments import as_tensor, check_real, one_axis, raw_array, stretches
 from .shape import getitem
 
 
@@ -130,10 +130,6 @@ def _read_mask(op: str, mask: Any, shape: tuple[int, ...]) -> Any:
     keep = raw_array(mask)
     if keep.dtype != bool:
         raise TypeError(f"{op}: mask must be booleans, True where a place counts, got {keep.dtype}")
-    try:
-        fits = np.broadcast_shapes(keep.shape, shape) == shape
-    except ValueError:
-        fits = False
-    if not fits:
+    if not stretches(keep.shape, shape):
         raise ValueError(f"{op}: mask {keep.shape} does not stretch to {shape}")
     return keep.copy()
