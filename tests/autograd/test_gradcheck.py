@@ -53,9 +53,9 @@ def spoiled(right, **rules):
 
 
 @pytest.mark.parametrize("where", ["every element", "one element"])
-def test_a_tenth_of_a_percent_is_refused_a_thousand_times_of_a_thousand(where):
+def test_a_tenth_of_a_percent_is_refused_200_times_of_200(where):
     refused = 0
-    for seed in range(1000):
+    for seed in range(200):
         rng = np.random.default_rng(seed)
         factor = np.ones(3)
         factor[... if where == "every element" else rng.integers(3)] = 1.001
@@ -65,11 +65,11 @@ def test_a_tenth_of_a_percent_is_refused_a_thousand_times_of_a_thousand(where):
             rng.uniform(-2, 2, 3), order=1, directions=1, seed=seed, raise_exception=False,
         )  # fmt: skip
         refused += "of 3 elements are wrong" in report.text
-    assert refused == 1000
+    assert refused == 200
 
 
-def test_a_right_backward_passes_a_thousand_times_of_a_thousand():
-    for seed in range(1000):
+def test_a_right_backward_passes_400_times_of_400():
+    for seed in range(400):
         inputs = np.random.default_rng(seed).uniform(-2, 2, (2, 3))
         assert gradcheck(tg.tanh, inputs, directions=1, seed=seed)
 

@@ -96,7 +96,7 @@ def test_numbers_and_labels_are_no_tensors_that_require_grad(call):
 # What has no gradient by its nature, or takes only the shape
 WITHOUT_GRADIENT = {
     "raw_array", "constant", "sign", "isfinite", "zeros_like", "ones_like", "invert", "compare", "combine",
-    "_comparison", "_bitwise", "_truth",
+    "_comparison", "_bitwise", "_truth", "shown",
 }  # fmt: skip
 
 

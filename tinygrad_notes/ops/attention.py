@@ -218,7 +218,7 @@ def _read_mask(op: str, mask: Any, causal: bool, q: Tensor, shape: tuple[int, ..
     if mask.ndim < 2:
         mask = mask.reshape((1,) * (2 - mask.ndim) + mask.shape)
     if mask.dtype == bool:
-        return raw_array(mask).copy(), None
+        return constant(op, "attn_mask", mask).copy(), None
     if mask.dtype != q.dtype:
         raise TypeError(
             f"{op}: attn_mask must be bool or {q.dtype} as the query, got {mask.dtype}; for 0 and 1 use "

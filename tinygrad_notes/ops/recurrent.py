@@ -12,7 +12,7 @@ from . import rnn as simple
 from .arguments import as_tensor, check_real, mixed_dtypes
 from .arithmetic import where
 from .linear import linear
-from .sequence import length_mask, read_lengths
+from .sequence import _read_lengths, length_mask
 from .shape import split, squeeze
 
 
@@ -112,7 +112,7 @@ class _Call:
         self._check(given, expected)
         self.mask = None
         if lengths is not None:
-            counts = read_lengths(op, lengths, self.x.shape[1], self.x.shape[0], least=1)
+            counts = _read_lengths(op, lengths, self.x.shape[1], self.x.shape[0], least=1)
             self.mask = length_mask(counts, self.x.shape[0])._data
             self.x = where(self.mask[:, :, None], self.x, 0)  # a NaN there would reach w_ih as 0 · NaN
 

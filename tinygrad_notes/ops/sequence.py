@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Function, Tensor
-from .arguments import as_tensor, check_real, one_axis, raw_array, stretches
+from .arguments import as_tensor, check_real, constant, one_axis, stretches
 from .shape import getitem
 
 
@@ -84,7 +84,7 @@ def last_step(input: Any, lengths: Any, batch_first: bool = False) -> Tensor:
     lengths: (N,) of 1..T, in any order.
     """
     x, time = _read_steps("last_step", input, batch_first)
-    at = read_lengths("last_step", lengths, x.shape[1 - time], x.shape[time], 1) - 1
+    at = _read_lengths("last_step", lengths, x.shape[1 - time], x.shape[time], 1) - 1
     sample = np.arange(len(at))
     return getitem(x, (sample, at) if batch_first else (at, sample))
 
@@ -95,7 +95,7 @@ def length_mask(lengths: Any, total: int | None = None, batch_first: bool = Fals
     T is `total`, the largest length by default. Raises TypeError for lengths that are no integers (N,),
     ValueError for one that is not in 0..T.
     """
-    count = read_lengths("length_mask", lengths, None, total, 0)
+    count = _read_lengths("length_mask", lengths, None, total, 0)
     total = int(count.max(initial=0)) if total is None else total
     mask = np.arange(total)[:, None] < count
     return Tensor._wrap(backend.asarray(np.ascontiguousarray(mask.T if batch_first else mask)))
@@ -109,9 +109,9 @@ def _read_steps(op: str, input: Any, batch_first: bool) -> tuple[Tensor, int]:
     return x, int(batch_first)
 
 
-def read_lengths(op: str, lengths: Any, samples: int | None, total: int | None, least: int) -> np.ndarray:
+def _read_lengths(op: str, lengths: Any, samples: int | None, total: int | None, least: int) -> np.ndarray:
     """Integers (N,) between `least` and `total`, on the host."""
-    counts = np.asarray(backend.to_numpy(raw_array(lengths)))
+    counts = np.asarray(backend.to_numpy(lengths._data if isinstance(lengths, Tensor) else lengths))
     if counts.ndim != 1 or (samples is not None and counts.size != samples):
         raise ValueError(f"{op}: lengths must be one per sample, ({samples or 'N'},), got {counts.shape}")
     if counts.dtype.kind not in "iu" and counts.size:
@@ -127,7 +127,7 @@ def read_lengths(op: str, lengths: Any, samples: int | None, total: int | None, 
 
 def _read_mask(op: str, mask: Any, shape: tuple[int, ...]) -> Any:
     """Booleans that stretch to `shape`, as the operation's own array."""
-    keep = raw_array(mask)
+    keep = constant(op, "mask", mask)
     if keep.dtype != bool:
         raise TypeError(f"{op}: mask must be booleans, True where a place counts, got {keep.dtype}")
     if not stretches(keep.shape, shape):
