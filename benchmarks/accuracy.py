@@ -16,10 +16,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from tinygrad_notes.train.recipes import RECIPES
 
 from tests import twins
 from tinygrad_notes.train.config import Config
-from tinygrad_notes.train.recipes import RECIPES
 from tinygrad_notes.train.run import Run
 
 from . import harness

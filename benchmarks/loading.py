@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from tinygrad_notes.train.recipes import RECIPES
 
 from tinygrad_notes.train.config import Config
-from tinygrad_notes.train.recipes import RECIPES
 from tinygrad_notes.train.run import Run
 
 from . import harness

@@ -12,11 +12,11 @@ import sys
 import time
 
 import numpy as np
+from tinygrad_notes.train.recipes import RECIPES
 
 import tinygrad_notes as tg
 from tinygrad_notes.data import Compose, DataLoader, Normalize, Resize, load, normalization
 from tinygrad_notes.train.loop import Trainer, evaluate
-from tinygrad_notes.train.recipes import RECIPES
 
 from . import harness
 

@@ -25,12 +25,20 @@ from tinygrad_notes.data import (
 )
 from tinygrad_notes.models.count import undrawn
 from tinygrad_notes.models.googlenet import Outputs
-from tinygrad_notes.train import pictures
-from tinygrad_notes.train.config import Config, RunError, read_config
+from tinygrad_notes.tasks.images import TASK as IMAGES
+from tinygrad_notes.tasks.images import pictures
+from tinygrad_notes.tasks.images.pipeline import (
+    evaluation_transform,
+    network_shape,
+    sides,
+    training_transform,
+)
+from tinygrad_notes.tasks.images.recipes import RECIPES
+from tinygrad_notes.tasks.images.settings import Settings
+from tinygrad_notes.train.config import read_config
 from tinygrad_notes.train.interrupt import Interrupted
 from tinygrad_notes.train.loop import criterion, evaluate
-from tinygrad_notes.train.pipeline import evaluation_transform, network_shape, sides, training_transform
-from tinygrad_notes.train.recipes import RECIPES
+from tinygrad_notes.train.options import RunError
 from tinygrad_notes.train.run import Run, build_model, evaluation_loader
 from tinygrad_notes.train.schedules import SCHEDULES, make_schedule
 
@@ -57,7 +65,7 @@ def small(folder, **options):
     """resnet20 on images of 8×8 cut from 10×10, with all the augmentation there is."""
     settings = {"epochs": 2, "batch_size": 8, "optimizer": "sgd", "lr": 0.05, "size": 8, "resize": 10,
                 "shift": 1, "flip": True, "lighting": 0.1, "schedule": "resnet", "seed": 4}  # fmt: skip
-    return Config("resnet20", str(folder), **{**settings, **options})
+    return Settings("resnet20", str(folder), **{**settings, **options})
 
 
 # ---- from end to end -----------------------------------------------------------------------------
@@ -180,9 +188,9 @@ def test_ctrl_c_is_heard_while_images_are_decoded(folder, tmp_path, capsys, monk
 
 
 def test_gray_networks_see_the_brightness_and_color_networks_repeat_it(folder, tmp_path):
-    run = Run.start(Config("lenet5", str(folder), limit=6), tmp_path / "r")
+    run = Run.start(IMAGES, Settings("lenet5", str(folder), limit=6), tmp_path / "r")
     assert run.train_set.images.shape == (6, 1, 32, 32)
-    run = Run.start(Config("resnet20", "digits", limit=6), tmp_path / "s")
+    run = Run.start(IMAGES, Settings("resnet20", "digits", limit=6), tmp_path / "s")
     assert run.train_set.images.shape == (6, 3, 28, 28)
     images, _ = next(iter(run.trainer.train))
     assert images.shape == (6, 3, 32, 32)
@@ -192,7 +200,7 @@ def test_run_works_from_any_directory(folder, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(folder.parent)
     options = ["--size", "8", "--resize", "8", "--limit", "8", "--data", folder.name]
     assert main(["train", "mlp", *QUICK, *options, "--out", str(tmp_path / "r")]) == 0
-    assert read_config(tmp_path / "r").data == str(folder)
+    assert read_config(IMAGES, tmp_path / "r").data == str(folder)
     monkeypatch.chdir("/")
     assert main(["eval", str(tmp_path / "r")]) == 0
     assert main(["train", "--resume", str(tmp_path / "r"), "--epochs", "3"]) == 0
@@ -200,12 +208,12 @@ def test_run_works_from_any_directory(folder, tmp_path, monkeypatch, capsys):
 
 
 def test_run_of_other_classes_is_not_resumed(folder, tmp_path):
-    Run.start(small(folder), tmp_path / "r")
+    Run.start(IMAGES, small(folder), tmp_path / "r")
     config = json.loads((tmp_path / "r" / "config.json").read_text())
     config["classes"][0] = "azure"
     (tmp_path / "r" / "config.json").write_text(json.dumps(config))
     with pytest.raises(RunError, match=r"classes is \['azure', .* and the training began with \['blue'"):
-        Run.resume(tmp_path / "r")
+        Run.resume(IMAGES, tmp_path / "r")
 
 
 @pytest.mark.parametrize("levels", [1, 2])
@@ -213,33 +221,33 @@ def test_run_of_other_images_is_not_resumed(folder, tmp_path, levels):
     root = tmp_path / "images"
     shutil.copytree(folder if levels == 2 else folder / "train", root)
     run = tmp_path / "r"
-    Run.start(small(root, epochs=1), run).fit()
+    Run.start(IMAGES, small(root, epochs=1), run).fit()
     kept = {path: path.read_bytes() for path in root.rglob("*.png")}
     red = root / "train" / "red" if levels == 2 else root / "red"
     Image.new("RGB", (9, 9)).save(red / "new.png")
     with pytest.raises(RunError, match=rf"{root} are not those .*: 1 added \(.*red/new\.png\)"):
-        Run.resume(run, 2)
+        Run.resume(IMAGES, run, 2)
     (red / "new.png").unlink()
     for i in range(4):
         (red / f"{i}.png").unlink()
     with pytest.raises(RunError, match=r"4 removed \((.*red/\d\.png, ){3}\.\.\.\)") as caught:
-        Run.resume(run, 2)
+        Run.resume(IMAGES, run, 2)
     assert "\n" not in str(caught.value)
     for path, content in kept.items():
         path.write_bytes(content)
     with (red / "5.png").open("ab") as file:
         file.write(b"more")
     with pytest.raises(RunError, match=r": 1 of another size \(.*red/5\.png\); put them back"):
-        Run.resume(run, 2)
+        Run.resume(IMAGES, run, 2)
     for path, content in kept.items():
         path.write_bytes(content)
-    Run.resume(run, 2).fit()
+    Run.resume(IMAGES, run, 2).fit()
 
 
 def test_evaluation_on_changed_images_must_be_asked_for(folder, tmp_path, capsys):
     root, run = tmp_path / "images", tmp_path / "r"
     shutil.copytree(folder / "train", root)
-    Run.start(small(root, epochs=1), run).fit()
+    Run.start(IMAGES, small(root, epochs=1), run).fit()
     Image.new("RGB", (9, 9)).save(root / "red" / "new.png")
     assert main(["eval", str(run)]) == 2
     assert "1 added (red/new.png)" in capsys.readouterr().err
@@ -250,24 +258,24 @@ def test_evaluation_on_changed_images_must_be_asked_for(folder, tmp_path, capsys
 def test_files_that_a_run_does_not_use_may_change(folder, tmp_path):
     root = tmp_path / "images"
     shutil.copytree(folder, root)
-    Run.start(small(root, epochs=1, limit=6), tmp_path / "r").fit()
+    Run.start(IMAGES, small(root, epochs=1, limit=6), tmp_path / "r").fit()
     (root / "test" / "red" / "3.png").write_bytes(b"")
-    Run.resume(tmp_path / "r", 2)
+    Run.resume(IMAGES, tmp_path / "r", 2)
     (tmp_path / "r" / "files.csv").write_text("part,file\ntrain,x\n")
     with pytest.raises(RunError, match=r"files\.csv: damaged"):
-        Run.resume(tmp_path / "r", 2)
+        Run.resume(IMAGES, tmp_path / "r", 2)
     shutil.rmtree(root)
     (tmp_path / "r" / "files.csv").write_text("part,file,bytes,left out\n")
     with pytest.raises(RunError, match="is no folder of images any more"):
-        Run.resume(tmp_path / "r", 2)
+        Run.resume(IMAGES, tmp_path / "r", 2)
 
 
 def test_images_may_move_to_another_place(folder, tmp_path):
-    Run.start(small(folder, epochs=1), tmp_path / "r").fit()
+    Run.start(IMAGES, small(folder, epochs=1), tmp_path / "r").fit()
     shutil.copytree(folder, tmp_path / "moved")
     path = tmp_path / "r" / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"data": str(tmp_path / "moved")}))
-    Run.resume(tmp_path / "r", 2).fit()
+    Run.resume(IMAGES, tmp_path / "r", 2).fit()
 
 
 def test_files_of_any_name_are_found_again(folder, tmp_path):
@@ -278,12 +286,12 @@ def test_files_of_any_name_are_found_again(folder, tmp_path):
             (root / "train" / "red" / f"{i}.png").rename(root / "train" / "red" / name)
     except OSError:
         pytest.skip("the drive takes no such names")
-    Run.start(small(root, epochs=1), tmp_path / "r").fit()
-    Run.resume(tmp_path / "r", 2)
+    Run.start(IMAGES, small(root, epochs=1), tmp_path / "r").fit()
+    Run.resume(IMAGES, tmp_path / "r", 2)
 
 
 def test_data_without_image_files_has_no_list_of_them(tmp_path):
-    Run.start(Config("mlp", limit=8), tmp_path / "r")
+    Run.start(IMAGES, Settings("mlp", limit=8), tmp_path / "r")
     assert not (tmp_path / "r" / "files.csv").exists()
 
 
@@ -295,13 +303,13 @@ def test_gray_images_of_files_keep_what_was_left_out(folder):
 
 
 def test_resumed_training_equals_the_uninterrupted_one(folder, tmp_path):
-    whole = Run.start(small(folder, limit=20), tmp_path / "whole")
+    whole = Run.start(IMAGES, small(folder, limit=20), tmp_path / "whole")
     whole.fit()
     steps = iter(range(1, 100))
     with pytest.raises(Interrupted):
-        Run.start(small(folder, limit=20), tmp_path / "cut").fit(should_stop=lambda: next(steps) == 4)
+        Run.start(IMAGES, small(folder, limit=20), tmp_path / "cut").fit(should_stop=lambda: next(steps) == 4)
     tg.manual_seed(99)
-    resumed = Run.resume(tmp_path / "cut")
+    resumed = Run.resume(IMAGES, tmp_path / "cut")
     resumed.fit()
     ours, theirs = resumed.model.state_dict(), whole.model.state_dict()
     assert all(np.array_equal(ours[name], theirs[name]) for name in theirs)
@@ -326,7 +334,7 @@ def test_recipe_fits_its_network_to_any_images(name):
     for variant, data_shape in zip(variants, [(1, 28, 28), (3, 32, 32)] * 2, strict=False):
         channels = recipe.channels or data_shape[0]
         data = ArrayDataset(np.zeros((1, channels, *data_shape[1:]), np.uint8), [0], range(10))
-        config = Config(name, variant=variant, mean=(0.5,), std=(0.25,), color_values=(0.1,) * channels,
+        config = Settings(name, variant=variant, mean=(0.5,), std=(0.25,), color_values=(0.1,) * channels,
                         color_vectors=tuple(np.eye(channels).ravel()), **recipe.defaults)  # fmt: skip
         with undrawn():
             model = build_model(config, data)
@@ -340,14 +348,14 @@ def test_recipe_fits_its_network_to_any_images(name):
 
 
 def test_sizes_follow_from_the_options():
-    assert sides(Config("alexnet")) == (256, 227)
-    assert sides(Config("resnet18")) == (256, 224)
-    assert sides(Config("resnet18", size=64)) == (73, 64)
-    assert sides(Config("resnet18", size=64, resize=64)) == (64, 64)
-    assert sides(Config("resnet20")) == (None, 32)
-    assert sides(Config("mlp", resize=16)) == (16, None)
+    assert sides(Settings("alexnet")) == (256, 227)
+    assert sides(Settings("resnet18")) == (256, 224)
+    assert sides(Settings("resnet18", size=64)) == (73, 64)
+    assert sides(Settings("resnet18", size=64, resize=64)) == (64, 64)
+    assert sides(Settings("resnet20")) == (None, 32)
+    assert sides(Settings("mlp", resize=16)) == (16, None)
     statistics = {"mean": (0,), "std": (1,), "color_values": (1,), "color_vectors": (1,)}
-    config = Config("alexnet", **RECIPES["alexnet"].defaults, **statistics)
+    config = Settings("alexnet", **RECIPES["alexnet"].defaults, **statistics)
     steps = training_transform(config, (1, 300, 200)).transforms
     kinds = [type(step) for step in steps]
     assert kinds[1:4] == [RandomCrop, RandomHorizontalFlip, Lighting]
@@ -423,16 +431,16 @@ def test_ten_crops_average_the_softmax():
 
 
 def test_ten_crops_need_room_around_the_input():
-    config = Config("resnet20", mean=(0.5,), std=(0.5,))
+    config = Settings("resnet20", mean=(0.5,), std=(0.5,))
     with pytest.raises(RunError, match="ten crops need"):
         evaluation_transform(config, (3, 32, 32), ten_crop=True)
-    views = evaluation_transform(Config("resnet20", resize=40, mean=(0.5,), std=(0.5,)), (3, 32, 32), True)
+    views = evaluation_transform(Settings("resnet20", resize=40, mean=(0.5,), std=(0.5,)), (3, 32, 32), True)
     assert views(np.zeros((2, 3, 32, 32), np.uint8)).shape == (20, 3, 32, 32)
 
 
 def test_batches_of_large_images_are_small():
     data = ArrayDataset(np.zeros((600, 1, 28, 28), np.uint8), np.zeros(600, int))
-    sizes = {name: evaluation_loader(Config(name, mean=(0,), std=(1,)), data).batch_size
+    sizes = {name: evaluation_loader(Settings(name, mean=(0,), std=(1,)), data).batch_size
              for name in ("lenet5", "vgg16")}  # fmt: skip
     assert sizes == {"lenet5": 500, "vgg16": 10}
 
