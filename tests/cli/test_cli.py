@@ -81,7 +81,7 @@ def test_train_eval_and_resume(tmp_path, capsys):
     trained = json.loads(capsys.readouterr().out)
     best = 1 + int(lines[1]["validation_loss"] < lines[0]["validation_loss"])
     assert trained == {"run": str(out), "model": "lenet5", "data": "digits", **lines[1], "best_epoch": best,
-                       "test_loss": trained["test_loss"], "test_accuracy": trained["test_accuracy"]}  # fmt: skip
+                       **{name: trained[name] for name in ("test_loss", "test_accuracy")}}  # fmt: skip
     assert main(["eval", str(out), "--json"]) == 0
     evaluated = json.loads(capsys.readouterr().out)
     assert evaluated["accuracy"] == trained["test_accuracy"]
@@ -92,7 +92,8 @@ def test_train_eval_and_resume(tmp_path, capsys):
 def test_options_reach_the_configuration(tmp_path):
     out = tmp_path / "r"
     options = ["--lr", "0.5", "--optimizer", "sgd", "--momentum", "0.5", "--weight-decay", "0.01",
-               "--schedule", "step", "--clip-norm", "2", "--validation", "0.25", "--patience", "3", "--shift", "0", "--seed", "9", "--flip",
+               "--schedule", "step", "--clip-norm", "2", "--validation", "0.25", "--patience", "3",
+               "--shift", "0", "--seed", "9", "--flip",
                "--lighting", "0.2", "--resize", "20", "--size", "16", "--variant", "notes"]  # fmt: skip
     assert main(["train", "mlp", *QUICK, *options, "--out", str(out), "--detect-anomaly"]) == 0
     config = json.loads((out / "config.json").read_text())
@@ -103,7 +104,8 @@ def test_options_reach_the_configuration(tmp_path):
     assert options == {
         "data": "digits", "epochs": 1, "batch_size": 32, "optimizer": "sgd", "lr": 0.5,
         "momentum": 0.5, "weight_decay": 0.01, "schedule": "step", "clip_norm": 2, "shift": 0, "seed": 9,
-        "validation": 0.25, "patience": 3, "limit": 64, "variant": "notes", "size": 16, "resize": 20, "flip": True, "lighting": 0.2,
+        "validation": 0.25, "patience": 3, "limit": 64, "variant": "notes",
+        "size": 16, "resize": 20, "flip": True, "lighting": 0.2,
         "on_error": "raise",
     }  # fmt: skip
     group = load(out / "checkpoint.safetensors")["resume"]["optimizer"]["param_groups"][0]
@@ -350,8 +352,14 @@ def complain(arguments, capsys):
         (["train", "vgg"], "unknown model 'vgg'; train knows mlp, simplecnn, lenet5"),
         (["train", "mlp", "--lr", "-1"], "argument --lr: must be a number above 0, got '-1'"),
         (["train", "mlp", "--lr", "nan"], "argument --lr: must be a number above 0, got 'nan'"),
-        (["train", "mlp", "--epochs", "0"], "argument --epochs: must be a whole number of at least 1, got '0'"),
-        (["train", "mlp", "--optimizer", "lion"], "argument --optimizer: must be one of sgd, adam, adamw, got 'lion'"),
+        (
+            ["train", "mlp", "--epochs", "0"],
+            "argument --epochs: must be a whole number of at least 1, got '0'",
+        ),
+        (
+            ["train", "mlp", "--optimizer", "lion"],
+            "argument --optimizer: must be one of sgd, adam, adamw, got 'lion'",
+        ),
         (["train", "mlp", "--schedule", "x"], "cosine, step, resnet, resnet-warmup, googlenet, constant"),
         (
             ["train", "mlp", "--momentum", "0.5"],
@@ -453,8 +461,16 @@ def corrupt(folder, name, content):
     [
         ("config.json", None, "has no config.json"),
         ("config.json", lambda b: b[:20], "config.json: "),
-        ("config.json", lambda b: b"[1]", "config.json: must be an object in braces with the keys facts, model,"),
-        ("config.json", lambda b: b"{}", "config.json: must be an object in braces with the keys facts, model,"),
+        (
+            "config.json",
+            lambda b: b"[1]",
+            "config.json: must be an object in braces with the keys facts, model,",
+        ),
+        (
+            "config.json",
+            lambda b: b"{}",
+            "config.json: must be an object in braces with the keys facts, model,",
+        ),
         ("config.json", lambda b: b"[" * 100_000, "config.json: nested too deeply"),
         ("config.json", lambda b: b.replace(b'"digits"', b"5"), "data must be a word, got 5"),
         (

@@ -79,6 +79,7 @@ def figures(monkeypatch):
 
     monkeypatch.setattr(plots, "new_figure", kept)
     monkeypatch.setattr(pictures, "new_figure", kept)
+    monkeypatch.setattr(classification, "new_figure", kept)
     return made
 
 
@@ -94,7 +95,7 @@ def test_epochs_are_whole_numbers(tmp_path, figures, epochs):
 @pytest.mark.parametrize("last", [0.0, 0.2, 0.45, 0.5, 1.0])
 def test_last_accuracy_stands_inside_the_axes(tmp_path, figures, last):
     history = [dict(HISTORY[0], validation_accuracy=0.5), dict(HISTORY[1], validation_accuracy=last)]
-    plots.learning_curves(history, tmp_path / "l.png")
+    plots.learning_curves(history, tmp_path / "l.png", ("accuracy",))
     figures[0].canvas.draw()
     axes = figures[0].axes[1]
     (label,) = axes.texts

@@ -25,6 +25,7 @@ from tinygrad_notes.data import (
 )
 from tinygrad_notes.models.count import undrawn
 from tinygrad_notes.models.googlenet import Outputs
+from tinygrad_notes.tasks import MODELS, find_task
 from tinygrad_notes.tasks.images import TASK as IMAGES
 from tinygrad_notes.tasks.images import pictures
 from tinygrad_notes.tasks.images.pipeline import (
@@ -35,11 +36,12 @@ from tinygrad_notes.tasks.images.pipeline import (
 )
 from tinygrad_notes.tasks.images.recipes import RECIPES
 from tinygrad_notes.tasks.images.settings import Settings
+from tinygrad_notes.tasks.images.task import criterion
 from tinygrad_notes.train.config import read_config
 from tinygrad_notes.train.interrupt import Interrupted
-from tinygrad_notes.train.loop import criterion, evaluate
+from tinygrad_notes.train.loop import evaluate
 from tinygrad_notes.train.options import RunError
-from tinygrad_notes.train.run import Run, build_model, evaluation_loader
+from tinygrad_notes.train.run import Run
 from tinygrad_notes.train.schedules import SCHEDULES, make_schedule
 
 Image = pytest.importorskip("PIL.Image")
@@ -77,13 +79,14 @@ def test_train_and_eval_on_a_folder(folder, tmp_path, capsys):
     command = ["train", "simplecnn", "--data", str(folder), *options, "--batch-size", "4", "--lr", "0.01"]
     assert main([*command, "--out", str(run), "--json"]) == 0
     trained = json.loads(capsys.readouterr().out)
-    assert trained["validation_accuracy"] >= 0.9
+    assert trained["test_accuracy"] >= 0.9
     config = json.loads((run / "config.json").read_text())
-    assert config["classes"] == ["blue", "green", "red"]
-    assert [len(config[name]) for name in ("mean", "std", "color_values", "color_vectors")] == [3, 3, 3, 9]
+    facts = config["facts"]
+    assert facts["classes"] == ["blue", "green", "red"] and facts["shape"] == [3, 10, 10]
+    assert [len(facts[name]) for name in ("mean", "std", "color_values", "color_vectors")] == [3, 3, 3, 9]
     assert main(["eval", str(run), "--json"]) == 0
     evaluated = json.loads(capsys.readouterr().out)
-    assert evaluated["accuracy"] == trained["validation_accuracy"]
+    assert evaluated["accuracy"] == trained["test_accuracy"]
     assert evaluated["classes"] == ["blue", "green", "red"]
     assert main(["eval", str(run), "--ten-crop", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["accuracy"] >= 0.9
@@ -97,7 +100,7 @@ def test_recipe_and_pictures_of_a_deep_network(folder, tmp_path):
     config = json.loads((run / "config.json").read_text())
     expected = {"optimizer": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 1e-4, "schedule": "resnet",
                 "batch_size": 128, "shift": 4, "flip": True, "lighting": 0.0}  # fmt: skip
-    assert {name: config[name] for name in expected} == expected
+    assert {name: config["options"][name] for name in expected} == expected
     for name in (
         "learning_curves",
         "confusion_matrix",
@@ -119,6 +122,8 @@ def test_damaged_image_ends_the_command_or_is_left_out(folder, tmp_path, capsys)
         "--data",
         str(images),
         *QUICK,
+        "--validation",
+        "none",
         "--resize",
         "8",
         "--out",
@@ -189,18 +194,18 @@ def test_ctrl_c_is_heard_while_images_are_decoded(folder, tmp_path, capsys, monk
 
 def test_gray_networks_see_the_brightness_and_color_networks_repeat_it(folder, tmp_path):
     run = Run.start(IMAGES, Settings("lenet5", str(folder), limit=6), tmp_path / "r")
-    assert run.train_set.images.shape == (6, 1, 32, 32)
+    assert run.parts.train.images.shape == (5, 1, 32, 32)
     run = Run.start(IMAGES, Settings("resnet20", "digits", limit=6), tmp_path / "s")
-    assert run.train_set.images.shape == (6, 3, 28, 28)
+    assert run.parts.train.images.shape == (5, 3, 28, 28)
     images, _ = next(iter(run.trainer.train))
-    assert images.shape == (6, 3, 32, 32)
+    assert images.shape == (5, 3, 32, 32)
 
 
 def test_run_works_from_any_directory(folder, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(folder.parent)
     options = ["--size", "8", "--resize", "8", "--limit", "8", "--data", folder.name]
     assert main(["train", "mlp", *QUICK, *options, "--out", str(tmp_path / "r")]) == 0
-    assert read_config(IMAGES, tmp_path / "r").data == str(folder)
+    assert read_config(IMAGES, tmp_path / "r").settings.data == str(folder)
     monkeypatch.chdir("/")
     assert main(["eval", str(tmp_path / "r")]) == 0
     assert main(["train", "--resume", str(tmp_path / "r"), "--epochs", "3"]) == 0
@@ -210,7 +215,7 @@ def test_run_works_from_any_directory(folder, tmp_path, monkeypatch, capsys):
 def test_run_of_other_classes_is_not_resumed(folder, tmp_path):
     Run.start(IMAGES, small(folder), tmp_path / "r")
     config = json.loads((tmp_path / "r" / "config.json").read_text())
-    config["classes"][0] = "azure"
+    config["facts"]["classes"][0] = "azure"
     (tmp_path / "r" / "config.json").write_text(json.dumps(config))
     with pytest.raises(RunError, match=r"classes is \['azure', .* and the training began with \['blue'"):
         Run.resume(IMAGES, tmp_path / "r")
@@ -274,7 +279,9 @@ def test_images_may_move_to_another_place(folder, tmp_path):
     Run.start(IMAGES, small(folder, epochs=1), tmp_path / "r").fit()
     shutil.copytree(folder, tmp_path / "moved")
     path = tmp_path / "r" / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"data": str(tmp_path / "moved")}))
+    config = json.loads(path.read_text())
+    config["options"]["data"] = str(tmp_path / "moved")
+    path.write_text(json.dumps(config))
     Run.resume(IMAGES, tmp_path / "r", 2).fit()
 
 
@@ -320,6 +327,10 @@ def test_resumed_training_equals_the_uninterrupted_one(folder, tmp_path):
 # ---- recipes -------------------------------------------------------------------------------------
 
 
+def test_every_model_of_a_task_is_listed_where_users_look_for_it():
+    assert {name: set(find_task(name).models) for name in MODELS} == {n: set(m) for n, m in MODELS.items()}
+
+
 def test_every_image_network_has_a_recipe():
     forms = {models.VGG, models.ResNet, models.LeNet1998, models.CifarResNet}  # of which there are several
     classes = (value for value in vars(models).values() if inspect.isclass(value) and value not in forms)
@@ -334,13 +345,15 @@ def test_recipe_fits_its_network_to_any_images(name):
     for variant, data_shape in zip(variants, [(1, 28, 28), (3, 32, 32)] * 2, strict=False):
         channels = recipe.channels or data_shape[0]
         data = ArrayDataset(np.zeros((1, channels, *data_shape[1:]), np.uint8), [0], range(10))
-        config = Settings(name, variant=variant, mean=(0.5,), std=(0.25,), color_values=(0.1,) * channels,
-                        color_vectors=tuple(np.eye(channels).ravel()), **recipe.defaults)  # fmt: skip
+        settings = IMAGES.settings(name, variant=variant)
+        facts = {"mean": [0.5], "std": [0.25], "color_values": [0.1] * channels,
+                 "color_vectors": np.eye(channels).ravel().tolist(), "classes": list(data.classes),
+                 "shape": data.images.shape[1:]}  # fmt: skip
         with undrawn():
-            model = build_model(config, data)
-        shape = network_shape(config, data.images.shape[1:])
-        for transform in (training_transform(config, data.images.shape[1:]),
-                          evaluation_transform(config, data.images.shape[1:])):  # fmt: skip
+            model = IMAGES.build(settings, facts)
+        shape = network_shape(settings, data.images.shape[1:])
+        for transform in (training_transform(settings, facts, data.images.shape[1:]),
+                          evaluation_transform(settings, facts, data.images.shape[1:])):  # fmt: skip
             assert transform(data.images, np.random.default_rng(0)).shape == (1, *shape)
         assert shape[1:] == ((recipe.size,) * 2 if recipe.size else data_shape[1:])
         last = [m for m in model.modules() if isinstance(m, nn.Linear)][-1]
@@ -354,9 +367,8 @@ def test_sizes_follow_from_the_options():
     assert sides(Settings("resnet18", size=64, resize=64)) == (64, 64)
     assert sides(Settings("resnet20")) == (None, 32)
     assert sides(Settings("mlp", resize=16)) == (16, None)
-    statistics = {"mean": (0,), "std": (1,), "color_values": (1,), "color_vectors": (1,)}
-    config = Settings("alexnet", **RECIPES["alexnet"].defaults, **statistics)
-    steps = training_transform(config, (1, 300, 200)).transforms
+    facts = {"mean": [0], "std": [1], "color_values": [1], "color_vectors": [1]}
+    steps = training_transform(IMAGES.settings("alexnet"), facts, (1, 300, 200)).transforms
     kinds = [type(step) for step in steps]
     assert kinds[1:4] == [RandomCrop, RandomHorizontalFlip, Lighting]
 
@@ -418,7 +430,8 @@ def test_ten_crops_average_the_softmax():
     rng = np.random.default_rng(0)
     data = ArrayDataset(rng.normal(size=(5, 1, 6, 7)).astype(np.float32), rng.integers(3, size=5), "abc")
     model = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
-    loss, predicted, labels = evaluate(model, DataLoader(data, 2, transform=TenCrop(4)))
+    figures, each = evaluate(IMAGES, model, DataLoader(data, 2, transform=TenCrop(4)), each=True)
+    predicted, labels = each["predicted"], each["labels"]
     means = []
     for image in data.images:
         crops = [image[:, y : y + 4, x : x + 4] for y, x in ((0, 0), (0, 3), (2, 0), (2, 3), (1, 1))]
@@ -427,20 +440,21 @@ def test_ten_crops_average_the_softmax():
     assert predicted.tolist() == np.argmax(means, axis=1).tolist()
     assert labels.tolist() == data.labels.tolist()
     expected = -np.mean([np.log(p[label]) for p, label in zip(means, labels, strict=True)])
-    assert loss == pytest.approx(expected, rel=1e-5)
+    assert figures["loss"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_ten_crops_need_room_around_the_input():
-    config = Settings("resnet20", mean=(0.5,), std=(0.5,))
+    facts = {"mean": [0.5], "std": [0.5]}
     with pytest.raises(RunError, match="ten crops need"):
-        evaluation_transform(config, (3, 32, 32), ten_crop=True)
-    views = evaluation_transform(Settings("resnet20", resize=40, mean=(0.5,), std=(0.5,)), (3, 32, 32), True)
+        evaluation_transform(Settings("resnet20"), facts, (3, 32, 32), ten_crop=True)
+    views = evaluation_transform(Settings("resnet20", resize=40), facts, (3, 32, 32), True)
     assert views(np.zeros((2, 3, 32, 32), np.uint8)).shape == (20, 3, 32, 32)
 
 
 def test_batches_of_large_images_are_small():
     data = ArrayDataset(np.zeros((600, 1, 28, 28), np.uint8), np.zeros(600, int))
-    sizes = {name: evaluation_loader(Settings(name, mean=(0,), std=(1,)), data).batch_size
+    facts = {"mean": [0], "std": [1]}
+    sizes = {name: IMAGES.batches(Settings(name), facts, data, training=False).batch_size
              for name in ("lenet5", "vgg16")}  # fmt: skip
     assert sizes == {"lenet5": 500, "vgg16": 10}
 

@@ -334,7 +334,9 @@ def test_last_batch_of_one_image_is_dropped(tmp_path):
         run.fit(should_stop=lambda: next(steps) == 1)
     assert len(Run.resume(IMAGES, tmp_path / "r").fit()) == 2
     for limit, size, batches in ((18, 8, 3), (16, 8, 2), (2, 1, 2), (1, 8, 1)):
-        run = Run.start(IMAGES, Settings("mlp", batch_size=size, limit=limit, validation=0), tmp_path / f"{limit}")
+        run = Run.start(
+            IMAGES, Settings("mlp", batch_size=size, limit=limit, validation=0), tmp_path / f"{limit}"
+        )
         assert len(run.trainer.train) == batches
 
 
