@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from tests import twins
+from tinygrad_notes.tasks.images import TASK
 from tinygrad_notes.train.loop import evaluate
 from tinygrad_notes.train.run import Run
 

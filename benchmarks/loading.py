@@ -21,6 +21,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from tinygrad_notes.tasks.images import TASK
 from tinygrad_notes.train.run import Run
 
 from . import harness

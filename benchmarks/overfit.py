@@ -11,10 +11,10 @@ import argparse
 import sys
 import time
 
-from tinygrad_notes.train.recipes import RECIPES
-
 import tinygrad_notes as tg
 from tinygrad_notes.data import Compose, DataLoader, Normalize, Resize, load, normalization
+from tinygrad_notes.tasks.images import TASK
+from tinygrad_notes.tasks.images.recipes import RECIPES
 from tinygrad_notes.train.loop import Trainer, evaluate
 
 from . import harness
