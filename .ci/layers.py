@@ -10,8 +10,7 @@ from pathlib import Path
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "layers.svg"
 ROWS = (  # from the top; folders side by side do not import each other
     {"cli": "the command: train, eval, predict, gradcheck, verify, derive, ..."},
-    {"study": "one comparison at a time: learning rates, activations, optimizers, ..."},
-    {"tasks": "what is learned from what: images, tables, text, translation"},
+    {"tasks": "what is learned from what"},
     {"train": "the loop, checkpoints, curves: knows no task"},
     {"models": "one file per network of the notes", "verify": "proofs and planted mistakes"},
     {"optim": "SGD, Adam, schedules", "data": "sets, batches, text, the embedded data"},
