@@ -14,9 +14,9 @@ PAGE = ROOT / "docs" / "map.md"
 HEAD = """\
 # The map
 
-Every file of the package, in reading order: first how gradients come about, last the kernels that make it fast. Imports
-go another way: `backend`, `autograd`, `ops`, `nn`, `optim` and `data`, `models`, `train`, `tasks`, `cli`, each only from
-those before it; `verify` looks at the operations from outside.
+Every file of the package, in reading order: first how gradients come about, last the kernels that make it
+fast. Imports go another way: `backend`, `autograd`, `ops`, `nn`, `optim` and `data`, `models`, `train`,
+`tasks`, `cli`, each only from those before it; `verify` looks at the operations from outside.
 
 """
 FOLDERS = ("", "autograd", "ops", "nn", "optim", "data", "models", "train", "tasks", "verify", "cli",

@@ -2,9 +2,9 @@
 
 In each step of SGD with momentum the logits, the loss and the gradient of every parameter are compared, and
 after them every parameter and running statistic: within 1e-9 in float64 and 1e-4 in float32, relative to the
-largest number of the tensor. Networks of over a million parameters take 2 steps, the others 5. In training dropout is off, as its draws differ. In evaluation it has its
-published probability and must do nothing, and the running statistics are those of another batch. On CuPy's
-stand-in networks take 1 step.
+largest number of the tensor. Networks of over a million parameters take 2 steps, the others 5. In training
+dropout is off, as its draws differ. In evaluation it has its published probability and must do nothing, and
+the running statistics are those of another batch. On CuPy's stand-in networks take 1 step.
 
 A network with ReLUs and maxima is piecewise smooth. A rounding of float32 may put two libraries on
 neighbouring pieces, and there gradients differ by up to a tenth though both are right: PyTorch differs as
