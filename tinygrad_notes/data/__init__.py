@@ -3,9 +3,11 @@
 Reading order: dataset (images and labels in memory), digits (the embedded ones), loader (batches;
 prefetch is its thread), transforms (augmentation), statistics (normalization), idx, cifar and
 folder (file formats), resize, lighting and crops (for ImageNet's networks), download (fetch, only when
-asked for), sources (a data set by its name), split (what is held out).
+asked for), sources (a data set by its name), split (what is held out),
+text (a folder of its own).
 """
 
+from . import text
 from .cifar import load_cifar10
 from .crops import TenCrop
 from .dataset import ArrayDataset, DataError
@@ -60,5 +62,6 @@ __all__ = [
     "normalization",
     "principal_colors",
     "read_idx",
+    "text",
     "with_channels",
 ]

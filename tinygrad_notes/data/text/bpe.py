@@ -158,6 +158,10 @@ class BytePairs:
                 run += bytes(BYTES[character] for character in token)
         return "".join([*text, run.decode("utf-8", "replace")])
 
+    def pieces(self, text: str) -> list[str]:
+        """The words of `text` that no token reaches across."""
+        return PIECES[self.kind](text)
+
     def steps(self, word: str) -> list[list[str]]:
         """The symbols of one word, then after each merge: how it comes to its tokens."""
         return [
