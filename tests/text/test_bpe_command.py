@@ -14,18 +14,8 @@ def pairs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bpe")
     (folder / "text.txt").write_text("low lower lowest 低 " * 50, encoding="utf-8")
     path = folder / "pairs.json"
-    words = [
-        "bpe",
-        "train",
-        str(folder / "text.txt"),
-        "--size",
-        "270",
-        "--special",
-        "<s>",
-        "--out",
-        str(path),
-    ]
-    assert main(words) == 0
+    learn = ["train", str(folder / "text.txt"), "--size", "270", "--special", "<s>", "--out", str(path)]
+    assert main(["bpe", *learn]) == 0
     return str(path)
 
 

@@ -105,7 +105,7 @@ def _byte_pairs(parser: argparse.ArgumentParser) -> None:
     train.add_argument("files", metavar="FILE", nargs="*", help="UTF-8 text; .gz is unpacked")
     train.add_argument("--size", metavar="N", type=int, default=8000, help="tokens at most (default 8000)")
     train.add_argument("--kind", choices=("bytes", "words"), default="bytes",
-                       help="of bytes in GPT-2's pieces, or of characters in words (default bytes)")  # fmt: skip
+                       help="of bytes in GPT-2's pieces, or of characters (default bytes)")  # fmt: skip
     train.add_argument("--special", metavar="TOKEN", action="append", help="a token that is never split")
     train.add_argument("--errors", choices=("raise", "replace"), default="raise",
                        help="what bytes that are no UTF-8 do (default raise)")  # fmt: skip
