@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TextIO, cast
 
 
@@ -164,6 +165,15 @@ def show(task: Any = None, stream: TextIO | None = None) -> Silent:
     if console.is_terminal and not console.is_dumb_terminal:
         return Bar(console, unit, percent)
     return Lines(stream, percent)
+
+
+@contextlib.contextmanager
+def warnings_told(progress: Silent) -> Iterator[None]:
+    """Warnings of the data, such as images left out, as plain lines."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = lambda message, *rest: progress.message(f"warning: {message}")
+        yield
 
 
 def describe(line: Mapping[str, Any], epochs: int, percent: Sequence[str] = ()) -> str:
