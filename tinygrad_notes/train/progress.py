@@ -198,7 +198,7 @@ def _clock(seconds: float) -> str:
 
 def _amount(done: int, total: int, unit: str) -> str:
     """5/10 images; bytes in kB, MB or GB."""
-    for size, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if unit == "bytes" and total >= size:
-            return f"{done / size:.1f}/{total / size:.1f} {name}"
+    for scale, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if unit == "bytes" and total >= scale:
+            return f"{done / scale:.1f}/{total / scale:.1f} {name}"
     return f"{done:,}/{total:,} {unit}"
