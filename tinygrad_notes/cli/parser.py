@@ -49,15 +49,20 @@ def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     train = command("train", "training", "train a model; what is not given comes from its recipe",
                     "tinygrad-notes train lenet5 --seed 1")  # fmt: skip
     _train(train, argv[1:] if argv[:1] == ["train"] else None)
-    evaluate = command("eval", "training", "what a trained model makes of the test part",
+    evaluate = command("eval", "evaluation", "what a trained model makes of the test part",
                        "tinygrad-notes eval runs/lenet5 --json")  # fmt: skip
     evaluate.add_argument("run_dir", metavar="RUN_DIR", help="a folder that train made")
     evaluate.add_argument("--data", metavar="D", help="other data than the run's: a name or a path")
-    evaluate.add_argument("--checkpoint", choices=("best", "last"),
-                          help="which epoch (default: the best, where there was a validation)")  # fmt: skip
+    predict = command("predict", "evaluation", "what a trained model says of files, or of words",
+                      "tinygrad-notes predict runs/lenet5 three.png seven.png")  # fmt: skip
+    predict.add_argument("run_dir", metavar="RUN_DIR", help="a folder that train made")
+    predict.add_argument("inputs", metavar="INPUT", nargs="+", help="image files, for a network of images")
+    for name, added, kind in (("eval", evaluate, "Testing"), ("predict", predict, "Predicting")):
+        added.add_argument("--checkpoint", choices=("best", "last"),
+                           help="which epoch (default: the best, where there was a validation)")  # fmt: skip
+        if argv[:1] == [name]:
+            _of_run(added, argv[1:], kind)
     evaluate.add_argument("--download", action="store_true", help="fetch the data if it is missing")
-    if argv[:1] == ["eval"]:
-        _of_run(evaluate, argv[1:], "Testing")
 
     summary = command("summary", "inspection", "layers, output shapes, parameters and multiply-adds",
                       "tinygrad-notes summary lenet5")  # fmt: skip
