@@ -2,6 +2,7 @@
 
 from .alexnet import AlexNet
 from .googlenet import GoogLeNet
+from .language import RecurrentLM, TransformerLM
 from .lenet import LeNet5
 from .lenet1998 import LeNet1998
 from .mlp import MLP
@@ -12,5 +13,5 @@ from .vgg import VGG, VGG11, VGG13, VGG16, VGG19
 
 __all__ = [
     "MLP", "VGG", "VGG11", "VGG13", "VGG16", "VGG19", "AlexNet", "CifarResNet", "GoogLeNet", "LeNet5",
-    "LeNet1998", "ResNet", "ResNet18", "ResNet34", "SimpleCNN", "variants",
+    "LeNet1998", "RecurrentLM", "ResNet", "ResNet18", "ResNet34", "SimpleCNN", "TransformerLM", "variants",
 ]  # fmt: skip
