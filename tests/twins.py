@@ -285,3 +285,72 @@ def googlenet(classes: int, variant: str, aux: bool = True) -> Any:
     parts |= dict(aux1=auxiliary(512), aux2=auxiliary(528)) if aux else {}
     return _net(forward, conv1=conv(3, 64, 7, 2, 3), conv2=conv(64, 64, 1), conv3=conv(64, 192, 3, padding=1),
                 fc=nn.Linear(1024, classes), **parts)  # fmt: skip
+
+
+def seq2seq(
+    ours: Any, v: int, w: int, cell: str, attention: str, width: int, embedding: int, layers: int,
+    feeding: bool,
+) -> Any:  # fmt: skip
+    """`tg.models.Seq2Seq` in torch, one step after another, with packed sequences."""
+    import torch
+    from torch import nn
+
+    pack, unpack = nn.utils.rnn.pack_padded_sequence, nn.utils.rnn.pad_packed_sequence
+    make = {"gru": nn.GRU, "lstm": nn.LSTM}[cell]
+
+    def scores(net: Any, s: Any, keys: Any) -> Any:
+        if attention == "dot":
+            return (keys @ s[:, :, None])[:, :, 0]
+        if attention == "general":
+            return (keys @ (s @ net.attention.weight)[:, :, None])[:, :, 0]
+        part = net.attention
+        return torch.tanh(keys @ part.key_weight.T + (s @ part.query_weight.T)[:, None]) @ part.v
+
+    def attend(net: Any, s: Any, keys: Any, lengths: Any) -> Any:
+        hidden = torch.arange(keys.shape[1]) >= lengths[:, None]
+        alpha = scores(net, s, keys).masked_fill(hidden, -torch.inf).softmax(1)
+        return (alpha[:, None] @ keys)[:, 0]
+
+    def run(net: Any, source: Any, target: Any, lengths: Any) -> Any:
+        packed = pack(net.source_embedding(source), lengths, batch_first=True, enforce_sorted=False)
+        keys, last = net.encoder(packed)
+        keys, _ = unpack(keys, batch_first=True)
+        states = last if isinstance(last, tuple) else (last,)
+        states = tuple(torch.cat([h[0::2], h[1::2]], dim=2) for h in states)
+        h = keys.new_zeros(len(source), width)
+        logits = []
+        for t in range(target.shape[1]):
+            x = [net.target_embedding(target[:, t])] + [h] * feeding
+            if attention == "additive":
+                context = attend(net, states[0][-1], keys, lengths)
+                x.append(context)
+            given = states if len(states) > 1 else states[0]
+            y, last = net.decoder(torch.cat(x, 1)[:, None], given)
+            states = last if isinstance(last, tuple) else (last,)
+            h = y[:, 0]
+            if attention in ("dot", "general"):
+                context = attend(net, h, keys, lengths)
+            if attention != "none":
+                h = torch.tanh(net.combine(torch.cat([context, h], 1)))
+            logits.append(net.head(h))
+        return torch.stack(logits, 1)
+
+    parts = dict(
+        source_embedding=nn.Embedding(v, embedding), target_embedding=nn.Embedding(w, embedding),
+        encoder=make(embedding, width // 2, layers, batch_first=True, bidirectional=True),
+        decoder=make(embedding + width * (feeding + (attention == "additive")), width, layers,
+                     batch_first=True),
+    )  # fmt: skip
+    if attention in ("general", "additive"):
+        shapes = {name: value.shape for name, value in ours.attention.state_dict().items()}
+        parts["attention"] = _net(None, **{n: nn.Parameter(torch.empty(s)) for n, s in shapes.items()})
+    if attention != "none":
+        parts["combine"] = nn.Linear(2 * width, width, bias=False)
+    return _several(run, **parts, head=nn.Linear(width, w))
+
+
+def _several(forward: Any, **parts: Any) -> Any:
+    """As `_net`, with a forward of several inputs."""
+    net = _net(None, **parts)
+    net.forward = lambda *inputs: forward(net, *inputs)
+    return net

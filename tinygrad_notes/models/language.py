@@ -115,7 +115,7 @@ class TransformerLM(_Language):
                 nn.init.zeros_(parameter)
 
     def forward(self, ids: Any, state: State = ()) -> tuple[Tensor, State]:
-        """(logits (N, T, V), state): keys and values (N, heads, places so far, width / heads) of each layer."""
+        """(logits (N, T, V), state); the state is keys and values (N, heads, places, d) of each layer."""
         past = state[0][0].shape[2] if state else 0
         x = self.positions(self._embedded(ids), start=past)
         y, state = self.transformer(x, is_causal=True, cache=state)
