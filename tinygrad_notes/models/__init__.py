@@ -1,7 +1,9 @@
 """The networks of the notes, one file each."""
 
 from .alexnet import AlexNet
+from .bert import BERT
 from .googlenet import GoogLeNet
+from .gpt2 import GPT2
 from .language import RecurrentLM, TransformerLM
 from .lenet import LeNet5
 from .lenet1998 import LeNet1998
@@ -14,7 +16,7 @@ from .variants import variants
 from .vgg import VGG, VGG11, VGG13, VGG16, VGG19
 
 __all__ = [
-    "MLP", "VGG", "VGG11", "VGG13", "VGG16", "VGG19", "AlexNet", "CifarResNet", "GoogLeNet", "LeNet5",
+    "BERT", "GPT2", "MLP", "VGG", "VGG11", "VGG13", "VGG16", "VGG19", "AlexNet", "CifarResNet", "GoogLeNet", "LeNet5",
     "LeNet1998", "RecurrentLM", "ResNet", "ResNet18", "ResNet34", "Seq2Seq", "SimpleCNN", "Transformer",
     "TransformerLM", "variants",
 ]  # fmt: skip
