@@ -114,7 +114,7 @@ def test_checkpoints_that_do_not_fit_are_refused(transformers, tmp_path):
     state = {name: value.numpy() for name, value in gpt2(transformers).state_dict().items()}
     with pytest.raises(ValueError, match=r"lm_head.weight is not wte.weight"):
         GPT2.from_state({**state, "lm_head.weight": state["lm_head.weight"] + 1})
-    with pytest.raises(KeyError, match="no checkpoint of GPT-2: wte.weight or wpe.weight is missing"):
+    with pytest.raises(KeyError, match=r"no checkpoint of GPT-2: wte.weight or wpe.weight is missing"):
         GPT2.from_state({"bert.pooler.dense.bias": np.zeros(3)})
     with pytest.raises(
         KeyError, match=r"missing \['transformer.layers.1.linear1.bias'\], unexpected \['h.1.x'\]"

@@ -19,6 +19,7 @@ from ..ops.activation import tanh
 from ..ops.arguments import as_tensor
 from ..ops.comparison import invert
 from .checkpoints import host, layers_of, renamed
+from .count import undrawn
 
 LAYER = r"encoder\.layer\.(\d+)\."
 NEW = r"encoder.layers.\1."
@@ -122,12 +123,13 @@ class BERT(nn.Module):
                            f"position_embeddings.weight is missing in {sorted(state)[:5]} ...")  # fmt: skip
         vocabulary, width = own["embedding.weight"].shape
         first = own.get("encoder.layers.0.linear1.bias")
-        model = cls(
-            vocabulary, width, layers_of(own, "encoder.layers."), heads or width // HEAD,
-            4 * width if first is None else len(first), len(own["positions.weight"]), dropout,
-            pooler="pooler.weight" in own, words="word_bias" in own,
-            next_sentence="next_sentence.weight" in own,
-        )  # fmt: skip
+        with undrawn():
+            model = cls(
+                vocabulary, width, layers_of(own, "encoder.layers."), heads or width // HEAD,
+                4 * width if first is None else len(first), len(own["positions.weight"]), dropout,
+                pooler="pooler.weight" in own, words="word_bias" in own,
+                next_sentence="next_sentence.weight" in own,
+            )  # fmt: skip
         model.load_state_dict(own)
         return model
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .checkpoints import host, layers_of, renamed
+from .count import undrawn
 from .language import TransformerLM
 
 # GPT-2's names, without "transformer." in front, and those here. The published files hold the causal masks.
@@ -56,7 +57,8 @@ class GPT2(TransformerLM):
                            f"{sorted(state)[:5]} ...")  # fmt: skip
         vocabulary, width = own["embedding.weight"].shape
         layers, context = layers_of(own, "transformer.layers."), own["positions.weight"].shape[0]
-        model = cls(vocabulary, width, layers, heads or width // HEAD, context, dropout)
+        with undrawn():
+            model = cls(vocabulary, width, layers, heads or width // HEAD, context, dropout)
         model.load_state_dict(own)
         return model
 
