@@ -287,6 +287,41 @@ def googlenet(classes: int, variant: str, aux: bool = True) -> Any:
                 fc=nn.Linear(1024, classes), **parts)  # fmt: skip
 
 
+def language(cell: str, vocabulary: int, width: int, layers: int, **options: Any) -> Any:
+    """`tg.models.RecurrentLM` and `TransformerLM` in torch: net(ids, state) → (logits, state)."""
+    import functools
+
+    import torch
+    from torch import nn
+
+    embedding = nn.Embedding(vocabulary, width)
+    if cell != "transformer":
+        make = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[cell]
+
+        def read(net: Any, ids: Any, state: Any = None) -> Any:
+            y, state = net.rnn(net.embedding(ids), state)
+            return net.head(y), state
+
+        rnn = make(width, width, layers, batch_first=True)
+        return _several(read, embedding=embedding, head=nn.Linear(width, vocabulary), rnn=rnn)
+    heads, context = options["heads"], options["context"]
+    gelu = functools.partial(nn.functional.gelu, approximate="tanh")
+    layer = nn.TransformerEncoderLayer(width, heads, 4 * width, 0.0, gelu, batch_first=True)
+    stack = nn.TransformerEncoder(layer, layers, nn.LayerNorm(width), enable_nested_tensor=False)
+    for layer in stack.layers:
+        layer.norm_first = True
+
+    def run(net: Any, ids: Any, state: Any = None) -> Any:
+        x = net.embedding(ids) + net.positions.weight[: ids.shape[1]]
+        mask = nn.Transformer.generate_square_subsequent_mask(ids.shape[1], dtype=x.dtype, device=x.device)
+        return net.head(net.transformer(x, mask=mask, is_causal=True)), None
+
+    head = nn.Linear(width, vocabulary, bias=False)
+    head.weight = embedding.weight
+    positions = _net(None, weight=nn.Parameter(torch.empty(context, width)))
+    return _several(run, embedding=embedding, head=head, positions=positions, transformer=stack)
+
+
 def seq2seq(
     ours: Any, v: int, w: int, cell: str, attention: str, width: int, embedding: int, layers: int,
     feeding: bool,

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 import tinygrad_notes as tg
+from tests import twins
 from tinygrad_notes.models.decoding import Sampling, beam_search, generate, greedy, select, stream
 from tinygrad_notes.models.language import CELLS, RecurrentLM, TransformerLM
+from tinygrad_notes.nn import functional as F
 
 V = 7
 
@@ -90,6 +92,21 @@ def test_a_full_context_is_read_again_from_its_last_half():
         text = [row + [n] for row, n in zip(text, new, strict=True)]
     long = np.tile(IDS, (1, 3))
     assert generate(model, long, 1, context=6) == generate(model, long[:, -6:], 1)
+
+
+@pytest.mark.parametrize("cell", EVERY)
+def test_logits_and_gradients_equal_torchs(cell):
+    torch = pytest.importorskip("torch")
+    ours = language_model(cell)
+    theirs = twins.language(cell, V, 8, 2, heads=2, context=256).double()
+    twins.copy_weights(ours, theirs)
+    y, z = ours(IDS)[0], theirs(torch.from_numpy(IDS))[0]
+    F.cross_entropy(y.reshape(-1, V), IDS.ravel()).backward()
+    torch.nn.functional.cross_entropy(z.reshape(-1, V), torch.from_numpy(IDS.ravel())).backward()
+    np.testing.assert_allclose(y.numpy(), z.detach().numpy(), rtol=0, atol=1e-12)
+    expected = {name: p.grad.numpy() for name, p in theirs.named_parameters()}
+    for name, p in ours.named_parameters():
+        np.testing.assert_allclose(p.grad.numpy(), expected[name], rtol=0, atol=1e-12, err_msg=name)
 
 
 # ---- draws -------------------------------------------------------------------------------------------
