@@ -389,3 +389,45 @@ def _several(forward: Any, **parts: Any) -> Any:
     net = _net(None, **parts)
     net.forward = lambda *inputs: forward(net, *inputs)
     return net
+
+
+def transformer(
+    vocabulary: int, width: int, heads: int, layers: int, feed_forward: int, dropout: float,
+    norm_first: bool = False, padding: int = 0,
+) -> Any:  # fmt: skip
+    """`tg.models.Transformer` in torch: net(source, target), net.start(source), net.step(target, memory)."""
+    import torch
+    from torch import nn
+
+    stack = nn.Transformer(width, heads, layers, layers, feed_forward, dropout, batch_first=True)
+    for layer in (*stack.encoder.layers, *stack.decoder.layers):
+        layer.norm_first = norm_first
+    if not norm_first:
+        stack.encoder.norm = stack.decoder.norm = None
+    drop = nn.Dropout(dropout)
+
+    def embedded(net: Any, ids: Any) -> Any:
+        table = net.embedding.weight
+        places = torch.arange(ids.shape[1], dtype=torch.float64)[:, None]
+        angles = places / 10_000 ** (torch.arange(0, width, 2, dtype=torch.float64) / width)
+        waves = torch.stack([angles.sin(), angles.cos()], dim=2).reshape(-1, width)
+        return drop(net.embedding(ids) * width**0.5 + waves.to(table.device, table.dtype))
+
+    def start(net: Any, source: Any) -> Any:
+        hidden = source == padding
+        return net.encoder(embedded(net, source), src_key_padding_mask=hidden), hidden
+
+    def step(net: Any, target: Any, state: Any) -> Any:
+        memory, hidden = state
+        size = target.shape[1]
+        causal = torch.ones(size, size, dtype=torch.bool, device=target.device).triu(1)
+        y = net.decoder(embedded(net, target), memory, tgt_mask=causal, memory_key_padding_mask=hidden)
+        return y @ net.embedding.weight.T
+
+    net = _several(
+        lambda net, source, target: step(net, target, start(net, source)),
+        embedding=nn.Embedding(vocabulary, width), encoder=stack.encoder, decoder=stack.decoder,
+    )  # fmt: skip
+    net.dropped = drop  # so that it follows eval()
+    net.start, net.step = (lambda *given: start(net, *given)), (lambda *given: step(net, *given))
+    return net

@@ -1,11 +1,10 @@
 """The Transformer that translates: counts, torch's parts put together, masks, cached steps, attention."""
 
-import math
-
 import numpy as np
 import pytest
 
 import tinygrad_notes as tg
+from tests import twins
 from tinygrad_notes.models import Transformer
 from tinygrad_notes.models.attention_maps import recorded_attention
 from tinygrad_notes.models.count import parameter_count, undrawn
@@ -31,35 +30,6 @@ def test_counts():
     assert parameter_count(base) - base.embedding.weight.size == 44_138_496
 
 
-def torch_logits(torch, ours, source, target):
-    """The same of torch.nn.Transformer and sines in a loop; ours has given its weights."""
-    norm_first = ours.encoder.norm is not None
-    net = torch.nn.Transformer(D, 2, 2, 2, 12, 0.0, batch_first=True)
-    for layer in (*net.encoder.layers, *net.decoder.layers):
-        layer.norm_first = norm_first
-    if not norm_first:
-        net.encoder.norm = net.decoder.norm = None
-    net.double()
-    state = {k: torch.from_numpy(v) for k, v in ours.state_dict().items()}
-    table = state.pop("embedding.weight").requires_grad_()
-    net.load_state_dict(state, strict=True)
-
-    def embedded(ids):
-        places = np.array(
-            [[(math.cos if i % 2 else math.sin)(t / 10_000 ** ((i - i % 2) / D)) for i in range(D)]
-             for t in range(ids.shape[1])]
-        )  # fmt: skip
-        return table[ids] * D**0.5 + torch.from_numpy(places)
-
-    hidden = source == 0
-    causal = torch.triu(torch.ones(target.shape[1], target.shape[1], dtype=torch.bool), 1)
-    y = net(
-        embedded(source), embedded(target), tgt_mask=causal, src_key_padding_mask=hidden,
-        memory_key_padding_mask=hidden,
-    )  # fmt: skip
-    return y @ table.T, {"embedding.weight": table} | dict(net.named_parameters())
-
-
 @pytest.mark.parametrize("norm_first", [False, True])
 def test_logits_and_gradients_equal_torchs(norm_first):
     torch = pytest.importorskip("torch")
@@ -67,10 +37,13 @@ def test_logits_and_gradients_equal_torchs(norm_first):
     y = ours(SOURCE, TARGET)
     smooth = dict(ignore_index=0, label_smoothing=0.1)
     F.cross_entropy(y.reshape(-1, V), TARGET.ravel(), **smooth).backward()
-    z, parameters = torch_logits(torch, ours, torch.from_numpy(SOURCE), torch.from_numpy(TARGET))
+    theirs = twins.transformer(V, D, 2, 2, 12, 0.0, norm_first).double()
+    twins.copy_weights(ours, theirs)
+    z = theirs(torch.from_numpy(SOURCE), torch.from_numpy(TARGET))
     labels = torch.from_numpy(TARGET.ravel())
     torch.nn.functional.cross_entropy(z.reshape(-1, V), labels, **smooth).backward()
     np.testing.assert_allclose(y.numpy(), z.detach().numpy(), rtol=0, atol=1e-12)
+    parameters = dict(theirs.named_parameters())
     for name, p in ours.named_parameters():
         expected = parameters[name].grad.numpy()
         np.testing.assert_allclose(p.grad.numpy(), expected, rtol=0, atol=1e-12, err_msg=name)

@@ -1,4 +1,4 @@
-"""Pictures of sequence models: every letter is drawn or written by its code point, every map has its place."""
+"""Pictures of sequence models: every letter is drawn or written as a code point, every map has its place."""
 
 import numpy as np
 import pytest
