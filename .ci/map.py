@@ -11,7 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "tinygrad_notes"
 START, END = "<!-- map -->", "<!-- end of the map -->"
-FOLDERS = ("", "backend", "autograd", "ops", "nn", "optim", "data", "models", "train", "verify", "cli")
+FOLDERS = ("", "backend", "autograd", "ops", "nn", "optim", "data", "models", "train", "tasks", "verify",
+           "cli")  # fmt: skip
 NOT_PYTHON = {
     "data/digits.npz": "10,000 handwritten digits of MNIST, so that a first training needs no network.",
     "data/DIGITS.md": "Where the digits come from, their license, and how they were split.",

@@ -3,7 +3,7 @@
 Reading order: dataset (images and labels in memory), digits (the embedded ones), loader (batches;
 prefetch is its thread), transforms (augmentation), statistics (normalization), idx, cifar and
 folder (file formats), resize, lighting and crops (for ImageNet's networks), download (fetch, only when
-asked for), sources (a data set by its name).
+asked for), sources (a data set by its name), split (what is held out).
 """
 
 from .cifar import load_cifar10
@@ -17,6 +17,7 @@ from .lighting import Lighting, principal_colors
 from .loader import DataLoader
 from .resize import Resize, with_channels
 from .sources import load
+from .split import held_out
 from .statistics import normalization
 from .transforms import (
     CenterCrop,
@@ -50,6 +51,7 @@ __all__ = [
     "Transform",
     "cache_folder",
     "fetch",
+    "held_out",
     "load",
     "load_cifar10",
     "load_digits",

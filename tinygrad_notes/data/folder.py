@@ -21,6 +21,7 @@ import numpy as np
 
 from .dataset import ArrayDataset, DataError, Progress
 from .loader import shuffled
+from .split import in_turns
 
 TEST_FOLDERS = ("test", "val", "valid", "validation")
 IN_MEMORY = 1 << 30  # bytes of pixels; more are kept in a temporary file
@@ -143,13 +144,13 @@ def list_parts(
         )
     if train.is_dir() and tests:
         files, labels, classes = list_images(train)
-        parts = [(files, labels), _listed_as(classes, tests[0])]
+        parts = [(files, labels), list_as(classes, tests[0])]
     else:
         files, labels, classes = list_images(root)
         parts = _split(files, labels, share, seed)
     chosen = []
     for files, labels in parts:
-        order = _in_turns(labels)[:limit]
+        order = in_turns(labels)[:limit]
         chosen.append(([files[i] for i in order], [labels[i] for i in order]))
     return chosen, classes
 
@@ -170,7 +171,7 @@ def list_images(root: Path) -> tuple[list[Path], list[int], list[str]]:
     return files, labels, [folder.name for folder in folders]
 
 
-def _listed_as(classes: list[str], root: Path) -> tuple[list[Path], list[int]]:
+def list_as(classes: list[str], root: Path) -> tuple[list[Path], list[int]]:
     """The files below `root`, labelled by their place in `classes`."""
     files, labels, own = list_images(root)
     unknown = sorted(set(own) - set(classes))
@@ -194,16 +195,6 @@ def _split(
         count = min(max(1, round(share * len(places))), len(places) - 1)
         test[places[shuffled(len(places), seed)[:count]]] = True
     return [([files[i] for i in np.flatnonzero(part)], values[part].tolist()) for part in (~test, test)]
-
-
-def _in_turns(labels: Sequence[int]) -> np.ndarray:
-    """An order in which every beginning holds the classes in their proportions."""
-    values = np.array(labels)
-    place = np.empty(len(values))
-    for label in np.unique(values):
-        where = np.flatnonzero(values == label)
-        place[where] = (np.arange(len(where)) + 0.5) / len(where)
-    return np.argsort(place, kind="stable")
 
 
 def _room(shape: tuple[int, ...]) -> np.ndarray:
