@@ -27,6 +27,7 @@ TEST_FOLDERS = ("test", "val", "valid", "validation")
 IN_MEMORY = 1 << 30  # bytes of pixels; more are kept in a temporary file
 NAMED = 3  # damaged files in a warning
 TOGETHER = 4  # files a thread decodes before it hands over
+FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")  # none starts another program
 SMALL = 4096  # bytes of a file, on average, below which two threads wait for the GIL more than they decode
 
 T, R = TypeVar("T"), TypeVar("R")
@@ -269,10 +270,12 @@ def _decode(path: Path, height: int, width: int) -> Decoded:
             raise ValueError("not a file")
         content = path.read_bytes()
         try:
-            opened = Image.open(io.BytesIO(content))
+            opened = Image.open(io.BytesIO(content), formats=FORMATS)
         except UnidentifiedImageError:  # its message names the bytes in memory
-            raise ValueError("of no format that Pillow knows") from None
+            raise ValueError(f"of none of the formats {', '.join(FORMATS)}") from None
         with opened as image:
+            side = 2 * max(height, width)  # a JPEG need not be decoded to more: the fitted pixels are the
+            image.draft(image.mode, (side, side))  # same to 2 of 255
             if image.mode.startswith(("I", "F")):
                 raise ValueError(f"mode {image.mode} has more than 8 bits a channel")
             upright = ImageOps.exif_transpose(image)
