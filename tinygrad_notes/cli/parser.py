@@ -64,6 +64,17 @@ def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
             _of_run(added, argv[1:], kind)
     evaluate.add_argument("--download", action="store_true", help="fetch the data if it is missing")
 
+    generate = command("generate", "generation", "what a trained language model writes",
+                       "tinygrad-notes generate runs/charlm --prompt 'The ' --top-k 20")  # fmt: skip
+    generate.add_argument("run_dir", metavar="RUN_DIR", help="a folder that train charlm or tokenlm made")
+    generate.add_argument("--prompt", metavar="TEXT", help="what to go on from (default: a new line)")
+    add = generate.add_argument
+    add("--length", metavar="N", type=int, default=400, help="ids to write (default 400)")
+    add("--temperature", metavar="X", type=float, default=0.8, help="0: always the likeliest (default 0.8)")
+    add("--top-k", metavar="K", type=int, help="draw from the K likeliest only")
+    add("--top-p", metavar="P", type=float, help="draw from the fewest of at least this probability")
+    add("--seed", metavar="S", type=int, default=0, help="of the draws (default 0)")
+
     summary = command("summary", "inspection", "layers, output shapes, parameters and multiply-adds",
                       "tinygrad-notes summary lenet5")  # fmt: skip
     summary.add_argument("model", metavar="MODEL", help="a network of the notes, e.g. lenet5")
