@@ -15,6 +15,7 @@ from .folder import ImageFiles, ImageFolder, load_image_folder
 from .idx import load_idx, read_idx
 from .lighting import Lighting, principal_colors
 from .loader import DataLoader
+from .questions import Noise, Tree, huffman
 from .resize import Resize, with_channels
 from .sources import load
 from .statistics import normalization
@@ -29,6 +30,7 @@ from .transforms import (
     ToFloat,
     Transform,
 )
+from .windows import Windows, keep_probability, read_text, write_text
 
 __all__ = [
     "ArrayDataset",
@@ -39,6 +41,7 @@ __all__ = [
     "ImageFiles",
     "ImageFolder",
     "Lighting",
+    "Noise",
     "Normalize",
     "Pad",
     "RandomCrop",
@@ -48,8 +51,12 @@ __all__ = [
     "TenCrop",
     "ToFloat",
     "Transform",
+    "Tree",
+    "Windows",
     "cache_folder",
     "fetch",
+    "huffman",
+    "keep_probability",
     "load",
     "load_cifar10",
     "load_digits",
@@ -58,5 +65,7 @@ __all__ = [
     "normalization",
     "principal_colors",
     "read_idx",
+    "read_text",
     "with_channels",
+    "write_text",
 ]

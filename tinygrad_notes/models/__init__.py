@@ -9,8 +9,10 @@ from .resnet import CifarResNet, ResNet, ResNet18, ResNet34
 from .simplecnn import SimpleCNN
 from .variants import variants
 from .vgg import VGG, VGG11, VGG13, VGG16, VGG19
+from .word2vec import Word2Vec
 
 __all__ = [
     "MLP", "VGG", "VGG11", "VGG13", "VGG16", "VGG19", "AlexNet", "CifarResNet", "GoogLeNet", "LeNet5",
-    "LeNet1998", "ResNet", "ResNet18", "ResNet34", "SimpleCNN", "variants",
+    "LeNet1998", "ResNet", "ResNet18", "ResNet34", "SimpleCNN", "Word2Vec",
+    "variants",
 ]  # fmt: skip

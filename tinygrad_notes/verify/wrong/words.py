@@ -7,65 +7,54 @@ import numpy as np
 from ...ops import words
 from .entry import Wrong, entry, normal
 
-Z = np.array([1.0, -1.0, -1.0])[None]
-C = np.array([[1.0, 1.0, 0.0], [0.5, 1.0, 1.0]])  # 0: noise that equals its target
+YES = np.array([[1.0, 0.0, 0.0], [0.5, 0.0, 1.0]])
+NO = np.array([[0.0, 1.0, 0.0], [0.0, 1.0, 1.0]])  # 0 in both: noise that equals its target
 
 
-def _sigma(xp, u):
-    return 0.5 * xp.tanh(0.5 * u) + 0.5
+def _sigma(xp, s):
+    return 0.5 * xp.tanh(0.5 * s) + 0.5
 
 
-def _gradients(xp, g, x, w):
-    return xp.matmul(g, w), xp.matmul(xp.swapaxes(g, -1, -2), x)
+def _from(slope):
+    """The backward whose ∂ℓ/∂s is `slope` of (xp, p, a, b), with p = σ(s)."""
+
+    def backward(xp, gy, s, x, w, *, a, b):
+        g = xp.expand_dims(gy, -1) * slope(_sigma(xp, s), a, b)
+        return xp.matmul(g, w), xp.matmul(xp.swapaxes(g, -1, -2), x)
+
+    return backward
 
 
-def _wrong_sign(xp, gy, s, x, w, *, z, c):
-    """σ(s) − t for the noise, but t − σ(s) for the word itself."""
-    return _gradients(xp, xp.expand_dims(gy, -1) * c * _sigma(xp, -z * s), x, w)
-
-
-def _all_yes(xp, gy, s, x, w, *, z, c):
-    """σ(s) − 1 for the noise too."""
-    return _gradients(xp, xp.expand_dims(gy, -1) * -c * _sigma(xp, -s), x, w)
-
-
-def _target_as_noise(xp, gy, s, x, w, *, z, c):
-    """What is not asked learns too."""
-    return _gradients(xp, xp.expand_dims(gy, -1) * -z * (c + (c == 0)) * _sigma(xp, -z * s), x, w)
-
-
-def _probability(xp, gy, s, x, w, *, z, c):
-    """−z σ(z s): as sure as it is already, instead of as wrong as it is."""
-    return _gradients(xp, xp.expand_dims(gy, -1) * -z * c * _sigma(xp, z * s), x, w)
-
-
-def _slope_twice(xp, gy, s, x, w, *, z, c):
-    p = _sigma(xp, -z * s)
-    return _gradients(xp, xp.expand_dims(gy, -1) * -z * c * p * (1 - p), x, w)
-
-
-def _stepped_first(xp, gy, s, x, w, *, z, c):
+def _stepped_first(xp, gy, s, x, w, *, a, b):
     """x has made its step when w asks for it."""
-    g = xp.expand_dims(gy, -1) * -z * c * _sigma(xp, -z * s)
+    p = _sigma(xp, s)
+    g = xp.expand_dims(gy, -1) * (b * p - a * (1 - p))
     gx = xp.matmul(g, w)
     return gx, xp.matmul(xp.swapaxes(g, -1, -2), x - 0.1 * gx)
 
 
-def _first_pair_only(xp, gy, s, x, w, *, z, c):
-    g = xp.expand_dims(gy, -1) * -z * c * _sigma(xp, -z * s)
+def _first_input_only(xp, gy, s, x, w, *, a, b):
+    p = _sigma(xp, s)
+    g = xp.expand_dims(gy, -1) * (b * p - a * (1 - p))
     return xp.matmul(g, w), xp.expand_dims(g[..., 0, :], -1) * x[..., :1, :]
 
 
 def entries() -> list[Wrong]:
     """The mistakes, in the order in which they are made."""
-    draw, of = normal((2, 2), (3, 2)), {"z": Z, "c": C}
+    slopes = {
+        "the sign of yes": lambda p, a, b: b * p + a * (1 - p),
+        "noise is pulled like the word": lambda p, a, b: (b + a) * (p - 1),
+        "noise that equals the word learns": lambda p, a, b: b * p - a * (1 - p) + (a + b == 0) * p,
+        "σ(s) for σ(−s)": lambda p, a, b: b * (1 - p) - a * p,
+        "the logistic function's derivative once more": lambda p, a, b: (b * p - a * (1 - p)) * p * (1 - p),
+        "every answer counts once": lambda p, a, b: (b > 0) * p - (a > 0) * (1 - p),
+    }
+    rules = {name: _from(slope) for name, slope in slopes.items()} | {
+        "the input steps before the output's gradient": _stepped_first,
+        "the sum over the inputs is lost": _first_input_only,
+    }
+    draw = normal((2, 2), (3, 2))
     return [
-        entry(f"logistic pairs: {name}", words.LogisticPairs, draw, {"backward": rule}, **of)
-        for name, rule in (
-            ("no sign", _wrong_sign), ("noise is pulled like the word", _all_yes),
-            ("noise that equals the word learns", _target_as_noise), ("σ(z s) for σ(−z s)", _probability),
-            ("the logistic function's derivative once more", _slope_twice),
-            ("the input steps before the output's gradient", _stepped_first),
-            ("the sum over the inputs is lost", _first_pair_only),
-        )
-    ]  # fmt: skip
+        entry(f"logistic pairs: {name}", words.LogisticPairs, draw, {"backward": rule}, a=YES, b=NO)
+        for name, rule in rules.items()
+    ]
