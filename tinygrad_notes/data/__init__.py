@@ -30,7 +30,9 @@ from .transforms import (
     ToFloat,
     Transform,
 )
+from .vectors import WordVectors, load_vectors
 from .windows import Windows, keep_probability, read_text, write_text
+from .wordtests import analogies, evaluate_vectors, similarities
 
 __all__ = [
     "ArrayDataset",
@@ -53,7 +55,10 @@ __all__ = [
     "Transform",
     "Tree",
     "Windows",
+    "WordVectors",
+    "analogies",
     "cache_folder",
+    "evaluate_vectors",
     "fetch",
     "huffman",
     "keep_probability",
@@ -62,10 +67,12 @@ __all__ = [
     "load_digits",
     "load_idx",
     "load_image_folder",
+    "load_vectors",
     "normalization",
     "principal_colors",
     "read_idx",
     "read_text",
+    "similarities",
     "with_channels",
     "write_text",
 ]

@@ -133,9 +133,9 @@ def _seen(sentence: np.ndarray, radius: np.ndarray, window: int) -> np.ndarray:
 def steady(often: np.ndarray, lr: float) -> int:
     """How many words make a batch whose steps of `lr` do not overshoot; a word asks row v `often`_v times.
 
-    A batch of n words adds up n·often_v gradients of row v, none of which sees what the others do. For the
-    row that a question is about, that is r = n Σ often² / Σ often on average. Pair after pair would stop where
-    the question is answered; the sum does not, so lr·r is kept below STEEPEST (and n in 16..LARGEST).
+    A batch of n words adds up n·often_v gradients of row v, none of which sees what the others do: for the
+    row that a question is about, r = n Σ often² / Σ often on average. Pair after pair would stop where the
+    question is answered. The sum does not, so lr·r is kept below STEEPEST (and n in 16..LARGEST).
     """
     total = float(np.sum(often))
     together = float(np.sum(np.square(often))) / total if total else 0.0
