@@ -1,8 +1,8 @@
-"""Write the map of the README: every file of the package with the first sentence of its docstring.
+"""Write docs/map.md: every file of the package with the first sentence of its docstring.
 
     python .ci/map.py
 
-A test compares the README with it, so a new file without a docstring or without its place is noticed.
+A test compares the page with it, so a new file without a docstring or without its place is noticed.
 """
 
 import ast
@@ -10,8 +10,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "tinygrad_notes"
-START, END = "<!-- map -->", "<!-- end of the map -->"
-FOLDERS = ("", "backend", "autograd", "ops", "nn", "optim", "data", "models", "train", "verify", "cli")
+PAGE = ROOT / "docs" / "map.md"
+HEAD = """\
+# The map
+
+Every file of the package, in reading order: first how gradients come about, last the kernels that make it
+fast. Imports go another way: `backend`, `autograd`, `ops`, `nn`, `optim` and `data`, `models`, `train`,
+`tasks`, `cli`, each only from those before it; `verify` looks at the operations from outside.
+
+"""
+FOLDERS = ("", "autograd", "ops", "nn", "optim", "data", "models", "train", "tasks", "verify", "cli",
+           "backend")  # fmt: skip
 NOT_PYTHON = {
     "data/digits.npz": "10,000 handwritten digits of MNIST, so that a first training needs no network.",
     "data/DIGITS.md": "Where the digits come from, their license, and how they were split.",
@@ -28,7 +37,7 @@ def render():
         raise SystemExit(f"error: FOLDERS in .ci/map.py has no place for {sorted(unknown)}.")
     lines = []
     for folder in sorted(folders, key=lambda f: (known[parts(f)[0]], parts(f))):
-        lines += [f"### `{folder.relative_to(ROOT).as_posix()}/`", ""]
+        lines += [f"## `{folder.relative_to(ROOT).as_posix()}/`", ""]
         lines += [f"- `{f.name}`: {sentence(f)}" for f in sorted(files) if f.parent == folder]
         lines += [""]
     return "\n".join(lines)
@@ -54,12 +63,10 @@ def sentence(file):
     return " ".join(words)
 
 
-def with_map(readme):
-    """`readme` with everything between the two marks replaced."""
-    before, rest = readme.split(START)
-    return f"{before}{START}\n\n{render()}{END}{rest.split(END)[1]}"
+def page():
+    """The whole page."""
+    return HEAD + render().rstrip("\n") + "\n"
 
 
 if __name__ == "__main__":
-    page = ROOT / "README.md"
-    page.write_text(with_map(page.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(page(), encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,6 +16,7 @@ from . import harness, overhead, sequences, steps
 
 MIB = ("mib_ours", "mib_torch", "mib_chainer")
 CHAINER = ("chainer", "faster_than_chainer")
+PEERS = ("channels_last", "compile")  # other ways to run PyTorch's networks
 
 
 def main() -> None:
@@ -28,7 +30,11 @@ def main() -> None:
     parser.add_argument(
         "--chainer", metavar="PYTHON", help="time Chainer's training steps too, by an interpreter that has it"
     )
-    parser.add_argument("--serve", metavar="SIDE", choices=("ours", "torch"), help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--peers", nargs="+", default=[], choices=PEERS, metavar="PEER",
+        help=f"further columns for the image networks: {', '.join(PEERS)}",
+    )  # fmt: skip
+    parser.add_argument("--serve", metavar="SIDE", choices=("ours", "torch", *PEERS), help=argparse.SUPPRESS)
     options = parser.parse_args()
     unknown = set(options.names) - set(names)
     if unknown:
@@ -42,19 +48,22 @@ def main() -> None:
         return
 
     limit = harness.matmul_limit()
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 200)
     console.print(f"matrix product 2048³, float32: {limit:.0f} GFLOP/s (the limit)")
     peers = ["PyTorch", "Chainer"] if options.chainer else ["PyTorch"]
     table = Table(
         "measurement", "ours", "PyTorch", "ratio", "inference", "% of limit",
         " / ".join(["peak MiB ours", *peers]),
     )  # fmt: skip
+    for peer in options.peers:
+        table.add_column(f"PyTorch {peer}")
+        table.add_column("ratio")
     if options.chainer:
         table.add_column("Chainer")
         table.add_column("Chainer / ours")
     rows = []
     for name in options.names or names:
-        figures = measure(name, options.seconds, limit, options.chainer)
+        figures = measure(name, options.seconds, limit, options.chainer, options.peers)
         row = {"name": name, "limit_gflops": round(limit, 1), **figures}
         rows.append(row)
         table.add_row(
@@ -62,6 +71,7 @@ def main() -> None:
             f"{row.get('inference_ratio', '-')}",
             f"{row.get('percent_of_limit', '-')}",
             " / ".join(str(row[key]) for key in MIB if key in row) or "-",
+            *(str(row.get(key, "-")) for peer in options.peers for key in (peer, f"ratio_{peer}")),
             *([str(row.get(key, "-")) for key in CHAINER] if options.chainer else []),
         )  # fmt: skip
     console.print(table)
@@ -69,7 +79,9 @@ def main() -> None:
         harness.record(rows)
 
 
-def measure(name: str, seconds: float, limit: float, chainer: str | None = None) -> dict[str, Any]:
+def measure(
+    name: str, seconds: float, limit: float, chainer: str | None = None, peers: Sequence[str] = ()
+) -> dict[str, Any]:
     """One row of the table."""
     if name == "chain":
         times = overhead.long_chain()
@@ -92,6 +104,7 @@ def measure(name: str, seconds: float, limit: float, chainer: str | None = None)
         }  # fmt: skip
     if name in sequences.PAIRS:
         return measure_sequence(name, sides, seconds, limit)
+    sides |= {peer: [sys.executable, "-m", "benchmarks", name, "--serve", peer] for peer in peers}
     with TemporaryDirectory() as folder:
         if chainer:
             file = Path(folder) / f"{name}.npz"
@@ -123,14 +136,16 @@ def measure(name: str, seconds: float, limit: float, chainer: str | None = None)
         "percent_of_limit": round(100 * gflop / (medians["ours"] / 1e3) / limit),
         "mib_ours": round(memory["ours"]), "mib_torch": round(memory["torch"]),
         "graph_bytes_ours": kept["ours"], "graph_bytes_torch": kept["torch"],
+        **{peer: round(medians[peer], 2) for peer in peers},
+        **{f"ratio_{peer}": round(harness.ratio(times, "ours", peer), 2) for peer in peers},
         **beside_chainer,
     }  # fmt: skip
 
 
 def measure_sequence(name: str, sides: dict[str, list[str]], seconds: float, limit: float) -> dict[str, Any]:
-    """The row of a sequence model: PyTorch keeps freed memory, as we do."""
+    """The row of a sequence model."""
     sequences.check(name)
-    workers = {side: harness.Worker(command, harness.KEPT_HEAP) for side, command in sides.items()}
+    workers = {side: harness.Worker(command) for side, command in sides.items()}
     times = harness.in_turn(workers, "step", seconds)
     memory = {side: worker.ask("memory") for side, worker in workers.items()}
     for worker in workers.values():

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from tests import twins
-from tinygrad_notes.train.config import Config
-from tinygrad_notes.train.recipes import RECIPES
+from tinygrad_notes.tasks.images import TASK
+from tinygrad_notes.train.loop import evaluate
 from tinygrad_notes.train.run import Run
 
 from . import harness
@@ -29,26 +29,26 @@ NAME = "resnet20"
 
 def run(data: str, epochs: int, seed: int) -> Run:
     """The network, its data and its schedule; nothing of it is kept on disk."""
-    config = Config(NAME, data, **{**RECIPES[NAME].defaults, "epochs": epochs}, seed=seed)
+    settings = TASK.settings(NAME, data=data, epochs=epochs, seed=seed, validation=None)
     with TemporaryDirectory() as folder:
-        return Run.start(config, Path(folder) / "run")
+        return Run.start(TASK, settings, Path(folder) / "run")
 
 
 def ours(run: Run) -> Iterator[tuple[float, float]]:
     """(training loss, test accuracy) after each epoch."""
-    for epoch in range(run.config.epochs):
+    for epoch in range(run.settings.epochs):
         line = run.trainer.fit(epoch + 1)[-1]
-        yield line["train_loss"], line["validation_accuracy"]
+        yield line["train_loss"], evaluate(TASK, run.model, _tested(run)).figures["accuracy"]
 
 
 def theirs(run: Run) -> Iterator[tuple[float, float]]:
     """The same of PyTorch's network, optimizer and arithmetic on the batches of `run`."""
     import torch
 
-    net = twins.resnet((3, 3, 3), (16, 32, 64), len(run.config.classes), "A", False)
+    net = twins.resnet((3, 3, 3), (16, 32, 64), len(run.facts["classes"]), "A", False)
     twins.copy_weights(run.model, net)
     net.to(harness.torch_device())
-    config, trainer = run.config, run.trainer
+    config, trainer = run.settings, run.trainer
     optimizer = torch.optim.SGD(
         net.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay
     )
@@ -65,9 +65,13 @@ def theirs(run: Run) -> Iterator[tuple[float, float]]:
             losses.append((loss.item(), len(y)))
         net.eval()
         with torch.no_grad():
-            hits = [int((net(x).argmax(1) == y).sum()) for x, y in _arrays(trainer.validation)]
+            hits = [int((net(x).argmax(1) == y).sum()) for x, y in _arrays(_tested(run))]
         samples = sum(n for _, n in losses)
-        yield sum(loss * n for loss, n in losses) / samples, sum(hits) / len(run.test_set)
+        yield sum(loss * n for loss, n in losses) / samples, sum(hits) / len(run.parts.test)
+
+
+def _tested(run: Run) -> Any:
+    return TASK.batches(run.settings, run.facts, run.parts.test, training=False)
 
 
 def _arrays(loader: Any) -> Iterator[Any]:

@@ -21,8 +21,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from tinygrad_notes.train.config import Config
-from tinygrad_notes.train.recipes import RECIPES
+from tinygrad_notes.tasks.images import TASK
 from tinygrad_notes.train.run import Run
 
 from . import harness
@@ -41,7 +40,7 @@ def measure(name: str, seconds: float) -> dict[str, Any]:
             data = str(Path(folder) / "images")
             _write_images(Path(data), *FOLDERS[name])
         start = time.perf_counter()
-        run = Run.start(Config(name, data, **RECIPES[name].defaults), Path(folder) / "run")
+        run = Run.start(TASK, TASK.settings(name, data=data), Path(folder) / "run")
         begun = time.perf_counter() - start
         times = {prefetch: (list[float](), list[float]()) for prefetch in (0, run.trainer.train.prefetch)}
         for _ in range(ROUNDS):
@@ -49,7 +48,7 @@ def measure(name: str, seconds: float) -> dict[str, Any]:
                 _loop(run, prefetch, seconds / ROUNDS, waits, steps)
     (loading, alone), (waiting, beside) = times.values()
     return {
-        "batch": run.config.batch_size, "start_s": round(begun, 2),
+        "batch": run.settings.batch_size, "start_s": round(begun, 2),
         "loading_ms": round(statistics.median(loading), 2), "step_ms": round(statistics.median(alone), 2),
         "step_beside_loading_ms": round(statistics.median(beside), 2),
         "waiting_ms": round(statistics.median(waiting), 2),
@@ -64,11 +63,11 @@ def _loop(run: Run, prefetch: int, seconds: float, waits: list[float], steps: li
     end = time.perf_counter() + seconds
     while True:
         batches = iter(loader)
-        run.trainer._step(*next(batches))
+        run.trainer._step(next(batches))
         before = time.perf_counter()
-        for images, labels in batches:
+        for batch in batches:
             there = time.perf_counter()
-            run.trainer._step(images, labels)
+            run.trainer._step(batch)
             done = time.perf_counter()
             waits.append((there - before) * 1e3)
             steps.append((done - there) * 1e3)

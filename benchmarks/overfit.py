@@ -11,12 +11,11 @@ import argparse
 import sys
 import time
 
-import numpy as np
-
 import tinygrad_notes as tg
 from tinygrad_notes.data import Compose, DataLoader, Normalize, Resize, load, normalization
+from tinygrad_notes.tasks.images import TASK
+from tinygrad_notes.tasks.images.recipes import RECIPES
 from tinygrad_notes.train.loop import Trainer, evaluate
-from tinygrad_notes.train.recipes import RECIPES
 
 from . import harness
 
@@ -37,13 +36,17 @@ def overfit(name: str, data: str, epochs: int, lr: float) -> tuple[int, float]:
             module.p = 0.0
     transform = Compose([Resize(recipe.size), Normalize(*normalization(train))])
     batches = DataLoader(train, 8, shuffle=True, transform=transform)
-    trainer = Trainer(model, tg.optim.Adam(model.parameters(), lr=lr), batches)
+    trainer = Trainer(TASK, model, tg.optim.Adam(model.parameters(), lr=lr), batches)
     whole = DataLoader(train, 8, transform=transform)
     start, loss = time.perf_counter(), float("inf")
     for epoch in range(1, epochs + 1):
         trained = trainer.fit(epoch)[-1]["train_loss"]
-        loss, predicted, labels = evaluate(model, whole)
-        right, seconds = int(np.sum(predicted == labels)), time.perf_counter() - start
+        figures = evaluate(TASK, model, whole).figures
+        loss, right, seconds = (
+            figures["loss"],
+            round(IMAGES * figures["accuracy"]),
+            time.perf_counter() - start,
+        )
         print(f"{name} epoch {epoch}: training loss {trained:.4f}, cross-entropy {loss:.4f}, "
               f"{right} of {IMAGES} right, {seconds:.0f} s", flush=True)  # fmt: skip
         if loss < GOAL:

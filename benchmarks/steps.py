@@ -191,8 +191,25 @@ def alone(name: str, side: str) -> dict[str, Callable[[], Any]]:
     if side == "ours":
         model = network.ours()
         return {"step": our_step(network, model), "forward": our_forward(network, network.ours())}
-    model = network.torch()
-    return {"step": torch_step(network, model), "forward": torch_forward(network, network.torch())}
+    prepare = PREPARED.get(side, lambda model: model)
+    model, other = prepare(network.torch()), prepare(network.torch())
+    return {"step": torch_step(network, model), "forward": torch_forward(network, other)}
+
+
+def _channels_last(model: Any) -> Any:
+    """Weights (and so, behind the first convolution, images) with their channels innermost in memory."""
+    import torch
+
+    return model.to(memory_format=torch.channels_last)
+
+
+def _compiled(model: Any) -> Any:
+    import torch
+
+    return torch.compile(model)
+
+
+PREPARED = {"channels_last": _channels_last, "compile": _compiled}  # other ways to run PyTorch's networks
 
 
 def graph_bytes(name: str) -> dict[str, int]:

@@ -21,6 +21,7 @@ BELOW = {
     "models": {"data", "optim", "nn", "ops", "autograd", "backend"},
     "verify": {"nn", "ops", "autograd", "backend"},
     "train": {"models", "data", "optim", "nn", "ops", "autograd", "backend"},
+    "tasks": {"train", "models", "data", "optim", "nn", "ops", "autograd", "backend"},
 }
 FRONT = {"__init__", "__main__", "cli"}  # sees everything
 

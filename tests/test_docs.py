@@ -13,6 +13,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -105,14 +106,28 @@ def test_console_blocks_hold_commands():
                 assert text.startswith("$ "), f"{name(page)}:{line}"
 
 
-def test_the_readme_lists_every_file():
-    """The map names every file of the package, and nothing that is not there."""
-    spec = importlib.util.spec_from_file_location("map_script", ROOT / ".ci" / "map.py")
+def _script(name: str) -> ModuleType:
+    """`.ci/<name>.py` as a module."""
+    spec = importlib.util.spec_from_file_location(f"{name}_script", ROOT / ".ci" / f"{name}.py")
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    text = (ROOT / "README.md").read_text()
+    return script
+
+
+def test_the_map_lists_every_file():
+    """The map names every file of the package, and nothing that is not there."""
+    script = _script("map")
+    text = (ROOT / "docs" / "map.md").read_text()
     assert "- `tensor.py`: " in text
-    assert text == script.with_map(text), "the map is old: run python .ci/map.py"
+    assert text == script.page(), "the map is old: run python .ci/map.py"
+
+
+def test_the_picture_of_the_layers_is_new():
+    """docs/layers.svg is what .ci/layers.py draws, and it has every folder of the package."""
+    script = _script("layers")
+    assert (ROOT / "docs" / "layers.svg").read_text() == script.render(), "run python .ci/layers.py"
+    folders = {f.parent.name for f in (ROOT / "tinygrad_notes").glob("*/__init__.py")}
+    assert {name for row in script.ROWS for name in row} == folders
 
 
 def test_every_rule_is_shown():

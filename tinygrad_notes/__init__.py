@@ -18,6 +18,7 @@ from .autograd import (
 from .autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .backend import BackendError, manual_seed, set_backend, to_numpy, use_backend
 from .backend.kernels.convolution import get_float32_conv_precision, set_float32_conv_precision
+from .checkpoint import load, save
 from .ops.activation import (
     erf,
     gelu,
@@ -97,6 +98,5 @@ from .ops.shape import (
     swapaxes,
     transpose,
 )  # fmt: skip
-from .train import load, save
 
 __version__ = "0.1.0"

@@ -507,6 +507,22 @@ def test_the_guard_forgets_memory_that_is_gone():
     assert len(guard.records) == before
 
 
+def test_the_guard_is_silent_when_the_interpreter_ends(monkeypatch):
+    """Python clears a module before the last arrays die: their end must not look for its names."""
+    from tinygrad_notes.autograd import guard
+
+    said = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda told: said.append(told.exc_value))
+    array = backend.asarray(np.ones(3))
+    records = guard.records
+    before = len(records)
+    guard.touched(array)
+    monkeypatch.setattr(guard, "records", None)
+    del array
+    gc.collect()
+    assert said == [] and len(records) == before
+
+
 def test_changed_statistics_raise_before_the_gradient_is_wrong():
     norm = tg.nn.BatchNorm1d(2).eval()
     x = tg.Tensor([[1.0, 2.0]], requires_grad=True)

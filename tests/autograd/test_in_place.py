@@ -198,6 +198,7 @@ def test_item_assignment_is_refused_where_it_would_be_recorded():
         assert x.detach().numpy().tolist() == [1, 2]
 
 
+@np.errstate(all="ignore")  # x −= x, then y /= x: both programs have the same infinities and NaN
 @given(
     st.lists(st.tuples(st.sampled_from(REAL[:4]), st.booleans(), st.floats(0.5, 2)), max_size=8), st.data()
 )

@@ -18,12 +18,13 @@ import numpy as np
 import pytest
 
 from tinygrad_notes import backend
+from tinygrad_notes.checkpoint import load
 from tinygrad_notes.cli import main
 from tinygrad_notes.cli.output import print_json, print_table
 from tinygrad_notes.ops import lstm
+from tinygrad_notes.tasks.images import TASK as IMAGES
+from tinygrad_notes.tasks.images.settings import Settings
 from tinygrad_notes.train import interrupt
-from tinygrad_notes.train.checkpoint import load
-from tinygrad_notes.train.config import Config
 from tinygrad_notes.train.interrupt import Interrupted
 from tinygrad_notes.train.run import Run
 
@@ -50,7 +51,7 @@ def finish(process):
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "trained"
-    Run.start(Config("lenet5", epochs=1, batch_size=32, limit=200, lr=2e-3), folder).fit()
+    Run.start(IMAGES, Settings("lenet5", epochs=1, batch_size=32, limit=200, lr=2e-3), folder).fit()
     return folder
 
 
@@ -71,32 +72,40 @@ def test_train_eval_and_resume(tmp_path, capsys):
         assert (out / "confusion_matrix.png").exists()
 
     assert main(["train", "--resume", str(out), "--epochs", "2"]) == 0
-    assert "epoch 2\n" in capsys.readouterr().out
-    assert len((out / "metrics.jsonl").read_text().splitlines()) == 2
+    assert re.search(r"lenet5 on digits: \d+\.\d\d % of 64 images right, .*, epoch [12]\n",
+                     capsys.readouterr().out)  # fmt: skip
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert len(lines) == 2
 
+    assert main(["train", "--resume", str(out), "--json"]) == 0  # nothing is left to do
+    trained = json.loads(capsys.readouterr().out)
+    best = 1 + int(lines[1]["validation_loss"] < lines[0]["validation_loss"])
+    assert trained == {"run": str(out), "model": "lenet5", "data": "digits", **lines[1], "best_epoch": best,
+                       **{name: trained[name] for name in ("test_loss", "test_accuracy")}}  # fmt: skip
     assert main(["eval", str(out), "--json"]) == 0
     evaluated = json.loads(capsys.readouterr().out)
-    last = json.loads((out / "metrics.jsonl").read_text().splitlines()[-1])
-    assert evaluated["accuracy"] == last["validation_accuracy"]
-    assert evaluated["loss"] == last["validation_loss"]
+    assert evaluated["accuracy"] == trained["test_accuracy"]
+    assert evaluated["loss"] == trained["test_loss"]
     assert np.array(evaluated["confusion_matrix"]).sum() == evaluated["samples"] == 64
 
 
 def test_options_reach_the_configuration(tmp_path):
     out = tmp_path / "r"
     options = ["--lr", "0.5", "--optimizer", "sgd", "--momentum", "0.5", "--weight-decay", "0.01",
-               "--schedule", "step", "--clip-norm", "2", "--shift", "0", "--seed", "9", "--flip",
+               "--schedule", "step", "--clip-norm", "2", "--validation", "0.25", "--patience", "3",
+               "--shift", "0", "--seed", "9", "--flip",
                "--lighting", "0.2", "--resize", "20", "--size", "16", "--variant", "notes"]  # fmt: skip
     assert main(["train", "mlp", *QUICK, *options, "--out", str(out), "--detect-anomaly"]) == 0
     config = json.loads((out / "config.json").read_text())
-    assert len(config.pop("mean")) == len(config.pop("std")) == len(config.pop("color_values")) == 1
-    assert config.pop("color_vectors") == [1.0]
-    assert config.pop("classes") == list("0123456789")
-    assert config.pop("threads") == backend.threads()
-    assert config == {
-        "model": "mlp", "data": "digits", "epochs": 1, "batch_size": 32, "optimizer": "sgd", "lr": 0.5,
+    facts, options = config.pop("facts"), config.pop("options")
+    assert len(facts.pop("mean")) == len(facts.pop("std")) == len(facts.pop("color_values")) == 1
+    assert facts == {"classes": list("0123456789"), "shape": [1, 28, 28], "color_vectors": [1.0]}
+    assert config == {"task": "images", "model": "mlp", "threads": backend.threads()}
+    assert options == {
+        "data": "digits", "epochs": 1, "batch_size": 32, "optimizer": "sgd", "lr": 0.5,
         "momentum": 0.5, "weight_decay": 0.01, "schedule": "step", "clip_norm": 2, "shift": 0, "seed": 9,
-        "limit": 64, "variant": "notes", "size": 16, "resize": 20, "flip": True, "lighting": 0.2,
+        "validation": 0.25, "patience": 3, "limit": 64, "variant": "notes",
+        "size": 16, "resize": 20, "flip": True, "lighting": 0.2,
         "on_error": "raise",
     }  # fmt: skip
     group = load(out / "checkpoint.safetensors")["resume"]["optimizer"]["param_groups"][0]
@@ -114,7 +123,7 @@ def test_default_folder_is_new_each_time(tmp_path, monkeypatch):
 def test_eval_prints_the_confusion_matrix(run_folder, capsys):
     assert main(["eval", str(run_folder)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "of 200 right" in lines[0]
+    assert "of 200 images right" in lines[0]
     assert lines[2].split() == ["true", "\\", "predicted", *"0123456789", "precision", "recall"]
     assert len(lines) == 13
 
@@ -341,10 +350,16 @@ def complain(arguments, capsys):
         (["trian"], "invalid choice"),
         (["train"], "train needs a MODEL"),
         (["train", "vgg"], "unknown model 'vgg'; train knows mlp, simplecnn, lenet5"),
-        (["train", "mlp", "--lr", "-1"], "'-1' is not a number above 0"),
-        (["train", "mlp", "--lr", "nan"], "'nan' is not a number above 0"),
-        (["train", "mlp", "--epochs", "0"], "'0' is not a whole number of at least 1"),
-        (["train", "mlp", "--optimizer", "lion"], "choose from sgd, adam, adamw"),
+        (["train", "mlp", "--lr", "-1"], "argument --lr: must be a number above 0, got '-1'"),
+        (["train", "mlp", "--lr", "nan"], "argument --lr: must be a number above 0, got 'nan'"),
+        (
+            ["train", "mlp", "--epochs", "0"],
+            "argument --epochs: must be a whole number of at least 1, got '0'",
+        ),
+        (
+            ["train", "mlp", "--optimizer", "lion"],
+            "argument --optimizer: must be one of sgd, adam, adamw, got 'lion'",
+        ),
         (["train", "mlp", "--schedule", "x"], "cosine, step, resnet, resnet-warmup, googlenet, constant"),
         (
             ["train", "mlp", "--momentum", "0.5"],
@@ -363,7 +378,7 @@ def complain(arguments, capsys):
             ["train", "googlenet", "--variant", "paper", "--size", "8"],
             "GoogLeNet: images must be at least 31×31, got 8×8",
         ),
-        (["train", "mlp", "--on-error", "ignore"], "invalid choice: 'ignore'"),
+        (["train", "mlp", "--on-error", "ignore"], "must be one of raise, skip, got 'ignore'"),
         (["summary", "lenet6"], "did you mean LeNet5"),
         (["summary", "alexnet", "--variant", "caffe"], "choose from notes; paper; torchvision"),
         (["summary", "mlp", "--variant", "caffe"], "there is one form only"),
@@ -440,24 +455,32 @@ def corrupt(folder, name, content):
         path.write_bytes(content(path.read_bytes()))
 
 
-@pytest.mark.parametrize("command", [["eval"], ["train", "--resume"]])
+@pytest.mark.parametrize("command", [["eval", "--checkpoint", "last"], ["train", "--resume"]])
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
         ("config.json", None, "has no config.json"),
         ("config.json", lambda b: b[:20], "config.json: "),
-        ("config.json", lambda b: b"[1]", "config.json: must be an object in braces that names a model"),
-        ("config.json", lambda b: b"{}", "config.json: must be an object in braces that names a model"),
+        (
+            "config.json",
+            lambda b: b"[1]",
+            "config.json: must be an object in braces with the keys facts, model,",
+        ),
+        (
+            "config.json",
+            lambda b: b"{}",
+            "config.json: must be an object in braces with the keys facts, model,",
+        ),
         ("config.json", lambda b: b"[" * 100_000, "config.json: nested too deeply"),
-        ("config.json", lambda b: b.replace(b'"digits"', b"5"), "data must be a word in quotes, got 5"),
+        ("config.json", lambda b: b.replace(b'"digits"', b"5"), "data must be a word, got 5"),
         (
             "config.json",
             lambda b: b.replace(b'"limit": 200', b'"limit": true'),
             "limit must be a whole number",
         ),
         ("config.json", lambda b: b.replace(b'"flip": false', b'"flip": "no"'), "flip must be true or false"),
-        ("config.json", lambda b: b.replace(b'"mean": [', b'"mean": [[1],'), "mean must be a list of finite"),
-        ("config.json", lambda b: b.replace(b'"lr"', b'"rate"'), "unknown keys"),
+        ("config.json", lambda b: b.replace(b'"mean": [', b'"mean": [[1],'), "mean is [[1], "),
+        ("config.json", lambda b: b.replace(b'"lr"', b'"rate"'), "unknown options ['rate']"),
         ("checkpoint.safetensors", None, "there is no such file"),
         ("checkpoint.safetensors", lambda b: b[:-9], "truncated"),
         ("checkpoint.safetensors", lambda b: b"not a checkpoint", "not a safetensors file"),
@@ -470,6 +493,16 @@ def test_damaged_run_folder(run_folder, tmp_path, capsys, command, name, content
     code, said = complain([*command, tmp_path / "r"], capsys)
     assert code == 2
     assert reason in said
+
+
+@pytest.mark.parametrize("content", [lambda b: b[:-9], lambda b: b[:-1] + b"\x77"])
+def test_damaged_best_weights(run_folder, tmp_path, capsys, content):
+    shutil.copytree(run_folder, tmp_path / "r")
+    corrupt(tmp_path / "r", "best.safetensors", content)
+    code, said = complain(["eval", tmp_path / "r"], capsys)
+    assert code == 2
+    assert "best.safetensors: " in said
+    assert main(["eval", str(tmp_path / "r"), "--checkpoint", "last"]) == 0
 
 
 def test_eval_on_data_that_do_not_fit(run_folder, tmp_path, capsys):
@@ -536,7 +569,7 @@ def test_training_without_matplotlib_succeeds(tmp_path, monkeypatch, capsys):
 
 
 def test_a_training_whose_plots_fail_succeeds(tmp_path, monkeypatch, capsys):
-    def full(run):
+    def full(run, outcome):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Run, "plot", full)

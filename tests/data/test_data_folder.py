@@ -11,6 +11,7 @@ import pytest
 from tinygrad_notes.data import DataError, DataLoader, ImageFolder, folder
 
 Image = pytest.importorskip("PIL.Image")
+ImageOps = pytest.importorskip("PIL.ImageOps")
 
 
 def picture(color, size=(12, 8)):
@@ -48,6 +49,34 @@ def test_shorter_side_fits_and_the_middle_is_kept(tmp_path):
     pixels[:, 4:8] = 200
     Image.fromarray(pixels).save(tmp_path / "a" / "x.png")
     assert (ImageFolder(tmp_path, 4).images == 200).all()
+
+
+def test_no_file_starts_another_program(tmp_path, monkeypatch):
+    """Pillow has Ghostscript render PostScript, whatever the name of the file says."""
+    from PIL import EpsImagePlugin
+
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *a, **k: pytest.fail("Ghostscript was started"))
+    (tmp_path / "a").mkdir()
+    picture((9, 9, 9)).save(tmp_path / "a" / "cat.jpg", "EPS")
+    with pytest.raises(DataError, match=r"cat\.jpg: not a usable image \(of none of the formats BMP, GIF"):
+        ImageFolder(tmp_path, 4)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("turned", [1, 6])
+def test_a_large_jpeg_is_decoded_to_twice_the_size(tmp_path, mode, turned):
+    """In an eighth of the time; the pixels are those of the whole image, scaled."""
+    (tmp_path / "a").mkdir()
+    noise = np.random.default_rng(0).integers(0, 255, (15, 20, 3), dtype=np.uint8)
+    image = Image.fromarray(noise).resize((800, 600), Image.Resampling.BICUBIC).convert(mode)
+    exif = Image.Exif()
+    exif[0x112] = turned
+    image.save(tmp_path / "a" / "x.jpg", quality=95, exif=exif)
+    (found,) = ImageFolder(tmp_path, (20, 30)).images
+    with Image.open(tmp_path / "a" / "x.jpg") as opened:
+        whole = ImageOps.exif_transpose(opened).convert("RGB")
+    expected = np.asarray(ImageOps.fit(whole, (30, 20), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
+    assert np.abs(found.astype(int) - expected).max() <= 2
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "LA", "CMYK", "1"])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tinygrad_notes.backend import to_numpy
-from tinygrad_notes.data import Noise, Tree, Windows, huffman, keep_probability, read_text, write_text
+from tinygrad_notes.data import Noise, Tree, Windows, huffman, keep_probability, read_ids, write_ids
 from tinygrad_notes.data.questions import NOISE
 from tinygrad_notes.data.windows import PIECE, steady
 
@@ -223,7 +223,7 @@ def test_fixed_windows_are_the_same_in_every_epoch_and_for_every_run():
 
 
 def test_a_text_on_disk_is_read_in_pieces(tmp_path):
-    text = write_text(SENTENCES, tmp_path / "text")
+    text = write_ids(SENTENCES, tmp_path / "text")
     assert isinstance(text, np.memmap)
     np.testing.assert_array_equal(text, TEXT)
     assert same(arrays(Windows(text, COUNTS, seed=0)), arrays(Windows(TEXT, COUNTS, seed=0)))
@@ -245,13 +245,13 @@ def test_a_text_on_disk_is_read_in_pieces(tmp_path):
 
 
 def test_a_file_can_be_written_again_while_it_is_mapped(tmp_path):
-    old = write_text([[1, 2]], tmp_path / "text")
-    new = write_text([[3]], tmp_path / "text")
+    old = write_ids([[1, 2]], tmp_path / "text")
+    new = write_ids([[3]], tmp_path / "text")
     assert old.tolist() == [1, 2, -1] and new.tolist() == [3, -1]
-    assert write_text([], tmp_path / "none").shape == (0,)
+    assert write_ids([], tmp_path / "none").shape == (0,)
     (tmp_path / "odd").write_bytes(b"12345")
     with pytest.raises(ValueError, match="odd has 5 bytes, which are no int32 numbers"):
-        read_text(tmp_path / "odd")
+        read_ids(tmp_path / "odd")
 
 
 @pytest.mark.parametrize(("message", "call"), [

@@ -6,7 +6,7 @@ import pytest
 from tinygrad_notes.backend.kernels import convolution, outliers, plain
 from tinygrad_notes.backend.kernels.convolution import ALGORITHMS
 from tinygrad_notes.backend.kernels.geometry import conv_geometry
-from tinygrad_notes.backend.kernels.outliers import Level, finite
+from tinygrad_notes.backend.kernels.outliers import Level
 
 ONE = (1, 1)
 LIMITS = np.float32([1e38, 1e-38, -3e38, 0])
@@ -22,23 +22,20 @@ def test_one_number_of_any_array(shape):
             changed = x.copy()
             changed.reshape(-1)[place] = value
             assert x.size < 100 or not Level(changed).holds(changed)
-            assert finite(changed) == bool(np.isfinite(value))
         assert x.size > 100 or np.isfinite(value) or not Level(changed).holds(changed)
 
 
 def test_zeros_sparse_numbers_and_the_largest_ones():
     zeros = np.zeros((300, 300), np.float32)
-    assert Level(zeros).holds(zeros) and finite(zeros)
+    assert Level(zeros).holds(zeros)
     sparse = np.where(np.random.default_rng(0).random((700, 700)) < 0.01, 3, 0).astype(np.float32)
     assert Level(sparse).holds(sparse)
     assert not Level(np.tile(LIMITS, 10**5)).holds(LIMITS)  # their sum overflows: no warning, no trust
-    assert not finite(LIMITS)
 
 
 def test_memory_in_any_order():
     x = np.random.default_rng(0).standard_normal((60, 70, 80)).astype(np.float32).transpose(1, 2, 0)[:, ::2]
     assert Level(x).most == pytest.approx(outliers.LEVEL * np.abs(x).mean(), rel=0.05)
-    assert finite(x) and not finite(np.where(x > 3, np.inf, x))
 
 
 SHAPES = [  # n, c, size, o, k, padding

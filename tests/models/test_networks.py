@@ -68,7 +68,7 @@ def test_variants_computes_its_rows():
 
 @pytest.mark.parametrize("model", [models.CifarResNet(8), models.SimpleCNN(), models.LeNet5()])
 def test_multiply_adds_agree_with_the_layers_that_ran(model):
-    from tinygrad_notes.train.summary import summary
+    from tinygrad_notes.models.summary import summary
 
     layers = summary(model, model.input_shape)
     assert multiply_adds(model, model.input_shape) == sum(layer.macs for layer in layers)

@@ -14,8 +14,8 @@ from safetensors.numpy import save_file
 
 import tinygrad_notes as tg
 from tinygrad_notes import models
+from tinygrad_notes.checkpoint import CheckpointError
 from tinygrad_notes.models.count import undrawn
-from tinygrad_notes.train.checkpoint import CheckpointError
 
 torch = pytest.importorskip("torch", reason="torchvision's networks need torch")
 pytest.importorskip("PIL", reason="torchvision needs Pillow")

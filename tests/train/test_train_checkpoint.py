@@ -16,7 +16,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 import tinygrad_notes as tg
-from tinygrad_notes.train.checkpoint import DTYPES, CheckpointError, load, save
+from tinygrad_notes.checkpoint import DTYPES, CheckpointError, load, save
 
 
 def equal(a, b):
@@ -204,7 +204,7 @@ def test_failing_save_keeps_the_file_before(tmp_path, monkeypatch):
 
 WRITER = """
 import sys, itertools, numpy as np
-from tinygrad_notes.train.checkpoint import save
+from tinygrad_notes.checkpoint import save
 for n in itertools.count():
     save({"w": np.full(200_000, n, np.float32), "n": n}, sys.argv[1])
     print(n, flush=True)

@@ -13,13 +13,16 @@ import numpy as np
 import pytest
 
 import tinygrad_notes as tg
-from tinygrad_notes import backend, nn, optim
+from tinygrad_notes import backend, checkpoint, nn, optim
 from tinygrad_notes.data import ArrayDataset, Compose, DataLoader, Normalize, RandomShift
-from tinygrad_notes.train import checkpoint, interrupt, loop
+from tinygrad_notes.tasks.images import TASK as IMAGES
+from tinygrad_notes.tasks.images.settings import Settings
+from tinygrad_notes.train import interrupt, loop
 from tinygrad_notes.train import run as run_module
-from tinygrad_notes.train.config import Config, RunError, read_config
+from tinygrad_notes.train.config import read_config
 from tinygrad_notes.train.interrupt import Interrupted, stop_on_signal
 from tinygrad_notes.train.loop import READ_EVERY, Diverged, Trainer, evaluate
+from tinygrad_notes.train.options import RunError
 from tinygrad_notes.train.progress import Bar, Lines, Silent, describe, show
 from tinygrad_notes.train.run import Run
 
@@ -52,7 +55,7 @@ def make_trainer(optimizer="adam", **options):
     data = halves()
     transform = Compose([RandomShift(1), Normalize([0.5], [0.5])])
     return Trainer(
-        model, chosen,
+        IMAGES, model, chosen,
         DataLoader(data, 8, shuffle=True, transform=transform),
         DataLoader(data, 16, transform=transform.deterministic()),
         schedule=optim.lr_scheduler.CosineAnnealingLR(chosen, EPOCHS * BATCHES), max_norm=1.0, **options,
@@ -147,8 +150,8 @@ def test_training_goes_on_after_ctrl_c_as_if_nothing_had_been(stop_at):
     [
         ("forward", BATCHES + 3 + 2, None, BATCHES + 1),  # the second batch, after a validation of three
         ("forward", BATCHES + 2, None, BATCHES),  # in the validation
-        ("_fetch", 2, None, BATCHES),  # while the losses are read
-        ("_fetch", 3, [math.nan], BATCHES),  # the validation loss
+        ("_fetch", 1, None, BATCHES),  # while the losses are read
+        ("_fetch", 2, [[math.nan, 0]] * 3, BATCHES),  # the validation loss
     ],
 )
 def test_whatever_ended_it_a_training_goes_on_with_the_steps_left(monkeypatch, name, call, result, done):
@@ -198,7 +201,7 @@ def test_metrics_of_an_epoch_are_those_of_its_batches():
     """With lr 0 and no chance, the running sums must equal an evaluation at the end."""
     data = halves(37)
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
-    trainer = Trainer(model, optim.SGD(model.parameters(), lr=0.0), DataLoader(data, 8, shuffle=True),
+    trainer = Trainer(IMAGES, model, optim.SGD(model.parameters(), lr=0.0), DataLoader(data, 8, shuffle=True),
                       DataLoader(data, 37))  # fmt: skip
     (line,) = trainer.fit(1)
     assert line["train_loss"] == pytest.approx(line["validation_loss"], rel=1e-6)
@@ -215,7 +218,7 @@ def test_progress_hears_of_every_batch_and_its_samples():
 
     data = halves(4 * READ_EVERY + 6)
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
-    trainer = Trainer(model, optim.SGD(model.parameters(), lr=0.0), DataLoader(data, 4))
+    trainer = Trainer(IMAGES, model, optim.SGD(model.parameters(), lr=0.0), DataLoader(data, 4))
     trainer.fit(1, progress=Listener())
     sizes = [4] * (READ_EVERY + 1) + [2]
     assert told == [(i, n, i < READ_EVERY) for i, n in enumerate(sizes, 1)]
@@ -225,10 +228,13 @@ def test_evaluate_restores_the_mode_and_records_nothing():
     data = halves(10)
     model = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 2))
     loader = DataLoader(data, 4)
-    loss, predicted, labels = evaluate(model, loader)
+    figures, each = evaluate(IMAGES, model, loader, each=True)
     assert model.training
-    assert (loss, predicted.tolist()) == (evaluate(model, loader)[0], evaluate(model, loader)[1].tolist())
-    assert labels.tolist() == data.labels.tolist()
+    again = evaluate(IMAGES, model, loader, each=True)
+    assert figures == again.figures and each["predicted"].tolist() == again.each["predicted"].tolist()
+    assert each["labels"].tolist() == data.labels.tolist()
+    assert figures["accuracy"] == (each["predicted"] == data.labels).mean()
+    assert evaluate(IMAGES, model, loader).each == {}
     assert all(p.grad is None for p in model.parameters())
 
 
@@ -238,7 +244,7 @@ def test_nan_stops_with_the_place_and_saves_nothing(bad_batch):
     images[(bad_batch - 1) * 4] = np.inf
     data = ArrayDataset(images, np.arange(80) % 2)
     model = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
-    trainer = Trainer(model, optim.SGD(model.parameters(), lr=0.25), DataLoader(data, 4))
+    trainer = Trainer(IMAGES, model, optim.SGD(model.parameters(), lr=0.25), DataLoader(data, 4))
     saved = []
     with pytest.raises(Diverged, match=rf"epoch 1, batch {bad_batch}: the loss is nan at lr 0.25.*--lr.*"
                        "--detect-anomaly"):  # fmt: skip
@@ -251,7 +257,7 @@ def test_a_step_that_breaks_the_weights_is_not_saved():
     data = ArrayDataset(np.full((2, 1, 2, 2), 1e6, np.float32), [0, 0])
     model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
     model[1].weight.data = np.zeros((2, 4))
-    trainer = Trainer(model, optim.SGD(model.parameters(), lr=1e38), DataLoader(data, 2))
+    trainer = Trainer(IMAGES, model, optim.SGD(model.parameters(), lr=1e38), DataLoader(data, 2))
     with pytest.raises(Diverged, match=r"1\.weight is not finite"):
         trainer.fit(1, save=lambda t: t.state_dict())
 
@@ -301,16 +307,18 @@ def history_of(folder):
 
 
 def test_run_folder_and_resume(tmp_path):
-    whole = Run.start(Config("lenet5", **TINY), tmp_path / "whole")
+    whole = Run.start(IMAGES, Settings("lenet5", **TINY), tmp_path / "whole")
     whole.fit()
     assert sorted(f.name for f in (tmp_path / "whole").iterdir()) == [
-        "checkpoint.safetensors", "config.json", "metrics.jsonl"]  # fmt: skip
-    assert read_config(tmp_path / "whole") == whole.config
+        "best.safetensors", "checkpoint.safetensors", "config.json", "metrics.jsonl"]  # fmt: skip
+    assert read_config(IMAGES, tmp_path / "whole") == whole.config
 
     steps = iter(range(100))
     with pytest.raises(Interrupted):
-        Run.start(Config("lenet5", **TINY), tmp_path / "cut").fit(should_stop=lambda: next(steps) == 5)
-    resumed = Run.resume(tmp_path / "cut")
+        Run.start(IMAGES, Settings("lenet5", **TINY), tmp_path / "cut").fit(
+            should_stop=lambda: next(steps) == 5
+        )
+    resumed = Run.resume(IMAGES, tmp_path / "cut")
     resumed.fit()
     assert bits(resumed.trainer) == bits(whole.trainer)
     assert history_of(tmp_path / "cut") == history_of(tmp_path / "whole")
@@ -318,26 +326,28 @@ def test_run_folder_and_resume(tmp_path):
 
 def test_last_batch_of_one_image_is_dropped(tmp_path):
     """On maps of 1×1 batch normalization would have no variance over it."""
-    tiny = {"epochs": 2, "size": 4, "shift": 0, "seed": 1}
-    run = Run.start(Config("resnet20", batch_size=8, limit=17, **tiny), tmp_path / "r")
+    tiny = {"epochs": 2, "size": 4, "shift": 0, "seed": 1, "validation": None}
+    run = Run.start(IMAGES, Settings("resnet20", batch_size=8, limit=17, **tiny), tmp_path / "r")
     assert len(run.trainer.train) == 2
     steps = iter(range(100))
     with pytest.raises(Interrupted):
         run.fit(should_stop=lambda: next(steps) == 1)
-    assert len(Run.resume(tmp_path / "r").fit()) == 2
+    assert len(Run.resume(IMAGES, tmp_path / "r").fit()) == 2
     for limit, size, batches in ((18, 8, 3), (16, 8, 2), (2, 1, 2), (1, 8, 1)):
-        run = Run.start(Config("mlp", batch_size=size, limit=limit), tmp_path / f"{limit}")
+        run = Run.start(
+            IMAGES, Settings("mlp", batch_size=size, limit=limit, validation=0), tmp_path / f"{limit}"
+        )
         assert len(run.trainer.train) == batches
 
 
 def test_resume_mends_metrics_that_a_kill_left_torn(tmp_path):
-    run = Run.start(Config("mlp", **{**TINY, "limit": 16}), tmp_path / "r")
+    run = Run.start(IMAGES, Settings("mlp", **{**TINY, "limit": 16}), tmp_path / "r")
     run.fit()
     expected = history_of(tmp_path / "r")
     with (tmp_path / "r" / "metrics.jsonl").open("a") as file:
         file.write('{"epoch": 3, "train_l')
     (tmp_path / "r" / ".checkpoint.safetensors.abc.part").write_text("half")
-    Run.resume(tmp_path / "r", epochs=3).fit()
+    Run.resume(IMAGES, tmp_path / "r", epochs=3).fit()
     assert history_of(tmp_path / "r")[:2] == expected
     assert [line["epoch"] for line in history_of(tmp_path / "r")] == [1, 2, 3]
     assert not list((tmp_path / "r").glob(".*"))
@@ -346,18 +356,18 @@ def test_resume_mends_metrics_that_a_kill_left_torn(tmp_path):
 def test_one_training_at_a_time_writes_to_a_folder(tmp_path):
     pytest.importorskip("fcntl")
     steps = iter(range(100))
-    run = Run.start(Config("mlp", **TINY), tmp_path / "r")
+    run = Run.start(IMAGES, Settings("mlp", **TINY), tmp_path / "r")
     (tmp_path / "r" / ".checkpoint.safetensors.abc.part").write_text("the other is writing this")
     busy = "r: another training is writing there"
     with pytest.raises(RunError, match=busy):
-        Run.resume(tmp_path / "r")
+        Run.resume(IMAGES, tmp_path / "r")
     with pytest.raises(RunError, match=busy):
-        Run.start(Config("mlp", **TINY), tmp_path / "r")
+        Run.start(IMAGES, Settings("mlp", **TINY), tmp_path / "r")
     assert list((tmp_path / "r").glob(".*.part"))
     with pytest.raises(Interrupted):
         run.fit(should_stop=lambda: next(steps) == 1)
-    assert len(Run.resume(tmp_path / "r").fit()) == 2
-    again = Run.resume(tmp_path / "r", 3)
+    assert len(Run.resume(IMAGES, tmp_path / "r").fit()) == 2
+    again = Run.resume(IMAGES, tmp_path / "r", 3)
     with pytest.raises(RunError, match=busy):
         run.fit()
     again.fit()
@@ -365,26 +375,26 @@ def test_one_training_at_a_time_writes_to_a_folder(tmp_path):
 
 def test_the_folder_is_there_and_taken_while_images_are_decoded(tmp_path, monkeypatch):
     pytest.importorskip("fcntl")
-    load = run_module.load_parts
+    load = IMAGES.load
 
-    def load_beside_another(config, **how):
+    def load_beside_another(settings, **how):
         with monkeypatch.context() as patch:
-            patch.setattr(run_module, "load_parts", load)
+            patch.setattr(IMAGES, "load", load)
             with pytest.raises(RunError, match="another training is writing there"):
-                Run.start(config, tmp_path / "runs" / "mlp-then")
-            folders.append(Run.start(config).folder)
-        return load(config, **how)
+                Run.start(IMAGES, settings, tmp_path / "runs" / "mlp-then")
+            folders.append(Run.start(IMAGES, settings).folder)
+        return load(settings, **how)
 
     folders = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(run_module.time, "strftime", lambda text: "then")
-    monkeypatch.setattr(run_module, "load_parts", load_beside_another)
-    folders.append(Run.start(Config("mlp", **TINY)).folder)
+    monkeypatch.setattr(IMAGES, "load", load_beside_another)
+    folders.append(Run.start(IMAGES, Settings("mlp", **TINY)).folder)
     assert [f.name for f in folders] == ["mlp-then-2", "mlp-then"]
-    monkeypatch.setattr(run_module, "load_parts", lambda config, **how: 1 / 0)
+    monkeypatch.setattr(IMAGES, "load", lambda settings, **how: 1 / 0)
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file"):  # before anything is decoded
-        Run.start(Config("mlp", **TINY), tmp_path / "file" / "r")
+        Run.start(IMAGES, Settings("mlp", **TINY), tmp_path / "file" / "r")
 
 
 @pytest.mark.parametrize("there", [False, True])
@@ -394,25 +404,25 @@ def test_a_run_that_cannot_start_leaves_nothing(tmp_path, monkeypatch, there):
         folder.mkdir(parents=True)
     monkeypatch.setattr(checkpoint, "save", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        Run.start(Config("mlp", **TINY), folder)
+        Run.start(IMAGES, Settings("mlp", **TINY), folder)
     assert sorted(tmp_path.rglob("*")) == ([tmp_path / "a", folder] if there else [])
 
 
 def test_a_disk_that_is_full_at_the_metrics_is_told_with_the_file(tmp_path, monkeypatch):
     if not os.path.exists("/dev/full"):
         pytest.skip("there is no /dev/full")
-    run = Run.start(Config("mlp", **TINY), tmp_path / "r")
+    run = Run.start(IMAGES, Settings("mlp", **TINY), tmp_path / "r")
     (tmp_path / "r" / "metrics.jsonl").symlink_to("/dev/full")
     with pytest.raises(OSError, match=r"No space left on device: '.*metrics\.jsonl'"):
         run.fit()
 
 
 def test_checkpoint_of_another_network_is_refused(tmp_path):
-    Run.start(Config("mlp", **TINY), tmp_path / "r")
+    Run.start(IMAGES, Settings("mlp", **TINY), tmp_path / "r")
     text = (tmp_path / "r" / "config.json").read_text()
     (tmp_path / "r" / "config.json").write_text(text.replace('"mlp"', '"lenet5"'))
     with pytest.raises(RunError, match=r"the checkpoint does not fit config\.json"):
-        Run.resume(tmp_path / "r")
+        Run.resume(IMAGES, tmp_path / "r")
 
 
 @pytest.mark.parametrize(
@@ -429,70 +439,72 @@ def test_checkpoint_of_another_network_is_refused(tmp_path):
     ],
 )
 def test_a_configuration_changed_by_hand_is_noticed(tmp_path, monkeypatch, change):
-    Run.start(Config("mlp", **TINY), tmp_path / "r").fit()
+    Run.start(IMAGES, Settings("mlp", **TINY), tmp_path / "r").fit()
     path = tmp_path / "r" / "config.json"
     config = json.loads(path.read_text())
     ((name, value),) = change.items()
-    path.write_text(json.dumps(config | change))
-    load = run_module.load_parts
-    monkeypatch.setattr(run_module, "load_parts", lambda c, **how: load(replace(c, data="digits"), **how))
-    reason = f"{name} is {value!r} there, and the training began with {config[name]!r}; put that back"
+    before = config["options"][name]
+    path.write_text(json.dumps(config | {"options": config["options"] | change}))
+    load = IMAGES.load
+    monkeypatch.setattr(IMAGES, "load", lambda s, *rest, **how: load(replace(s, data="digits"), *rest, **how))
+    reason = f"{name} is {value!r} there, and the training began with {before!r}; put that back"
     with pytest.raises(RunError, match=re.escape(reason)):
-        Run.resume(tmp_path / "r", 3)
-    path.write_text(json.dumps(config | {"epochs": 4}))
-    Run.resume(tmp_path / "r")
+        Run.resume(IMAGES, tmp_path / "r", 3)
+    path.write_text(json.dumps(config | {"options": config["options"] | {"epochs": 4}}))
+    Run.resume(IMAGES, tmp_path / "r")
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
         ({"model": "vgg"}, "unknown model 'vgg'; choose from mlp, simplecnn, lenet5"),
-        ({"lr": math.nan}, "lr must be a finite number, positive"),
+        ({"lr": math.nan}, "lr must be a number above 0, got nan"),
         ({"epochs": 0}, "epochs must be a whole number of at least 1"),
         ({"batch_size": 1.5}, "batch_size must be a whole number"),
         ({"clip_norm": 0.0}, "clip_norm"),
         ({"size": 0}, "size must be a whole number of at least 1"),
-        ({"lighting": -1.0}, "lighting must be a finite number, at least 0"),
+        ({"lighting": -1.0}, "lighting must be a number of at least 0, got -1.0"),
         ({"variant": "B"}, "unknown variant 'B' of mlp; choose from notes"),
-        ({"on_error": "ignore"}, "choose from raise, skip"),
-        ({"optimizer": "lion"}, "unknown optimizer"),
-        ({"model": ["mlp"]}, r"model must be a word in quotes, got \['mlp'\]"),
-        ({"data": 5}, "data must be a word in quotes, got 5"),
-        ({"limit": True}, "limit must be a whole number of at least 1, got True"),
+        ({"on_error": "ignore"}, "on_error must be one of raise, skip, got 'ignore'"),
+        ({"optimizer": "lion"}, "optimizer must be one of sgd, adam, adamw, got 'lion'"),
+        ({"model": ["mlp"]}, r"model must be a word, got \['mlp'\]"),
+        ({"data": 5}, "data must be a word, got 5"),
+        ({"limit": True}, "limit must be a whole number of at least 1 or none, got True"),
         ({"flip": "no"}, "flip must be true or false, got 'no'"),
-        ({"lr": "0.1"}, "lr must be a finite number, positive, got '0.1'"),
-        ({"momentum": None}, "momentum must be a finite number, at least 0, got None"),
-        ({"weight_decay": 10**400}, "weight_decay must be a finite number"),
-        ({"classes": "abc"}, "classes must be a list of words, got 'abc'"),
-        ({"mean": (0.5, "x")}, "mean must be a list of finite numbers"),
+        ({"lr": "0.1"}, "lr must be a number above 0, got '0.1'"),
+        ({"momentum": None}, "momentum must be a number of at least 0, got None"),
+        ({"weight_decay": 10**400}, "weight_decay must be a number of at least 0, got 1000"),
+        ({"validation": 1.0}, "validation must be a number of at least 0 and below 1 or a word or none"),
+        ({"patience": 0}, "patience must be a whole number of at least 1 or none, got 0"),
     ],
 )
 def test_configurations_are_checked(change, reason):
     with pytest.raises(RunError, match=reason):
-        Config(**{"model": "mlp", **change})
+        Settings(**{"model": "mlp", **change})
 
 
 # ---- progress ----------------------------------------------------------------------------------
 
+PERCENT = ("accuracy",)
 LINE = {"epoch": 7, "train_loss": 12.345678, "train_accuracy": 1.0, "validation_loss": 0.1,
         "validation_accuracy": 0.98765, "lr": 0.1, "seconds": 123.456}  # fmt: skip
 
 
 def test_lines_elsewhere_than_on_a_terminal():
     stream = io.StringIO()
-    progress = show(stream)
+    progress = show(IMAGES, stream)
     assert type(progress) is Lines
     progress.begin(7, 20, 100, 0)
     for batch in range(1, 100):
         progress.update(batch, 8, 0.5)
     progress.end(LINE)
     progress.close()
-    assert stream.getvalue() == describe(LINE, 20) + "\n"
+    assert stream.getvalue() == describe(LINE, 20, PERCENT) + "\n"
     assert stream.getvalue().isprintable() or stream.getvalue()[:-1].isprintable()
 
 
 def test_a_line_fits_80_columns():
-    assert len(describe(LINE, 1000)) <= 80
+    assert len(describe(LINE, 1000, PERCENT)) <= 80
 
 
 class Terminal(io.StringIO):
@@ -508,7 +520,7 @@ def test_bar_on_a_terminal(monkeypatch, no_color):
     if no_color:
         monkeypatch.setenv("NO_COLOR", "1")
     stream = Terminal()
-    progress = show(stream)
+    progress = show(IMAGES, stream)
     assert isinstance(progress, Bar)
     progress.begin(7, 20, 100, 0)
     progress.update(50, 8, 0.5)
@@ -520,7 +532,7 @@ def test_bar_on_a_terminal(monkeypatch, no_color):
     assert "epoch 7/20" in text
     assert "50/100" in text
     assert "images/s" in text
-    assert describe(LINE, 20) in text
+    assert describe(LINE, 20, PERCENT) in text
     assert ("\x1b[3" not in text and "\x1b[1;3" not in text) == no_color
 
 
@@ -528,7 +540,7 @@ def test_a_message_on_a_terminal_can_be_copied(monkeypatch):
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "40")
     text = f"go on with: train --resume '/{'long folder ' * 9}:smile:[b]'"
-    progress = show(Terminal())
+    progress = show(IMAGES, Terminal())
     progress.message(text)
     assert progress.progress.console.file.getvalue() == text + "\n"
 
@@ -536,7 +548,7 @@ def test_a_message_on_a_terminal_can_be_copied(monkeypatch):
 def test_bar_counts_the_samples_since_it_began(monkeypatch):
     monkeypatch.setenv("TERM", "xterm-256color")
     now = iter([10.0, 11.0, 12.0])
-    bar = show(Terminal())
+    bar = show(IMAGES, Terminal())
     monkeypatch.setattr("tinygrad_notes.train.progress.time.perf_counter", lambda: next(now))
     bar.progress.start = lambda: None  # its own thread would ask for the time as well
     bar.begin(1, 1, 7, 5)
@@ -569,7 +581,7 @@ def test_work_has_a_bar_on_a_terminal(monkeypatch):
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "80")
     stream = Terminal()
-    bar = show(stream)
+    bar = show(IMAGES, stream)
     clock(monkeypatch, 0.25)
     monkeypatch.setattr(bar.progress, "start", lambda: None)  # its own thread would ask for the time as well
     task = "downloading train-images-idx3-ubyte.gz (1 of 4)"

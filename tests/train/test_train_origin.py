@@ -4,19 +4,18 @@ import json
 import re
 import shutil
 import struct
-import warnings
-from dataclasses import asdict
 
 import numpy as np
 import pytest
 
 import tinygrad_notes.data.sources as sources
-from tinygrad_notes import backend
+from tinygrad_notes import backend, checkpoint
 from tinygrad_notes.cli import main
 from tinygrad_notes.data import ArrayDataset, ImageFolder
 from tinygrad_notes.data.digits import load_digits
-from tinygrad_notes.train import checkpoint
-from tinygrad_notes.train.config import Config, RunError
+from tinygrad_notes.tasks.images import TASK as IMAGES
+from tinygrad_notes.tasks.images.settings import Settings
+from tinygrad_notes.train.options import RunError
 from tinygrad_notes.train.run import Run
 
 TINY = {"epochs": 1, "batch_size": 8, "seed": 5}
@@ -65,7 +64,7 @@ WRITERS = {"idx": write_idx, "cifar": write_cifar, "folder": write_folder}
 def refused(run, reason, data):
     """`eval` and `--resume` say so in one sentence; with the data named by hand it is evaluated."""
     with pytest.raises(RunError, match=reason) as caught:
-        Run.resume(run, 2)
+        Run.resume(IMAGES, run, 2)
     assert "\n" not in str(caught.value) and "train anew" in str(caught.value)
     assert main(["eval", str(run)]) == 2
     assert main(["train", "--resume", str(run), "--epochs", "2"]) == 2
@@ -78,13 +77,13 @@ def test_data_with_other_contents_of_the_same_size_is_refused(tmp_path, capsys, 
     data, run = tmp_path / "data", tmp_path / "r"
     data.mkdir()
     WRITERS[kind](data)
-    Run.start(Config("mlp", str(data), limit=limit, **TINY), run).fit()
+    Run.start(IMAGES, Settings("mlp", str(data), limit=limit, **TINY), run).fit()
     WRITERS[kind](data, seed=3)
     refused(run, f"the training part of {data} is not what the run began with: it has as many samples", data)
     assert f"evaluate on it as it is now: --data {data}" in capsys.readouterr().err
     WRITERS[kind](data)
     assert main(["eval", str(run)]) == 0
-    assert len(Run.resume(run, 2).fit()) == 2
+    assert len(Run.resume(IMAGES, run, 2).fit()) == 2
     capsys.readouterr()
 
 
@@ -93,9 +92,9 @@ def test_data_of_another_size_is_refused(tmp_path, capsys, kind):
     data, run = tmp_path / "data", tmp_path / "r"
     data.mkdir()
     WRITERS[kind](data)
-    Run.start(Config("mlp", str(data), **TINY), run).fit()
+    Run.start(IMAGES, Settings("mlp", str(data), **TINY), run).fit()
     WRITERS[kind](data, counts=(4, 30))
-    refused(run, "test part of .*: it has 30 samples, and then it had 10;|training part of .* had 24;", data)
+    refused(run, "test part of .*: it has 30 samples, and then it had 10;|training part of .* had 22;", data)
     capsys.readouterr()
 
 
@@ -103,7 +102,7 @@ def test_files_whose_contents_changed_are_named(tmp_path, capsys):
     data, run = tmp_path / "data", tmp_path / "r"
     data.mkdir()
     write_folder(data)
-    Run.start(Config("mlp", str(data), **TINY), run).fit()
+    Run.start(IMAGES, Settings("mlp", str(data), **TINY), run).fit()
     shutil.copy(data / "test" / "cat" / "0.bmp", data / "test" / "dog" / "2.bmp")
     refused(run, r"the test part .* \(changed: test/dog/2\.bmp\)", data)
     names = (run / "files.csv").read_text()
@@ -117,7 +116,7 @@ def test_files_whose_contents_changed_are_named(tmp_path, capsys):
 
 def test_the_embedded_digits_of_another_version_are_refused(tmp_path, monkeypatch):
     run = tmp_path / "r"
-    Run.start(Config("mlp", limit=16, **TINY), run).fit()
+    Run.start(IMAGES, Settings("mlp", limit=16, **TINY), run).fit()
     for changed in (
         lambda d: ArrayDataset(d.images ^ np.uint8(1), d.labels),
         lambda d: ArrayDataset(d.images, d.labels[::-1].copy()),
@@ -127,9 +126,9 @@ def test_the_embedded_digits_of_another_version_are_refused(tmp_path, monkeypatc
             sources, "load_digits", lambda changed=changed: tuple(map(changed, load_digits()))
         )
         with pytest.raises(RunError, match="training part of digits is not what the run began with"):
-            Run.resume(run, 2)
+            Run.resume(IMAGES, run, 2)
     monkeypatch.undo()
-    Run.resume(run, 2)
+    Run.resume(IMAGES, run, 2)
 
 
 def test_fingerprints_tell_datasets_apart_and_nothing_else(tmp_path):
@@ -153,31 +152,37 @@ def test_fingerprints_tell_datasets_apart_and_nothing_else(tmp_path):
 # ---- config.json ---------------------------------------------------------------------------------
 
 CHANGES = {
-    "model": "simplecnn", "data": "mnist", "batch_size": 4, "optimizer": "sgd", "lr": 0.5, "momentum": 0.1,
+    "data": "mnist", "validation": 0.5, "batch_size": 4, "optimizer": "sgd", "lr": 0.5, "momentum": 0.1,
     "weight_decay": 0.1, "schedule": "step", "clip_norm": 1.0, "shift": 2, "seed": 6, "limit": 17,
     "variant": "notes", "size": 28, "resize": 28, "flip": True, "lighting": 0.1, "on_error": "skip",
-    "classes": list("abcdefghij"), "mean": [0.9], "std": [0.5], "color_values": [1.0], "color_vectors": [1.0],
 }  # fmt: skip
+FACTS = {"classes": list("abcdefghij"), "shape": [3, 9, 9], "mean": [0.9], "std": [0.5], "new": 1}
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     run = tmp_path_factory.mktemp("run") / "r"
-    Run.start(Config("mlp", limit=16, **TINY), run).fit()
+    Run.start(IMAGES, Settings("mlp", limit=16, **TINY), run).fit()
     return run
 
 
-def test_every_field_of_the_configuration_is_tried():
-    assert set(CHANGES) == set(asdict(Config("mlp"))) - {"epochs", "threads"}
+def test_every_field_of_the_configuration_is_tried(trained):
+    config = json.loads((trained / "config.json").read_text())
+    assert set(CHANGES) == set(config["options"]) - {"epochs", "patience"}
+    assert set(FACTS) == set(config["facts"]) | {"new"}
 
 
-@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("name", ["model", *CHANGES, *FACTS])
 def test_a_configuration_changed_by_hand_is_refused_by_both(trained, tmp_path, capsys, name):
     run = shutil.copytree(trained, tmp_path / "r")
     config = json.loads((run / "config.json").read_text())
-    (run / "config.json").write_text(json.dumps(config | {name: CHANGES[name]}))
-    reason = f"the checkpoint does not fit config.json: {name} is {CHANGES[name]!r} there"
-    for command in (["eval", run], ["train", "--resume", run, "--epochs", "2"]):
+    value = {"model": "simplecnn", **CHANGES, **FACTS}[name]
+    place = "options" if name in CHANGES else "facts"
+    change = {name: value} if name == "model" else {place: config[place] | {name: value}}
+    (run / "config.json").write_text(json.dumps(config | change))
+    reason = f"the checkpoint does not fit config.json: {name} is {value!r} there"
+    for command in (["eval", run], ["eval", run, "--checkpoint", "last"],
+                    ["train", "--resume", run, "--epochs", "2"]):  # fmt: skip
         assert main([*map(str, command)]) == 2
         assert reason in capsys.readouterr().err
     (run / "config.json").write_text(json.dumps(config))
@@ -185,32 +190,22 @@ def test_a_configuration_changed_by_hand_is_refused_by_both(trained, tmp_path, c
     capsys.readouterr()
 
 
-def forget(run, *names):
-    """The checkpoint as a version wrote it that did not keep these."""
-    state = checkpoint.load(run / "checkpoint.safetensors")
-    for name in names:
-        del state["resume"][name]
-    checkpoint.save(state, run / "checkpoint.safetensors")
-
-
-def test_an_older_checkpoint_is_taken_with_a_warning(trained, tmp_path, capsys):
+def test_a_run_of_an_older_version_is_refused(trained, tmp_path, capsys):
+    """Its config.json had no task, its checkpoint at first no memory of what the run began with."""
     run = shutil.copytree(trained, tmp_path / "r")
-    forget(run, "config", "data")
-    assert main(["eval", str(run)]) == 0
-    said = capsys.readouterr().err
-    assert "has no configuration, so a change in config.json would not be noticed" in said
-    assert "has no digest of the data, so a change in digits would not be noticed" in said
-    with pytest.warns(UserWarning, match="of an older version"):
-        resumed = Run.resume(run, 2)
-    resumed.fit()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        Run.resume(run, 3)  # it remembers now
-    config = json.loads((run / "config.json").read_text()) | {"classes": list("abcdefghij")}
-    forget(run, "config", "data")
-    (run / "config.json").write_text(json.dumps(config))
-    with pytest.raises(RunError, match="are not those of the run any more"), pytest.warns(UserWarning):
-        Run.resume(run, 3)
+    config = json.loads((run / "config.json").read_text())
+    for name in ("best.safetensors", "checkpoint.safetensors"):
+        state = checkpoint.load(run / name)
+        del state["resume"]["data"]
+        checkpoint.save(state, run / name)
+    told = ["its checkpoint does not say what the run began with; train anew"]
+    for command in (["eval", run], ["train", "--resume", run, "--epochs", "2"]):
+        assert main([*map(str, command)]) == 2
+        assert told[0] in capsys.readouterr().err
+    (run / "config.json").write_text(json.dumps({"model": "mlp", **config["options"]}))
+    for command in (["eval", run], ["train", "--resume", run, "--epochs", "2"]):
+        assert main([*map(str, command)]) == 2
+        assert "config.json: written by an older version" in capsys.readouterr().err
 
 
 # ---- threads -------------------------------------------------------------------------------------
@@ -219,14 +214,14 @@ def test_an_older_checkpoint_is_taken_with_a_warning(trained, tmp_path, capsys):
 def test_another_number_of_threads_is_told(tmp_path, monkeypatch, capsys):
     run = tmp_path / "r"
     monkeypatch.setattr(backend, "threads", lambda: 2)
-    Run.start(Config("mlp", limit=16, **TINY), run).fit()
+    Run.start(IMAGES, Settings("mlp", limit=16, **TINY), run).fit()
     assert json.loads((run / "config.json").read_text())["threads"] == 2
-    Run.resume(run, 2)
+    Run.resume(IMAGES, run, 2)
     for now, told in ((1, "began on 2 threads and goes on on 1 thread: sums are rounded otherwise"),
                       (None, "goes on on a GPU")):  # fmt: skip
         monkeypatch.setattr(backend, "threads", lambda now=now: now)
         with pytest.warns(UserWarning, match=told) as caught:
-            Run.resume(run, 2)
+            Run.resume(IMAGES, run, 2)
         assert ("OPENBLAS_NUM_THREADS=2 goes on as it began" in str(caught[0].message)) == (now is not None)
     monkeypatch.setattr(backend, "threads", lambda: 1)
     assert main(["train", "--resume", str(run), "--epochs", "2"]) == 0

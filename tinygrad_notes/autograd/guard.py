@@ -47,8 +47,9 @@ def _record(owner: Any) -> _Record:
     key = id(owner)
     record = records.get(key)
     if record is None:
+        forget = records.pop  # when the interpreter ends, `records` may be gone before the array
         try:
-            reference: Any = weakref.ref(owner, lambda _: records.pop(key, None))
+            reference: Any = weakref.ref(owner, lambda _: forget(key, None))
         except TypeError:  # a foreign buffer: hold it, so that its id stays its own
             reference = owner
         record = records[key] = _Record(reference)

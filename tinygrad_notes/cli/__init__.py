@@ -38,7 +38,8 @@ def _run(argv: Sequence[str] | None) -> int:
     from .parser import make_parser
 
     try:
-        arguments = make_parser().parse_args(argv)
+        words = sys.argv[1:] if argv is None else list(argv)
+        arguments = make_parser(words).parse_args(words)
         code = arguments.run(arguments)
         sys.stdout.flush()
         return int(code)

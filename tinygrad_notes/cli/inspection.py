@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Tensor
+from ..autograd.graph import Entry, graph
+from ..models.summary import summary
 from ..ops.loss import cross_entropy
-from ..train.graph import Entry, graph
-from ..train.summary import summary
 from . import DONE
 from .networks import find_network
 from .output import print_json, print_table

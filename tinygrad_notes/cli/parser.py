@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
 from typing import Any, NoReturn
 
 from .. import __version__, backend
@@ -19,7 +22,9 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(2)
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The parser of all commands. `argv` tells which options `train` and `eval` have: those of the model's
+    task."""
     parser = Parser(
         prog="tinygrad-notes",
         description="Train, inspect and check the networks of the notes. Works offline.",
@@ -41,22 +46,18 @@ def make_parser() -> argparse.ArgumentParser:
         added.set_defaults(run=_later(module, name))
         return added
 
-    _train(
-        command(
-            "train",
-            "training",
-            "train a network; what is not given comes from its recipe",
-            "tinygrad-notes train lenet5 --seed 1",
-        )
-    )
-    evaluate = command("eval", "training", "accuracy and confusion matrix of a trained network",
+    train = command("train", "training", "train a model; what is not given comes from its recipe",
+                    "tinygrad-notes train lenet5 --seed 1")  # fmt: skip
+    _train(train, argv[1:] if argv[:1] == ["train"] else None)
+    evaluate = command("eval", "training", "what a trained model makes of the test part",
                        "tinygrad-notes eval runs/lenet5 --json")  # fmt: skip
     evaluate.add_argument("run_dir", metavar="RUN_DIR", help="a folder that train made")
-    evaluate.add_argument("--data", metavar="D", help="other data than the run's: a name or a folder")
-    evaluate.add_argument("--ten-crop", action="store_true",
-                          help="mean of the softmax of ten views: corners, middle, mirrored")  # fmt: skip
-    _on_error(evaluate)
+    evaluate.add_argument("--data", metavar="D", help="other data than the run's: a name or a path")
+    evaluate.add_argument("--checkpoint", choices=("best", "last"),
+                          help="which epoch (default: the best, where there was a validation)")  # fmt: skip
     evaluate.add_argument("--download", action="store_true", help="fetch the data if it is missing")
+    if argv[:1] == ["eval"]:
+        _of_run(evaluate, argv[1:], "Testing")
 
     summary = command("summary", "inspection", "layers, output shapes, parameters and multiply-adds",
                       "tinygrad-notes summary lenet5")  # fmt: skip
@@ -84,43 +85,51 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _train(parser: argparse.ArgumentParser) -> None:
+def _train(parser: argparse.ArgumentParser, words: Sequence[str] | None) -> None:
+    """The options of `train`: of the model that `words` name, or else those that every task has."""
     add = parser.add_argument
-    add("model", metavar="MODEL", nargs="?", help="a network, e.g. resnet20; left out with --resume")
-    add("--variant", metavar="V", help="a published form of the network, e.g. torchvision")
-    add("--data", metavar="D", help="digits (embedded, default), mnist, fashion-mnist, cifar10, or a "
-        "folder: CLASS/*, or train/CLASS/* and test/CLASS/*")  # fmt: skip
-    _on_error(parser)
-    add("--download", action="store_true", help="fetch the data if it is missing")
-    add("--epochs", metavar="N", type=_whole(1), help="passes over the data")
-    add("--batch-size", metavar="B", type=_whole(1), help="images per step")
-    add("--lr", metavar="X", type=_number(positive=True), help="learning rate at the start")
-    add("--optimizer", metavar="NAME", help="sgd, adam or adamw")
-    add("--momentum", metavar="X", type=_number(), help="of sgd; adam and adamw have none")
-    add("--weight-decay", metavar="X", type=_number(), help="pull of the weights towards 0")
-    add("--schedule", metavar="NAME", help="cosine (down to 0), step (a tenth after each "
-        "quarter), resnet (after 1/2 and 3/4), resnet-warmup (the same, and for the first 400 steps), "
-        "googlenet (4 %% less every 8 epochs) or constant")  # fmt: skip
-    add("--clip-norm", metavar="X", type=_number(positive=True), help="limit of the gradient's norm")
-    add("--shift", metavar="P", type=_whole(0), help="move training images by up to P pixels")
-    add("--flip", action=argparse.BooleanOptionalAction, help="mirror training images at random")
-    add("--lighting", metavar="X", type=_number(), help="shift colors along their principal components")
-    add("--resize", metavar="R", type=_whole(1), help="scale images to this side before the crop")
-    add("--size", metavar="S", type=_whole(1), help="side of the network's input, where it is free")
-    add("--seed", metavar="S", type=_whole(0), help="of every random draw (default 0)")
-    add("--limit", metavar="N", type=_whole(1), help="use the first N images of each part only")
+    add("model", metavar="MODEL", nargs="?", help="what to train; left out with --resume")
     add("--out", metavar="DIR", help="the run folder (default runs/MODEL-DATE-TIME)")
     add("--resume", metavar="DIR", help="go on with the run in DIR (--epochs may be raised)")
+    add("--download", action="store_true", help="fetch the data if it is missing")
     add("--detect-anomaly", action="store_true", help="name the operation that makes the first NaN (slow)")
+    if words is None:
+        return
+    from ..tasks import MODELS, task_of
+    from ..train.options import add_options
+    from ..train.settings import Settings
+
+    model = next((w.lower() for w in words if any(w.lower() in models for models in MODELS.values())), None)
+    if model is None and words and not words[0].startswith("-"):
+        task_of(words[0].lower())  # tells which there are
+    if model is None:
+        group = parser.add_argument_group("options of every model; each has its own defaults")
+        add_options(group, Settings, show_defaults=False)
+        listed = "\n".join(
+            textwrap.fill(f"{task}: {', '.join(models)}", 78, initial_indent="  ", subsequent_indent="    ")
+            for task, models in MODELS.items()
+        )
+        parser.epilog = (
+            f"models by task; train MODEL --help has a model's own options:\n{listed}\n\n{parser.epilog}"
+        )
+        return
+    pairs = [*pairwise(words), *(word.split("=", 1) for word in words if word.startswith("--data="))]
+    data = next((word for before, word in pairs if before == "--data"), None)
+    task = task_of(model, data)
+    group = parser.add_argument_group(f"options of {model} (task: {task.name})")
+    add_options(group, task.Settings, task.models[model])
 
 
-def _on_error(parser: argparse.ArgumentParser) -> None:
-    choices = ("raise", "skip")
-    parser.add_argument(
-        "--on-error",
-        choices=choices,
-        help="of a damaged image: end, or leave it out and list it in files.csv",
-    )
+def _of_run(parser: argparse.ArgumentParser, words: Sequence[str], kind: str) -> None:
+    """The options of class `kind` that the task of a run has: the first of `words` that is its folder."""
+    from ..tasks import find_task
+    from ..train.config import NAME, read_task
+    from ..train.options import add_options
+
+    folder = next((Path(word) for word in words if Path(word, NAME).is_file()), None)
+    if folder is not None:
+        task = find_task(read_task(folder))
+        add_options(parser.add_argument_group(f"options of the task {task.name}"), getattr(task, kind))
 
 
 def _later(module: str, name: str) -> Callable[[argparse.Namespace], Any]:
@@ -135,31 +144,3 @@ def _later(module: str, name: str) -> Callable[[argparse.Namespace], Any]:
         return getattr(importlib.import_module(f".{module}", __package__), f"{name}_command")(arguments)
 
     return run
-
-
-def _whole(least: int) -> Callable[[str], int]:
-    def convert(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = least - 1
-        if value < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
-        return value
-
-    return convert
-
-
-def _number(positive: bool = False) -> Callable[[str], float]:
-    def convert(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = -1.0
-        if not (0 <= value < float("inf")) or (positive and value == 0):
-            raise argparse.ArgumentTypeError(
-                f"{text!r} is not a number {'above' if positive else 'of at least'} 0"
-            )
-        return value
-
-    return convert

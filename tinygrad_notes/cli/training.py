@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import shlex
 import warnings
 from collections.abc import Iterator
@@ -12,41 +13,30 @@ from pathlib import Path
 from typing import Any
 
 from ..autograd import detect_anomaly
-from ..data.sources import NAMES
-from ..train import files
-from ..train.config import Config, RunError
+from ..tasks import find_task, task_of
+from ..train.config import Config, read_task
 from ..train.interrupt import Interrupted, stop_on_signal
-from ..train.loop import evaluate
-from ..train.metrics import confusion_matrix, report
+from ..train.options import RunError, given_options
 from ..train.progress import Silent, show
-from ..train.recipes import RECIPES
-from ..train.run import (
-    Parts,
-    Run,
-    build_model,
-    evaluation_loader,
-    load_parts,
-    load_same_parts,
-    load_trained,
-)  # fmt: skip
+from ..train.run import BEST, CHECKPOINT, Run, load_same_parts, load_trained, trained_model
+from ..train.settings import Settings
+from ..train.task import Outcome, Parts, Task
 from . import DONE, INTERRUPTED
 from .output import print_json, print_table
 
-OPTIONS = ("data", "batch_size", "optimizer", "lr", "momentum", "weight_decay", "schedule", "clip_norm",
-           "shift", "seed", "limit", "variant", "size", "resize", "flip", "lighting", "on_error")  # fmt: skip
+CHECKPOINTS = {"best": BEST, "last": CHECKPOINT}
 
 
 def train_command(arguments: argparse.Namespace) -> int:
-    progress = show()
+    task = _task(arguments)
+    progress = show(task)
     try:
         with _warnings_told(progress):
-            run = _make_run(arguments, {"download": arguments.download, "progress": progress.work})
-        progress.message(
-            f"{len(run.train_set):,} training and {len(run.test_set):,} test images of "
-            f"{len(run.train_set.classes)} classes; run folder {run.folder}"
-        )
-        if any(getattr(part, "skipped", ()) for part in (run.train_set, run.test_set)):
-            progress.message(f"{run.folder / files.NAME} names every image that was left out")
+            how = {"download": arguments.download, "progress": progress.work}
+            run = _make_run(task, arguments, how)
+        first, *others = task.announce(run.folder, run.parts)
+        for line in (f"{first}; run folder {run.folder}", *others):
+            progress.message(line)
         guard = detect_anomaly() if arguments.detect_anomaly else contextlib.nullcontext()
         with stop_on_signal(progress.message) as should_stop, guard:  # before that there is nothing to save
             history = run.fit(progress=progress, should_stop=should_stop)
@@ -57,94 +47,80 @@ def train_command(arguments: argparse.Namespace) -> int:
         return INTERRUPTED
     finally:
         progress.close()
-    _plot(run, progress)
-    _print_result(run, history[-1], arguments.json)
+    outcome = run.test()
+    _plot(run, outcome, progress)
+    _print_result(run, history[-1], outcome, arguments.json)
     return DONE
 
 
 def eval_command(arguments: argparse.Namespace) -> int:
     folder = Path(arguments.run_dir)
-    progress = show()
+    task = find_task(read_task(folder))
+    options = task.Testing(**given_options(arguments, task.Testing))
+    progress = show(task)
     try:
         with _warnings_told(progress):
-            config, state, (train, test) = _load_to_evaluate(folder, arguments, progress)
+            config, state, parts = _load_to_evaluate(task, folder, arguments, options, progress)
     finally:
         progress.close()
-    if train.classes != config.classes:
-        ours, theirs = _listed(config.classes), _listed(train.classes)
-        raise RunError(f"{folder} tells apart {ours}, but {config.data} has {theirs}")
-    try:
-        model = build_model(config, train)
-        model.load_state_dict({key: value for key, value in state.items() if key != "resume"})
-    except (KeyError, ValueError, TypeError) as error:
-        raise RunError(f"{folder}: its weights do not fit {config.data} ({error.args[0]})") from error
-    loss, predicted, labels = evaluate(model, evaluation_loader(config, test, arguments.ten_crop))
-    counts = confusion_matrix(predicted, labels, len(test.classes))
-    result = {"run": str(folder), "model": config.model, "data": config.data, "loss": loss}
-    result |= report(counts, test.classes)
+    if parts.test is None:
+        raise RunError(f"{folder}: {config.settings.data} has no test part; name one with --data")
+    model = trained_model(folder, config, state)
+    outcome = task.test(config.settings, config.facts, model, parts.test, options)
+    head = {"run": str(folder), "model": config.settings.model, "data": config.settings.data}
     if arguments.json:
-        print_json(result)
+        print_json(head | outcome.figures | outcome.details)
         return DONE
-    print(f"{config.model} on {config.data}: {100 * result['accuracy']:.2f} % of "
-          f"{result['samples']:,} right, loss {loss:.4f}\n")  # fmt: skip
-    print_table(
-        ["true \\ predicted", *test.classes, "precision", "recall"],
-        [
-            [name, *(count or "." for count in row), _percent(precision), _percent(recall)]
-            for name, row, precision, recall in zip(
-                test.classes, counts.tolist(), result["precision"], result["recall"], strict=True
-            )
-        ],
-    )
+    print(f"{config.settings.model} on {config.settings.data}: {outcome.text}")
+    if outcome.columns:
+        print()
+        print_table(outcome.columns, outcome.rows, outcome.left)
     return DONE
 
 
 def _load_to_evaluate(
-    folder: Path, arguments: argparse.Namespace, progress: Silent
+    task: Task, folder: Path, arguments: argparse.Namespace, options: Any, progress: Silent
 ) -> tuple[Config, dict[str, Any], Parts]:
     """The configuration, the checkpoint and the data: the run's own, unchanged, or other on demand."""
-    config, state = load_trained(folder)
+    name = None if arguments.checkpoint is None else CHECKPOINTS[arguments.checkpoint]
+    config, state = load_trained(task, folder, name)
+    settings = config.settings
     if arguments.data is not None:
-        config = replace(config, data=arguments.data, limit=None)
-    if arguments.on_error is not None:
-        _refuse_without_files(config.data)
-        config = replace(config, on_error=arguments.on_error)
+        settings = replace(settings, data=arguments.data, limit=None, validation=None)
+    # An option of an evaluation with the name of a setting takes its place, where it is given.
+    names = {field.name for field in dataclasses.fields(settings)}
+    own = {name: value for name, value in vars(options).items() if name in names and value is not None}
+    settings = replace(settings, **own)
+    settings.check_given(own)
+    config = replace(config, settings=settings)
     how = {"download": arguments.download, "progress": progress.work}
     if arguments.data is not None:
-        return config, state, load_parts(config, **how)
-    advice = f"put it back, or evaluate on it as it is now: --data {shlex.quote(config.data)}"
+        return config, state, task.load(settings, config.facts, **how)
+    advice = f"put it back, or evaluate on it as it is now: --data {shlex.quote(settings.data)}"
     return config, state, load_same_parts(folder, config, state, advice, **how)[0]
 
 
-def _make_run(arguments: argparse.Namespace, how: dict[str, Any]) -> Run:
-    given = {name: getattr(arguments, name) for name in OPTIONS if getattr(arguments, name) is not None}
+def _task(arguments: argparse.Namespace) -> Task:
     if arguments.resume is not None:
-        given |= {name: 1 for name in ("model", "out") if getattr(arguments, name) is not None}
+        known = Settings if arguments.model is None else task_of(arguments.model.lower()).Settings
+        given = set(given_options(arguments, known)) - {"epochs", "patience"}
+        given |= {name for name in ("model", "out") if getattr(arguments, name) is not None}
         if given:
             names = ", ".join(sorted(given)).replace("_", "-")
             raise RunError(f"--resume goes on with the options of the run; leave out {names}")
-        return Run.resume(arguments.resume, arguments.epochs, **how)
+        return find_task(read_task(Path(arguments.resume)))
     if arguments.model is None:
         raise RunError("train needs a MODEL, or --resume DIR")
-    name = arguments.model.lower()
-    if name not in RECIPES:
-        raise RunError(f"unknown model {arguments.model!r}; train knows {', '.join(RECIPES)}")
-    if arguments.epochs is not None:
-        given["epochs"] = arguments.epochs
-    config = Config(name, **{**RECIPES[name].defaults, **given})
-    if "momentum" in given and config.optimizer != "sgd":
-        raise RunError(
-            f"--momentum is of sgd, and {name} is trained with {config.optimizer}: "
-            "add --optimizer sgd, or leave out --momentum"
-        )
-    if "on_error" in given:
-        _refuse_without_files(config.data)
-    return Run.start(config, arguments.out or None, **how)
+    return task_of(arguments.model.lower(), getattr(arguments, "data", None))
 
 
-def _refuse_without_files(data: str) -> None:
-    if data in NAMES:
-        raise RunError(f"--on-error is for images in files; {data} has none: leave it out")
+def _make_run(task: Task, arguments: argparse.Namespace, how: dict[str, Any]) -> Run:
+    given = given_options(arguments, task.Settings)
+    if arguments.resume is not None:
+        return Run.resume(task, arguments.resume, **given, **how)
+    settings: Settings = task.settings(arguments.model.lower(), **given)
+    settings.check_given(given)
+    return Run.start(task, settings, arguments.out or None, **how)
 
 
 @contextlib.contextmanager
@@ -156,29 +132,25 @@ def _warnings_told(progress: Silent) -> Iterator[None]:
         yield
 
 
-def _plot(run: Run, progress: Silent) -> None:
+def _plot(run: Run, outcome: Outcome | None, progress: Silent) -> None:
     """Plots are a bonus: a training whose plots fail, for whatever reason, is a success."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of letters that Matplotlib's font has not
-            run.plot()
+            run.plot(outcome)
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         progress.message(f"no plots: {reason}")
 
 
-def _print_result(run: Run, line: dict[str, Any], as_json: bool) -> None:
+def _print_result(run: Run, line: dict[str, Any], outcome: Outcome | None, as_json: bool) -> None:
+    """The last epoch, and what the weights of the best one make of the test part."""
+    best = run.trainer.best() or line["epoch"]
+    settings = run.settings
+    tested = {} if outcome is None else {f"test_{name}": v for name, v in outcome.figures.items()}
     if as_json:
-        print_json({"run": str(run.folder), "model": run.config.model, "data": run.config.data, **line})
+        head = {"run": str(run.folder), "model": settings.model, "data": settings.data}
+        print_json({**head, **line, "best_epoch": best, **tested})
         return
-    accuracy = 100 * line["validation_accuracy"]
-    print(f"{run.config.model} on {run.config.data}: validation accuracy {accuracy:.2f} %, loss "
-          f"{line['validation_loss']:.4f}, epoch {line['epoch']}\nrun folder: {run.folder}")  # fmt: skip
-
-
-def _listed(classes: tuple[str, ...]) -> str:
-    return f"{len(classes)} classes ({', '.join(classes[:3])}{', ...' * (len(classes) > 3)})"
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.1f} %"
+    text = "no test part" if outcome is None else outcome.text
+    print(f"{settings.model} on {settings.data}: {text}, epoch {best}\nrun folder: {run.folder}")

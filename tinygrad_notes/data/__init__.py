@@ -3,7 +3,7 @@
 Reading order: dataset (images and labels in memory), digits (the embedded ones), loader (batches;
 prefetch is its thread), transforms (augmentation), statistics (normalization), idx, cifar and
 folder (file formats), resize, lighting and crops (for ImageNet's networks), download (fetch, only when
-asked for), sources (a data set by its name).
+asked for), sources (a data set by its name), split (what is held out).
 """
 
 from .cifar import load_cifar10
@@ -18,6 +18,7 @@ from .loader import DataLoader
 from .questions import Noise, Tree, huffman
 from .resize import Resize, with_channels
 from .sources import load
+from .split import held_out
 from .statistics import normalization
 from .transforms import (
     CenterCrop,
@@ -31,7 +32,7 @@ from .transforms import (
     Transform,
 )
 from .vectors import WordVectors, load_vectors
-from .windows import Windows, keep_probability, read_text, write_text
+from .windows import Windows, keep_probability, read_ids, write_ids
 from .wordtests import analogies, evaluate_vectors, similarities
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "cache_folder",
     "evaluate_vectors",
     "fetch",
+    "held_out",
     "huffman",
     "keep_probability",
     "load",
@@ -70,9 +72,9 @@ __all__ = [
     "load_vectors",
     "normalization",
     "principal_colors",
+    "read_ids",
     "read_idx",
-    "read_text",
     "similarities",
     "with_channels",
-    "write_text",
+    "write_ids",
 ]

@@ -21,11 +21,13 @@ import numpy as np
 
 from .dataset import ArrayDataset, DataError, Progress
 from .loader import shuffled
+from .split import in_turns
 
 TEST_FOLDERS = ("test", "val", "valid", "validation")
 IN_MEMORY = 1 << 30  # bytes of pixels; more are kept in a temporary file
 NAMED = 3  # damaged files in a warning
 TOGETHER = 4  # files a thread decodes before it hands over
+FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")  # none starts another program
 SMALL = 4096  # bytes of a file, on average, below which two threads wait for the GIL more than they decode
 
 T, R = TypeVar("T"), TypeVar("R")
@@ -143,13 +145,13 @@ def list_parts(
         )
     if train.is_dir() and tests:
         files, labels, classes = list_images(train)
-        parts = [(files, labels), _listed_as(classes, tests[0])]
+        parts = [(files, labels), list_as(classes, tests[0])]
     else:
         files, labels, classes = list_images(root)
         parts = _split(files, labels, share, seed)
     chosen = []
     for files, labels in parts:
-        order = _in_turns(labels)[:limit]
+        order = in_turns(labels)[:limit]
         chosen.append(([files[i] for i in order], [labels[i] for i in order]))
     return chosen, classes
 
@@ -170,7 +172,7 @@ def list_images(root: Path) -> tuple[list[Path], list[int], list[str]]:
     return files, labels, [folder.name for folder in folders]
 
 
-def _listed_as(classes: list[str], root: Path) -> tuple[list[Path], list[int]]:
+def list_as(classes: list[str], root: Path) -> tuple[list[Path], list[int]]:
     """The files below `root`, labelled by their place in `classes`."""
     files, labels, own = list_images(root)
     unknown = sorted(set(own) - set(classes))
@@ -194,16 +196,6 @@ def _split(
         count = min(max(1, round(share * len(places))), len(places) - 1)
         test[places[shuffled(len(places), seed)[:count]]] = True
     return [([files[i] for i in np.flatnonzero(part)], values[part].tolist()) for part in (~test, test)]
-
-
-def _in_turns(labels: Sequence[int]) -> np.ndarray:
-    """An order in which every beginning holds the classes in their proportions."""
-    values = np.array(labels)
-    place = np.empty(len(values))
-    for label in np.unique(values):
-        where = np.flatnonzero(values == label)
-        place[where] = (np.arange(len(where)) + 0.5) / len(where)
-    return np.argsort(place, kind="stable")
 
 
 def _room(shape: tuple[int, ...]) -> np.ndarray:
@@ -278,10 +270,12 @@ def _decode(path: Path, height: int, width: int) -> Decoded:
             raise ValueError("not a file")
         content = path.read_bytes()
         try:
-            opened = Image.open(io.BytesIO(content))
+            opened = Image.open(io.BytesIO(content), formats=FORMATS)
         except UnidentifiedImageError:  # its message names the bytes in memory
-            raise ValueError("of no format that Pillow knows") from None
+            raise ValueError(f"of none of the formats {', '.join(FORMATS)}") from None
         with opened as image:
+            side = 2 * max(height, width)  # a JPEG need not be decoded to more: the fitted pixels are the
+            image.draft(image.mode, (side, side))  # same to 2 of 255
             if image.mode.startswith(("I", "F")):
                 raise ValueError(f"mode {image.mode} has more than 8 bits a channel")
             upright = ImageOps.exif_transpose(image)

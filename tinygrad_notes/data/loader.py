@@ -16,22 +16,23 @@ from .transforms import Transform, to_float
 
 
 class Dataset(Protocol):
-    """Anything with a length that turns an index array into (images, labels) arrays."""
+    """Anything with a length that turns an index array into a tuple of arrays, a row for each sample."""
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]: ...
+    def __getitem__(self, index: np.ndarray) -> tuple[np.ndarray, ...]: ...
 
 
 class DataLoader:
-    """Iterate over `dataset` in batches of Tensors: images float32, labels int64.
+    """Iterate over `dataset` in batches: tuples of Tensors, as many as `dataset[index array]` has arrays.
 
     An epoch is determined by one number, its key: the order of the samples and the generator of
     every batch's augmentation derive from (key, batch index), so skipping batches is exact and
     `prefetch` (batches made ahead by a thread; 0 for none) never changes a result. The key comes
     from `seed`, else from the generator that `manual_seed` sets, and only where needed: a loader
-    without shuffling and random transforms draws nothing. `transform(images, rng)` gets a whole
-    batch (N, C, H, W). uint8 images become float32 in [0, 1] unless a transform did it.
+    without shuffling and random transforms draws nothing. `transform(images, rng)` gets the first array
+    of a batch, (N, C, H, W) for images. That one comes as float32 or int64, and uint8, which are pixels, in
+    [0, 1]; the others, such as labels, keep their dtype.
 
     Raises ValueError for sizes below the allowed ones and for a loader without a single batch.
     """
@@ -70,7 +71,7 @@ class DataLoader:
         full, rest = divmod(len(self.dataset), self.batch_size)
         return full + (rest > 0 and not self.drop_last)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         # Not a generator itself: the key is drawn here and now, in the caller's thread.
         if self._resume:
             self._resume = False
@@ -81,29 +82,29 @@ class DataLoader:
         self._current = iteration = object()
         return self._run(self._key, self._next, iteration)
 
-    def _run(self, key: int, start: int, iteration: object) -> Iterator[tuple[Tensor, Tensor]]:
+    def _run(self, key: int, start: int, iteration: object) -> Iterator[tuple[Tensor, ...]]:
         batches = self._batches(key, start)
         if self.prefetch:
             batches = run_ahead(batches, self.prefetch)
         with closing(batches):  # ends the thread whatever happens here
-            for index, (images, labels) in enumerate(batches, start):
-                batch = _tensors(images, labels)
+            for index, arrays in enumerate(batches, start):
+                batch = tuple(map(Tensor, arrays))  # the one place where they enter the backend in use
                 if iteration is self._current:
                     self._next = index + 1
                 yield batch
         if iteration is self._current:
             self._key, self._next = None, 0
 
-    def _batches(self, key: int, start: int) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
+    def _batches(self, key: int, start: int) -> Generator[tuple[np.ndarray, ...], None, None]:
         """Batches `start`, start + 1, ... of the epoch; uses no state but the arguments."""
         order = shuffled(len(self.dataset), key) if self.shuffle else np.arange(len(self.dataset))
         for index in range(start, len(self)):
             chosen = order[index * self.batch_size : (index + 1) * self.batch_size]
-            images, labels = self.dataset[chosen]
+            first, *others = self.dataset[chosen]
             if self.transform is not None:
                 rng = np.random.Generator(_bits(key, index + 1)) if self._augments else None
-                images = self.transform(images, rng)
-            yield to_float(images), labels
+                first = self.transform(first, rng)
+            yield (to_float(first), *others)
 
     def _draw_key(self) -> int:
         if not (self.shuffle or self._augments):
@@ -150,11 +151,6 @@ def shuffled(count: int, key: int) -> np.ndarray:
 
 def _bits(key: int, stream: int) -> np.random.PCG64:
     return np.random.PCG64(np.random.SeedSequence(key, spawn_key=(stream,)))
-
-
-def _tensors(images: np.ndarray, labels: np.ndarray) -> tuple[Tensor, Tensor]:
-    """The one place where arrays become Tensors, on the backend in use."""
-    return Tensor(images), Tensor(labels, dtype=np.int64)
 
 
 def _at_least(name: str, value: Any, least: int) -> int:

@@ -159,7 +159,7 @@ def keep_probability(counts: np.ndarray, sample: float = 1e-3, formula: str = "c
     return np.minimum(1, np.sqrt(ratio) + (ratio if formula == "code" else 0))
 
 
-def write_text(sentences: Iterable[Iterable[int]], file: str | Path) -> np.ndarray:
+def write_ids(sentences: Iterable[Iterable[int]], file: str | Path) -> np.ndarray:
     """Write sentences of word numbers to `file`, one at a time, and return its memory map; see `Windows`.
 
     The file is plain: int32 numbers in the machine's order, −1 at the end of each sentence.
@@ -169,12 +169,12 @@ def write_text(sentences: Iterable[Iterable[int]], file: str | Path) -> np.ndarr
         for sentence in sentences:
             out.write(np.array([*map(operator.index, sentence), -1], np.int32).tobytes())
     part.replace(file)
-    return read_text(file)
+    return read_ids(file)
 
 
-def read_text(file: str | Path) -> np.ndarray:
-    """The memory map of a file that `write_text` wrote: nothing is read before it is used."""
+def read_ids(file: str | Path) -> np.ndarray:
+    """The memory map of a file that `write_ids` wrote: nothing is read before it is used."""
     size = Path(file).stat().st_size
     if size % 4:
-        raise ValueError(f"read_text: {file} has {size} bytes, which are no int32 numbers")
+        raise ValueError(f"read_ids: {file} has {size} bytes, which are no int32 numbers")
     return np.memmap(file, np.int32, "r") if size else np.zeros(0, np.int32)

@@ -1,15 +1,16 @@
-"""Training: the loop, its checkpoints, metrics and plots, and the folder that holds a run.
+"""Training: the loop and what every training needs. It knows no task: those stand above, in `tasks`.
 
-Reading order: loop (the training itself), checkpoint (files that are whole or not there), interrupt,
-metrics, plots, progress, recipes (defaults of each network), run (the folder), summary (sizes), graph.
+Reading order: task (what a training is told), loop (the training itself), options and settings (declared
+once), interrupt, progress, plots, config, origin, folder and run (the folder of a training).
 """
 
-from .checkpoint import CheckpointError, load, save
 from .interrupt import Interrupted, stop_on_signal
 from .loop import Diverged, Trainer, evaluate
-from .metrics import accuracy, confusion_matrix, precision_recall
+from .options import RunError, option
+from .settings import Settings
+from .task import Batches, Outcome, Parts, Score, Task
 
 __all__ = [
-    "CheckpointError", "Diverged", "Interrupted", "Trainer", "accuracy", "confusion_matrix", "evaluate",
-    "load", "precision_recall", "save", "stop_on_signal",
+    "Batches", "Diverged", "Interrupted", "Outcome", "Parts", "RunError", "Score", "Settings", "Task",
+    "Trainer", "evaluate", "option", "stop_on_signal",
 ]  # fmt: skip

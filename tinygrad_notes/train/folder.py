@@ -7,12 +7,12 @@ import itertools
 import os
 import shlex
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from .config import RunError
+from .options import RunError
 
 fcntl: Any = importlib.import_module("fcntl") if os.name == "posix" else None
 
@@ -59,7 +59,7 @@ class Claim:
 
 
 @contextmanager
-def new_folder(path: Path, files: tuple[str, ...], numbered: bool = False) -> Iterator[Claim]:
+def new_folder(path: Path, files: Sequence[str], numbered: bool = False) -> Iterator[Claim]:
     """A claim on the new or empty folder `path`; if the block fails, the folder and `files` in it are gone.
 
     `numbered` puts a number behind the name of a folder that exists. Making the folder is what decides

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import backend
-from ..autograd import Tensor, no_grad
-from ..data import DataLoader
+from ..autograd import no_grad
 from ..nn import Module
-from ..ops.activation import log_softmax
-from ..ops.loss import cross_entropy, nll_loss
-from ..ops.reduction import logsumexp
 from ..optim import Optimizer, clip_grad_norm_
 from .interrupt import Interrupted
-from .metrics import accuracy
 from .progress import Silent
+from .task import Batches, Score, Task
 
 READ_EVERY = 16  # batches between two looks at the losses: each look waits for the device
 
@@ -31,33 +27,46 @@ class Diverged(FloatingPointError):
 
 @dataclass
 class Sums:
-    """Running sums over the batches of the epoch under way."""
+    """Running sums over the batches of the epoch under way: of loss · weight, of weights, of a task's own."""
 
     loss: float = 0.0
-    correct: int = 0
-    samples: int = 0
+    weight: int = 0
+    others: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+
+    def add(self, loss: float, weight: int, others: Mapping[str, float]) -> None:
+        self.loss += loss * weight
+        self.weight += weight
+        for name, value in others.items():
+            self.others[name] = self.others.get(name, 0) + value
+
+    def figures(self, task: Task, part: str) -> dict[str, float]:
+        """The part's figures as they stand in a line of metrics: {"train_loss": ...}."""
+        found = task.figures(self.loss / self.weight, self.weight, self.others)
+        return {f"{part}_{name}": value for name, value in found.items()}
 
 
 class Trainer:
-    """Minimizes the loss of `model` on the batches of `train`: `model.loss(output, labels)` where a network
-    has its own, as GoogLeNet with its auxiliary classifiers, else the cross-entropy.
+    """Minimizes the loss that `task` gives `model` on the batches of `train`.
 
-    `schedule` (anything of `optim.lr_scheduler`) steps after every batch; `max_norm` limits the
-    global norm of the gradients. `history` has one dict per finished epoch: epoch, train_loss,
-    train_accuracy, validation_loss, validation_accuracy, lr, seconds.
+    `schedule` (anything of `optim.lr_scheduler`) steps after every batch; `max_norm` limits the global norm
+    of the gradients; after `patience` epochs without a better one on `validation`, it ends. `history` has one
+    dict per finished epoch: epoch, train_FIGURE and validation_FIGURE for each of the task's figures, lr,
+    seconds.
     """
 
     def __init__(
-        self, model: Module, optimizer: Optimizer, train: DataLoader, validation: DataLoader | None = None,
-        *, schedule: Any = None, max_norm: float | None = None,
+        self, task: Task, model: Module, optimizer: Optimizer, train: Batches,
+        validation: Batches | None = None, *, schedule: Any = None, max_norm: float | None = None,
+        patience: int | None = None,
     ) -> None:  # fmt: skip
-        self.model, self.optimizer, self.schedule, self.max_norm = model, optimizer, schedule, max_norm
+        self.task, self.model, self.optimizer = task, model, optimizer
         self.train, self.validation = train, validation
+        self.schedule, self.max_norm, self.patience = schedule, max_norm, patience
         self.history: list[dict[str, Any]] = []
         self.batch = 0  # batches done in the epoch under way
         self.sums = Sums()
-        self._unread: list[tuple[Tensor, Tensor, int, float]] = []  # loss, correct, samples, lr of a batch
+        self._unread: list[tuple[Score, float]] = []  # of each of the latest batches; and its lr
 
     # ---- the state -----------------------------------------------------------------------------
 
@@ -107,7 +116,7 @@ class Trainer:
             Interrupted: `should_stop()` became true; the state after the last batch was saved.
         """
         progress = Silent() if progress is None else progress
-        while len(self.history) < epochs:
+        while len(self.history) < epochs and not self.out_of_patience():
             progress.begin(len(self.history) + 1, epochs, len(self.train), self.batch)
             # The losses are looked at here, so NumPy need not warn of what made them infinite.
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -122,18 +131,28 @@ class Trainer:
             progress.end(line)
         return self.history
 
+    def best(self) -> int | None:
+        """The epoch (from 1) that the validation judges best, of equal ones the first; None without it."""
+        name, choose = self.task.judge
+        values = [line.get(f"validation_{name}") for line in self.history]
+        return None if not values or None in values else 1 + values.index(choose(values))
+
+    def out_of_patience(self) -> bool:
+        best = self.best()
+        return self.patience is not None and best is not None and len(self.history) - best >= self.patience
+
     def _epoch(self, progress: Silent, should_stop: Callable[[], bool]) -> dict[str, Any]:
         """The rest of the epoch under way. Whatever ends it, the next call goes on behind the last step."""
         self.model.train()
         start, position = time.perf_counter(), self.train.state_dict()
         try:
-            for images, labels in self.train:  # the rest of the epoch: nothing if it was cut at its end
+            for batch in self.train:  # the rest of the epoch: nothing if it was cut at its end
                 position = self.train.state_dict()
-                self._step(images, labels)
+                weight = self._step(batch)
                 if len(self._unread) >= READ_EVERY or self.batch == len(self.train):
                     self._read()
-                read = self.sums.samples
-                progress.update(self.batch, len(images), self.sums.loss / read if read else None)
+                read = self.sums.weight
+                progress.update(self.batch, weight, self.sums.loss / read if read else None)
                 if should_stop():
                     raise Interrupted
             line = self._measured(should_stop)
@@ -151,49 +170,41 @@ class Trainer:
     def _measured(self, should_stop: Callable[[], bool]) -> dict[str, Any]:
         """The line of metrics of an epoch whose batches are done."""
         self._read()
-        line = {
-            "epoch": len(self.history) + 1,
-            "train_loss": self.sums.loss / self.sums.samples,
-            "train_accuracy": self.sums.correct / self.sums.samples,
-        }
+        line = {"epoch": len(self.history) + 1, **self.sums.figures(self.task, "train")}
         if self.validation is None:
             return line
-        loss, predicted, labels = evaluate(self.model, self.validation, should_stop)
+        found = evaluate(self.task, self.model, self.validation, should_stop)
+        loss = found.figures["loss"]
         if not math.isfinite(loss):
             raise Diverged(f"{self._place()}: the validation loss is {loss}{ADVICE}")
-        return line | {"validation_loss": loss, "validation_accuracy": accuracy(predicted, labels)}
+        return line | {f"validation_{name}": value for name, value in found.figures.items()}
 
-    def _step(self, images: Any, labels: Any) -> None:
-        """One batch. Its loss stays on the device."""
+    def _step(self, batch: Any) -> int:
+        """One batch; its loss stays on the device. Returns its weight."""
         lr = self.optimizer.param_groups[0]["lr"]
-        output = self.model(images)
-        loss = criterion(self.model)(output, labels)
-        logits = output[0] if isinstance(output, tuple) else output  # the others are auxiliary
-        correct = (logits.detach().argmax(axis=1) == labels).sum()
+        score = self.task.score(self.model, batch, training=True)
         self.optimizer.zero_grad()
-        loss.backward()
+        score.loss.backward()
         if self.max_norm is not None:
             clip_grad_norm_(self.model.parameters(), self.max_norm)
         self.optimizer.step()  # what fails before this is done again by the next fit
         if self.schedule is not None:
             self.schedule.step()
-        self._unread.append((loss.detach(), correct, len(images), lr))
+        self._unread.append((Score(score.loss.detach(), score.weight, score.sums), lr))
         self.batch += 1
+        return score.weight
 
     def _read(self) -> None:
         """Fetch the losses of the latest batches in one go; add them up in the order of the batches."""
-        unread, sums = self._unread, replace(self.sums)
+        unread, sums = self._unread, replace(self.sums, others=dict(self.sums.others))
         if not unread:
             return
-        losses = _fetch([loss for loss, *_ in unread])
-        hits = _fetch([correct for _, correct, *_ in unread])
-        for i, (loss, correct, (*_, samples, lr)) in enumerate(zip(losses, hits, unread, strict=True)):
+        for i, (numbers, (score, lr)) in enumerate(zip(_fetch([s for s, _ in unread]), unread, strict=True)):
+            loss, *others = numbers
             if not math.isfinite(loss):
                 place = self._place(self.batch - len(unread) + i + 1)
                 raise Diverged(f"{place}: the loss is {loss} at lr {lr:.4g}{ADVICE}")
-            sums.loss += loss * samples
-            sums.correct += int(correct)
-            sums.samples += samples
+            sums.add(loss, score.weight, dict(zip(score.sums, others, strict=True)))
         self.sums, self._unread = sums, []  # at the end: nothing is lost if the device is waited for in vain
 
     def _place(self, batch: int | None = None) -> str:
@@ -206,48 +217,48 @@ ADVICE = (
 )
 
 
-def criterion(model: Module) -> Callable[[Any, Any], Tensor]:
-    """The loss that `model` is trained with: mean over the batch of (output, labels)."""
-    return getattr(model, "loss", cross_entropy)
+class Evaluated(NamedTuple):
+    """Of a part of the data: the task's figures, and `each`, what its scores say of every sample."""
+
+    figures: dict[str, float]
+    each: dict[str, np.ndarray]
 
 
 def evaluate(
-    model: Module, loader: DataLoader, should_stop: Callable[[], bool] = lambda: False
-) -> tuple[float, np.ndarray, np.ndarray]:
-    """(mean loss, predicted classes (N,), labels (N,)) of `model` in evaluation mode.
+    task: Task, model: Module, batches: Batches, should_stop: Callable[[], bool] = lambda: False,
+    each: bool = False,
+) -> Evaluated:  # fmt: skip
+    """The figures of `model` on `batches` in evaluation mode, and with `each` what is known of every sample.
 
-    A loader that gives several views of each image, one behind the other (`data.TenCrop`), has their
-    softmax averaged. The mode is put back afterwards; nothing is recorded. Raises Interrupted if
-    `should_stop()` is true before a batch.
+    The mode is put back afterwards; nothing is recorded. Raises Interrupted if `should_stop()` is true before
+    a batch.
     """
     mode = model.training
     model.eval()
-    losses, predicted, labels = [], [], []
+    scores, rows = list[Score](), list[Mapping[str, Any]]()
     try:
         with no_grad():
-            for images, wanted in loader:
+            for batch in batches:
                 if should_stop():
                     raise Interrupted("evaluation")
-                scores, loss = model(images), criterion(model)
-                if len(images) != len(wanted):
-                    scores, loss = _mean_of_views(scores, len(wanted)), nll_loss
-                losses.append(loss(scores, wanted) * len(wanted))
-                predicted.append(scores.argmax(axis=1))
-                labels.append(wanted)
-            total = sum(_fetch(losses))
+                score = task.score(model, batch, training=False)
+                scores.append(Score(score.loss, score.weight, score.sums))
+                if each:
+                    rows.append(score.each)
+            sums = Sums()
+            for numbers, score in zip(_fetch(scores), scores, strict=True):
+                sums.add(numbers[0], score.weight, dict(zip(score.sums, numbers[1:], strict=True)))
     finally:
         model.train(mode)
-    classes = [np.concatenate([t.numpy() for t in part]) for part in (predicted, labels)]
-    return total / len(classes[0]), classes[0], classes[1]
+    gathered = {name: np.concatenate([row[name].numpy() for row in rows]) for name in rows[0]} if rows else {}
+    return Evaluated(task.figures(sums.loss / sums.weight, sums.weight, sums.others), gathered)
 
 
-def _mean_of_views(logits: Tensor, images: int) -> Tensor:
-    """log of the mean softmax over the views of each image: (images · views, C) → (images, C)."""
-    views = len(logits) // images
-    apart = log_softmax(logits, axis=1).reshape(images, views, -1)
-    return logsumexp(apart, axis=1) - math.log(views)
-
-
-def _fetch(scalars: list[Tensor]) -> list[Any]:
-    """Their values, by one copy from the device."""
-    return backend.to_numpy(backend.xp.stack([t.data for t in scalars])).tolist()  # type: ignore[no-any-return]
+def _fetch(scores: Sequence[Score]) -> list[list[float]]:
+    """[loss, sums...] of each score, all by one copy from the device."""
+    scalars = [t._data for score in scores for t in (score.loss, *score.sums.values())]
+    numbers, found, end = backend.to_numpy(backend.xp.stack(scalars)).tolist(), [], 0
+    for score in scores:
+        start, end = end, end + 1 + len(score.sums)
+        found.append(numbers[start:end])
+    return found

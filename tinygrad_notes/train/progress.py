@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any, TextIO, cast
 
 
@@ -54,8 +55,9 @@ class Lines(Silent):
 
     interval = 10.0  # seconds between two looks at the work under way
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, stream: TextIO | None = None, percent: Sequence[str] = ()) -> None:
         self.stream: Any = Forgiving(sys.stderr if stream is None else stream)
+        self.percent = percent
         self.epochs = 0
         self.task: str | None = None  # the work under way
         self.since = self.shown = 0.0
@@ -64,7 +66,7 @@ class Lines(Silent):
         self.epochs = epochs
 
     def end(self, line: dict[str, Any]) -> None:
-        self.message(describe(line, self.epochs))
+        self.message(describe(line, self.epochs, self.percent))
 
     def work(self, task: str, done: int, total: int, unit: str) -> None:
         now = time.perf_counter()
@@ -86,17 +88,18 @@ class Lines(Silent):
 
 
 class Bar(Lines):
-    """A bar for the epoch under way (batches, loss, images/s, time left), a line for each before.
+    """A bar for the epoch under way (batches, loss, samples/s, time left), a line for each before.
 
     Work before the first epoch has a bar as well, and a line when it is done.
     """
 
     interval = 0.1
 
-    def __init__(self, console: Any) -> None:
+    def __init__(self, console: Any, unit: str, percent: Sequence[str]) -> None:
         from rich.progress import BarColumn, Progress, TextColumn
 
-        super().__init__()
+        super().__init__(percent=percent)
+        self.unit = unit
         self.progress = Progress(
             TextColumn("{task.description}", markup=False), BarColumn(bar_width=None),
             TextColumn("{task.fields[amount]}"), TextColumn("{task.fields[detail]}"),
@@ -115,7 +118,7 @@ class Bar(Lines):
         self.samples += samples
         seconds = time.perf_counter() - self.since
         left = seconds / max(batch - self.first, 1) * (self.batches - batch + self.left * self.batches)
-        detail = f"{self.samples / seconds:,.0f} images/s  {_clock(left)} left"
+        detail = f"{self.samples / seconds:,.0f} {self.unit}/s  {_clock(left)} left"
         if loss is not None:
             detail = f"loss {loss:.4f}  {detail}"
         self.progress.update(self.bar, completed=batch, amount=f"{batch}/{self.batches}", detail=detail)
@@ -149,24 +152,33 @@ class Bar(Lines):
         self.bar = None
 
 
-def show(stream: TextIO | None = None) -> Silent:
-    """The bar if `stream` (stderr) is a terminal, else plain lines."""
+def show(task: Any = None, stream: TextIO | None = None) -> Silent:
+    """The bar if `stream` (stderr) is a terminal, else lines; `task` has the unit and what is in percent."""
     stream = sys.stderr if stream is None else stream
+    unit, percent = ("samples", ()) if task is None else (task.unit, task.percent)
     if not stream.isatty():
-        return Lines(stream)
+        return Lines(stream, percent)
     from rich.console import Console
 
     console = Console(file=cast(TextIO, Forgiving(stream)))  # follows NO_COLOR and TERM=dumb
-    return Bar(console) if console.is_terminal and not console.is_dumb_terminal else Lines(stream)
+    if console.is_terminal and not console.is_dumb_terminal:
+        return Bar(console, unit, percent)
+    return Lines(stream, percent)
 
 
-def describe(line: dict[str, Any], epochs: int) -> str:
-    """A line of metrics in words, at most 80 columns."""
+def describe(line: Mapping[str, Any], epochs: int, percent: Sequence[str] = ()) -> str:
+    """A line of metrics in words: the figures of the training part by name, then those of the validation."""
     text = f"epoch {line['epoch']:>{len(str(epochs))}}/{epochs}"
-    text += f"  loss {line['train_loss']:.4f} acc {100 * line['train_accuracy']:5.2f} %"
-    if "validation_loss" in line:
-        text += f"  val {line['validation_loss']:.4f} {100 * line['validation_accuracy']:5.2f} %"
-    return f"{text}  {line['seconds']:.1f} s"
+    names = [name.removeprefix("train_") for name in line if name.startswith("train_")]
+    text += "".join(f"  {name} {figure(name, line[f'train_{name}'], percent)}" for name in names)
+    validated = [figure(name, line[f"validation_{name}"], percent)
+                 for name in names if f"validation_{name}" in line]  # fmt: skip
+    return f"{text}{'  val ' * bool(validated)}{' '.join(validated)}  {line['seconds']:.1f} s"
+
+
+def figure(name: str, value: float, percent: Sequence[str] = ()) -> str:
+    """A figure as people read it: a share in percent, or the number."""
+    return f"{100 * value:.2f} %" if name in percent else f"{value:.4f}"
 
 
 def _clock(seconds: float) -> str:

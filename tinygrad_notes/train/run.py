@@ -1,7 +1,7 @@
 """A run: the folder that holds one training, from its configuration to its plots.
 
-config.json  metrics.jsonl  checkpoint.safetensors  and the PNG files that `Run.plot` lists; for
-images in files also files.csv
+config.json  metrics.jsonl  checkpoint.safetensors  best.safetensors  learning_curves.png  and what the task
+adds, such as pictures or a list of files
 """
 
 from __future__ import annotations
@@ -10,96 +10,84 @@ import json
 import os
 import secrets
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .. import backend, optim
-from ..data import (
-    ArrayDataset,
-    DataLoader,
-    load,
-    normalization,
-    principal_colors,
-    with_channels,
-)  # fmt: skip
-from ..data.sources import NAMES
-from ..models.count import multiply_adds
+from .. import backend, checkpoint
 from ..nn import Module
-from . import checkpoint, files, origin
+from . import origin
 from .config import NAME as CONFIG
-from .config import Config, RunError, read_config
+from .config import Config, read_config
 from .folder import Claim, new_folder
-from .loop import Trainer, evaluate
-from .metrics import confusion_matrix
-from .pipeline import decoded_side, evaluation_transform, network_shape, training_transform
-from .recipes import RECIPES
+from .loop import Trainer
+from .options import RunError
 from .schedules import make_schedule
+from .task import Outcome, Parts, Task
 
-OPTIMIZERS = {"sgd": optim.SGD, "adam": optim.Adam, "adamw": optim.AdamW}
-CHECKPOINT = "checkpoint.safetensors"
-FILES = (files.NAME, CONFIG, CHECKPOINT)  # what a run begins with, in the order they are written
-Parts = tuple[ArrayDataset, ArrayDataset]
-EVALUATION_PIXELS = 500 * 32 * 32  # a batch has as many images as hold them, at most 500
+CHECKPOINT, BEST = "checkpoint.safetensors", "best.safetensors"
 
 
 class Run:
-    """A training and the folder it lives in. Make one with `Run.start` or `Run.resume`.
-
-    Where one image would be left for the last batch of an epoch, that batch is dropped: batch
-    normalization has no variance over one number. The order is new in each epoch, so is the image.
-    """
+    """A training and the folder it lives in. Make one with `Run.start` or `Run.resume`."""
 
     def __init__(self, config: Config, claim: Claim, parts: Parts, contents: dict[str, Any]) -> None:
         self.config, self.claim, self.folder = config, claim, claim.folder
-        self.train_set, self.test_set = parts
-        self.contents = contents  # of the parts, see `origin.contents_of`
-        backend.manual_seed(config.seed)
-        self.model = build_model(config, self.train_set)
-        options: dict[str, Any] = {"momentum": config.momentum} if config.optimizer == "sgd" else {}
-        optimizer = OPTIMIZERS[config.optimizer](
-            self.model.parameters(), lr=config.lr, weight_decay=config.weight_decay, **options
-        )
-        transform = training_transform(config, self.train_set.images.shape[1:])
-        lonely = len(self.train_set) > 1 == len(self.train_set) % config.batch_size
-        train = DataLoader(
-            self.train_set, config.batch_size, shuffle=True, drop_last=lonely, transform=transform
-        )
-        schedule = make_schedule(config.schedule, optimizer, config.epochs, len(train))
+        self.task, self.settings, self.facts = config.task, config.settings, config.facts
+        self.parts, self.contents = parts, contents  # see `origin.contents_of`
+        task, settings = self.task, self.settings
+        backend.manual_seed(settings.seed)
+        self.model = task.build(settings, self.facts)
+        optimizer = settings.make_optimizer(self.model)
+        train = task.batches(settings, self.facts, parts.train, training=True)
+        validation = parts.validation
+        if validation is not None:
+            validation = task.batches(settings, self.facts, validation, training=False)
+        schedule = make_schedule(settings.schedule, optimizer, settings.epochs, len(train))
         self.trainer = Trainer(
-            self.model, optimizer, train, evaluation_loader(config, self.test_set),
-            schedule=schedule, max_norm=config.clip_norm,
+            task, self.model, optimizer, train, validation,
+            schedule=schedule, max_norm=settings.clip_norm, patience=settings.patience,
         )  # fmt: skip
 
     @classmethod
-    def start(cls, config: Config, folder: str | os.PathLike[str] | None = None, **how: Any) -> Run:
-        """A new run in the new or empty `folder` (None: runs/MODEL-DATE-TIME); `how` goes to `data.load`.
+    def start(
+        cls, task: Task, settings: Any, folder: str | os.PathLike[str] | None = None, **how: Any
+    ) -> Run:
+        """A new run in the new or empty `folder` (None: runs/MODEL-DATE-TIME); `how` goes to `task.load`.
 
         Nothing is left of it if it cannot start.
         """
-        if config.data not in NAMES and os.path.isdir(config.data):  # the run is to be read from anywhere
-            config = replace(config, data=os.path.abspath(config.data))
-        default = Path("runs", f"{config.model}-{time.strftime('%Y%m%d-%H%M%S')}")
+        for name in ("data", "validation"):  # the run is to be read from anywhere
+            value = getattr(settings, name)
+            if isinstance(value, str) and value not in task.datasets and os.path.exists(value):
+                settings = replace(settings, **{name: os.path.abspath(value)})
+        default = Path("runs", f"{settings.model}-{time.strftime('%Y%m%d-%H%M%S')}")
         path = default if folder is None else Path(folder)
-        with new_folder(path, FILES, numbered=folder is None) as claim:
-            parts = load_parts(config, **how)
-            config = replace(config, **_statistics(config, parts[0]), threads=backend.threads())
+        written = [CONFIG, CHECKPOINT]
+        with new_folder(path, written, numbered=folder is None) as claim:
+            parts = task.load(settings, **how)
+            config = Config(task, settings, parts.facts, backend.threads())
             run = cls(config, claim, parts, origin.contents_of(parts))
-            if (used := files.list_files(config)) is not None:
-                _write(run.folder / files.NAME, files.as_csv(used, config, parts))
+            for name, text in task.notes(settings, parts).items():
+                written.append(name)
+                _write(run.folder / name, text)
             run.write_config()
-            run.save(run.trainer)  # the last of the three: where it is, the others are
+            run.save(run.trainer)  # the last of them: where it is, the others are
         return run
 
     @classmethod
-    def resume(cls, folder: str | os.PathLike[str], epochs: int | None = None, **how: Any) -> Run:
-        """Go on with the run in `folder`, to `epochs` in all instead of the planned number."""
+    def resume(
+        cls, task: Task, folder: str | os.PathLike[str], epochs: int | None = None,
+        patience: int | None = None, **how: Any,
+    ) -> Run:  # fmt: skip
+        """Go on with the run in `folder`, to `epochs` in all and with `patience` instead of what was said."""
         folder = Path(folder)
-        config = read_config(folder)
-        if epochs is not None:
-            config = replace(config, epochs=epochs)
+        config = read_config(task, folder)
+        changes = {"epochs": epochs, "patience": patience}
+        changes = {name: value for name, value in changes.items() if value is not None}
+        config = replace(config, settings=replace(config.settings, **changes))
         claim = Claim(folder)
         with claim.kept():
             state = checkpoint.load(folder / CHECKPOINT)
@@ -108,7 +96,7 @@ class Run:
             origin.check_threads(folder, state)
             run = cls(config, claim, parts, contents)
             run.restore(state)
-            if epochs is not None:
+            if changes:
                 run.write_config()
             for part in folder.glob(".*.part"):  # what a kill left behind
                 part.unlink()
@@ -120,126 +108,106 @@ class Run:
             self.trainer.load_state_dict(state)
         except (KeyError, ValueError, TypeError) as error:
             raise RunError(f"{self.folder}: the checkpoint does not fit config.json ({error})") from error
-        done = len(self.trainer.history)
-        if done > self.config.epochs:
-            raise RunError(f"{self.folder} already has {done} epochs, more than {self.config.epochs}")
+        done, epochs = len(self.trainer.history), self.settings.epochs
+        if done > epochs:
+            raise RunError(f"{self.folder} already has {done} epochs, more than {epochs}")
         self.write_metrics()
 
     def fit(self, **options: Any) -> list[dict[str, Any]]:
         """Train to the end; see `Trainer.fit`. Afterwards the folder is free for another training."""
         self.claim.take()
         try:
-            return self.trainer.fit(self.config.epochs, save=self.save, **options)
+            return self.trainer.fit(self.settings.epochs, save=self.save, **options)
         finally:
             self.claim.release()
 
     def save(self, trainer: Trainer) -> None:
-        """The checkpoint first: metrics.jsonl follows from it."""
+        """The best weights, the checkpoint, the metrics: a kill between two of them loses nothing.
+
+        From the checkpoint before, the epoch is trained again, bit for bit, and so are the best weights
+        written again; metrics.jsonl follows from the checkpoint.
+        """
         state = trainer.state_dict()
-        state["resume"] |= origin.remember(self.config, self.contents)
+        began = origin.remember(self.config, self.contents)
+        state["resume"] |= began
+        ended = trainer.batch == 0 and len(trainer.history)  # the epoch, if one has just ended
+        if ended and trainer.best() == ended:
+            best = {key: value for key, value in state.items() if key != "resume"}
+            checkpoint.save({**best, "resume": {**began, "epoch": ended}}, self.folder / BEST)
         checkpoint.save(state, self.folder / CHECKPOINT)
-        if trainer.history and trainer.batch == 0:
+        if ended:
             path = self.folder / "metrics.jsonl"
             with checkpoint.named(path), path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(trainer.history[-1]) + "\n")
 
     def write_config(self) -> None:
-        _write(self.folder / CONFIG, json.dumps(asdict(self.config), indent=2) + "\n")
+        _write(self.folder / CONFIG, json.dumps(self.config.as_json(), indent=2) + "\n")
 
     def write_metrics(self) -> None:
         """metrics.jsonl as the checkpoint has it: a kill may have left a line too many or too few."""
         lines = [json.dumps(line) + "\n" for line in self.trainer.history]
         _write(self.folder / "metrics.jsonl", "".join(lines))
 
-    def plot(self) -> None:
-        """Write the plots, as PNG. Raises ImportError without Matplotlib.
+    def best_model(self) -> Module:
+        """The model with the weights of the best epoch, or as it is where nothing was validated."""
+        if self.trainer.best() is None:
+            return self.model
+        return trained_model(self.folder, self.config, checkpoint.load(self.folder / BEST))
 
-        learning_curves, confusion_matrix, misclassified, first_layer_filters and, for a network
-        with convolutions, feature_maps (of the first test image).
-        """
-        from . import pictures, plots
+    def test(self) -> Outcome | None:
+        """What the best weights make of the test part, which is read here and nowhere else in a training."""
+        if self.parts.test is None:
+            return None
+        model, task = self.best_model(), self.task
+        return task.test(self.settings, self.facts, model, self.parts.test, task.Testing())
 
-        plots.learning_curves(self.trainer.history, self.folder / "learning_curves.png")
-        loader, classes = self.trainer.validation, self.test_set.classes
-        assert loader is not None
-        _, predicted, labels = evaluate(self.model, loader)
-        counts = confusion_matrix(predicted, labels, len(classes))
-        plots.confusion_plot(counts, classes, self.folder / "confusion_matrix.png")
-        pictures.mistakes(self.test_set, predicted, self.folder / "misclassified.png")
-        shape = network_shape(self.config, self.test_set.images.shape[1:])
-        pictures.filters(self.model, shape, self.folder / "first_layer_filters.png")
-        images, _ = next(iter(DataLoader(self.test_set, 1, transform=loader.transform, prefetch=0)))
-        pictures.feature_maps(self.model, self.test_set, images, self.folder / "feature_maps.png")
+    def plot(self, outcome: Outcome | None) -> None:
+        """Write learning_curves.png, and what the task shows. Raises ImportError without Matplotlib."""
+        from .plots import learning_curves
 
-
-def _statistics(config: Config, dataset: ArrayDataset) -> dict[str, Any]:
-    """What the training data decides: its classes, its mean and deviation, its principal colors."""
-    mean, std = normalization(dataset)
-    std = np.where(std > 0, std, 1.0)
-    found: dict[str, Any] = {
-        "classes": dataset.classes, "mean": tuple(mean.tolist()), "std": tuple(std.tolist())
-    }  # fmt: skip
-    if config.lighting:
-        values, vectors = principal_colors(dataset)
-        found |= {"color_values": tuple(values.tolist()), "color_vectors": tuple(vectors.ravel().tolist())}
-    return found
+        path = self.folder / "learning_curves.png"
+        learning_curves(self.trainer.history, path, self.task.percent)
+        self.task.report(self, outcome)
 
 
-def load_trained(folder: Path) -> tuple[Config, dict[str, Any]]:
-    """The configuration of a run and its checkpoint: weights under their state_dict keys, and "resume".
+def load_trained(task: Task, folder: Path, name: str | None = None) -> tuple[Config, dict[str, Any]]:
+    """The configuration of a run, and the weights in its file `name` (None: the best, else the last).
 
-    Raises RunError if the two do not belong together.
+    Weights lie under their state_dict keys, beside "resume". Raises RunError if the two do not belong
+    together.
     """
-    config = read_config(folder)
-    state = checkpoint.load(folder / CHECKPOINT)
+    config = read_config(task, folder)
+    if name is None:
+        name = BEST if (folder / BEST).exists() else CHECKPOINT
+    state = checkpoint.load(folder / name)
     origin.check_config(folder, config, state)
     return config, state
+
+
+def trained_model(folder: Path, config: Config, state: dict[str, Any]) -> Module:
+    """The model of a run with the weights of `state`; no random number is drawn from the global generator."""
+    try:
+        with backend.use_rng(np.random.default_rng(0)):
+            model = config.task.build(config.settings, config.facts)
+        model.load_state_dict({key: value for key, value in state.items() if key != "resume"})
+    except (KeyError, ValueError, TypeError) as error:
+        raise RunError(f"{folder}: its weights do not fit {CONFIG} ({error.args[0]})") from error
+    return model
 
 
 def load_same_parts(
     folder: Path, config: Config, state: dict[str, Any], advice: str, **how: Any
 ) -> tuple[Parts, dict[str, Any]]:
-    """(train, test) of the run in `folder`, and their contents.
+    """The data of the run in `folder`, and its contents.
 
-    Raises RunError if they are not what it began with; `advice` is what to do then.
+    Raises RunError if it is not what the run began with; `advice` is what to do then.
     """
-    files.check_files(folder, config)
-    parts = load_parts(config, **how)
-    contents, changed = origin.contents_of(parts), files.changed_contents(folder, config, parts)
-    origin.check_data(folder, config.data, state, contents, changed, advice)
-    if parts[0].classes != config.classes:  # what a checkpoint without a digest lets pass
-        raise RunError(f"{folder}: the classes of {config.data} are not those of the run any more")
+    task, settings = config.task, config.settings
+    task.check_notes(folder, settings)
+    parts = task.load(settings, config.facts, **how)
+    contents, changed = origin.contents_of(parts), task.changed(folder, settings, parts)
+    origin.check_data(folder, settings.data, state, contents, changed, advice)
     return parts, contents
-
-
-def load_parts(config: Config, **how: Any) -> Parts:
-    """(train, test) of the configuration, with the channels that its network takes."""
-    train, test = load(
-        config.data, size=decoded_side(config), on_error=config.on_error, limit=config.limit, **how
-    )
-    channels = RECIPES[config.model].channels
-    if channels is None:
-        return train, test
-    return with_channels(train, channels), with_channels(test, channels)
-
-
-def build_model(config: Config, dataset: ArrayDataset) -> Module:
-    """The network of the configuration for the images and classes of `dataset`.
-
-    Raises ValueError if it cannot take them.
-    """
-    recipe, shape = RECIPES[config.model], network_shape(config, dataset.images.shape[1:])
-    model = recipe.build(shape, len(dataset.classes), config.variant or recipe.variants[0])
-    multiply_adds(model, shape)  # a pass without arithmetic: networks refuse images that do not fit
-    return model
-
-
-def evaluation_loader(config: Config, dataset: ArrayDataset, ten_crop: bool = False) -> DataLoader:
-    """`dataset` in order, in large batches, without augmentation."""
-    transform = evaluation_transform(config, dataset.images.shape[1:], ten_crop)
-    _, height, width = network_shape(config, dataset.images.shape[1:])
-    batch = EVALUATION_PIXELS // (height * width * (10 if ten_crop else 1))
-    return DataLoader(dataset, min(max(batch, 1), 500), transform=transform)
 
 
 def _write(path: Path, text: str) -> None:

@@ -11,7 +11,8 @@ With more than FEW channels q is 1 and each row i is a product of its own, read 
 image x̄. With fewer, such matrices would be too small: the width is lowered, x̃[b, r, t] = x̄[r, bq + t], which
 holds (q + kw − 1)/q copies of x̄, and the window of output row p is its rows p … p+kh−1, already one matrix
 (kh·(q + kw − 1)·C, N). A larger q copies less and multiplies taller matrices, some of it with zeros. These
-would make NaN of outputs beside an infinite pixel, so that numbers that are not finite are left to im2col.
+make NaN of all that is computed beside an infinite pixel, so that one channel of the result tells whether to
+leave the numbers to im2col.
 
 Stride 1. After MEC (Cho & Brand 2017, "MEC: Memory-efficient Convolution"), with the batch in the place of
 the rows.
@@ -20,6 +21,7 @@ the rows.
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -27,7 +29,6 @@ import numpy as np
 from . import lowering, threads
 from .blocking import BLOCK, Array, walk
 from .geometry import Conv
-from .outliers import finite
 
 FEW = 8  # channels up to which the width is lowered
 TALL = 24  # rows of T from which BLAS is quick
@@ -45,9 +46,7 @@ def suits(images: int, channels: int) -> bool:
 
 def forward(x: Array, w: Array, b: Array | None, conv: Conv) -> Array:
     """conv2d: x (N, C, H, W), w (O, C, kh, kw) → y (N, O, OH, OW), the batch innermost in memory."""
-    o, (oh, ow), q = w.shape[0], conv.out, _neighbours(conv)
-    if q > 1 and not (finite(x) and finite(w)):
-        return lowering.forward(x, w, b, conv)
+    (o, _, kh, _), (oh, ow), q = w.shape, conv.out, _neighbours(conv)
     y = np.empty((oh, ow // q, q * o, x.shape[0]), dtype=x.dtype)
     bands = _band(w, q).reshape(q * o, _products(conv), -1).swapaxes(0, 1)
     bias = None if b is None else _long(b, q, x.shape[0])
@@ -62,7 +61,10 @@ def forward(x: Array, w: Array, b: Array | None, conv: Conv) -> Array:
             if bias is not None:
                 np.add(rows, bias, out=rows)
 
-    threads.parallel(work, oh)
+    with _zeros_may_meet_infinity(q):
+        threads.parallel(work, oh)
+    if q > 1 and not _finite(y, kh):
+        return lowering.forward(x, w, b, conv)
     return _image(y.reshape(oh, ow, o, -1))
 
 
@@ -90,8 +92,6 @@ def weight_grad(gy: Array, x: Array, conv: Conv) -> Array:
 def input_grad(gy: Array, w: Array, conv: Conv) -> Array:
     """Row r of the padded gx: Σ Tᵢᵀ gy[r − i], one product for each block; overlapping blocks are added."""
     (n, c, h, wd), (o, _, kh, kw), (oh, ow), q = conv.x, conv.w, conv.out, _neighbours(conv)
-    if q > 1 and not (finite(gy) and finite(w)):
-        return lowering.input_grad(gy, w, conv)
     (top, left), blocks, width = conv.padding, ow // q, q + kw - 1
     # Columns of T by i = kh−1 … 0: the order in which the rows r−kh+1 … r of gy lie in memory.
     band = _band(w, q).reshape(q * o, kh, width * c)[:, ::-1].transpose(2, 1, 0).reshape(width * c, -1)
@@ -124,7 +124,10 @@ def input_grad(gy: Array, w: Array, conv: Conv) -> Array:
                 np.matmul(part, seen, out=columns[r - low])
             gx[low:high] = _overlap(columns.reshape(-1, blocks, width, c, n), q)[:, left : left + wd]
 
-    threads.parallel(work, h)
+    with _zeros_may_meet_infinity(q):
+        threads.parallel(work, h)
+    if q > 1 and not _finite(gx, kh):
+        return lowering.input_grad(gy, w, conv)
     return _image(gx)
 
 
@@ -178,6 +181,21 @@ def _band(w: Array, q: int) -> Array:
     for s in range(q):
         band[s, :, :, s : s + kw] = w.transpose(0, 2, 3, 1)
     return band.reshape(q * o, -1)
+
+
+def _zeros_may_meet_infinity(q: int) -> np.errstate:
+    """No warning of the NaN that only a band makes: im2col, which computes anew, warns of the others."""
+    return np.errstate(invalid="ignore" if q > 1 else None)
+
+
+def _finite(image: Array, kh: int) -> bool:
+    """Whether (rows, blocks, channels, N) is finite, by one channel: ∞ times the zeros of a band is NaN.
+
+    What is not finite is so in kh rows next to each other, or fewer at an end: one in kh tells, and the last.
+    """
+    step = next(d for d in range(kh, 0, -1) if (len(image) - 1) % d == 0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return math.isfinite(np.add.reduce(image[::step, :, 0], None))
 
 
 def _windows(x: Array, conv: Conv, q: int, start: int, stop: int) -> Array:

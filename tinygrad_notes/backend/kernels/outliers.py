@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from .threads import one_blas_thread
-
 LEVEL = 800  # times the mean size: a number beyond stands out; the gradients of sparse maps reach 200
 PIECES, LENGTH = 16, 1024  # of x, which the mean is taken of
 SMALL = 1 << 18  # of an array up to this size all numbers are looked at beforehand
@@ -39,10 +37,3 @@ class Level:
         most = gain * self.most
         least, largest = np.minimum.reduce(numbers, None), np.maximum.reduce(numbers, None)
         return bool(-most <= least and largest <= most < math.inf)  # False of NaN
-
-
-def finite(x: Any) -> bool:
-    """Whether the numbers of `x` are finite; also False where their squares overflow. One pass, of BLAS."""
-    flat = x.ravel(order="K")
-    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
-        return math.isfinite(np.dot(flat, flat))

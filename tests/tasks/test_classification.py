@@ -7,11 +7,13 @@ import pytest
 
 import tinygrad_notes as tg
 from tinygrad_notes import nn
+from tinygrad_notes.autograd.graph import graph
 from tinygrad_notes.data import ArrayDataset
-from tinygrad_notes.train import pictures, plots
-from tinygrad_notes.train.graph import graph
-from tinygrad_notes.train.metrics import accuracy, confusion_matrix, precision_recall, report
-from tinygrad_notes.train.summary import summary
+from tinygrad_notes.models.summary import summary
+from tinygrad_notes.tasks import classification
+from tinygrad_notes.tasks.classification import accuracy, confusion_matrix, precision_recall, report
+from tinygrad_notes.tasks.images import pictures
+from tinygrad_notes.train import plots
 
 LABELS = np.array([0, 0, 0, 1, 1, 2])
 PREDICTED = np.array([0, 1, 0, 1, 1, 1])
@@ -56,7 +58,7 @@ def test_plots_are_images_and_touch_no_global_state(tmp_path):
     before = dict(matplotlib.rcParams)
     plots.learning_curves(HISTORY, tmp_path / "l.png")
     plots.learning_curves([{"epoch": 1, "train_loss": 1.0, "train_accuracy": 0.5}], tmp_path / "one.png")
-    plots.confusion_plot(confusion_matrix(PREDICTED, LABELS, 3), ["cat", "a long name", "dog"],
+    classification.confusion_plot(confusion_matrix(PREDICTED, LABELS, 3), ["cat", "a long name", "dog"],
                          tmp_path / "c.png")  # fmt: skip
     assert dict(matplotlib.rcParams) == before
     for file in tmp_path.iterdir():
@@ -77,6 +79,7 @@ def figures(monkeypatch):
 
     monkeypatch.setattr(plots, "new_figure", kept)
     monkeypatch.setattr(pictures, "new_figure", kept)
+    monkeypatch.setattr(classification, "new_figure", kept)
     return made
 
 
@@ -92,7 +95,7 @@ def test_epochs_are_whole_numbers(tmp_path, figures, epochs):
 @pytest.mark.parametrize("last", [0.0, 0.2, 0.45, 0.5, 1.0])
 def test_last_accuracy_stands_inside_the_axes(tmp_path, figures, last):
     history = [dict(HISTORY[0], validation_accuracy=0.5), dict(HISTORY[1], validation_accuracy=last)]
-    plots.learning_curves(history, tmp_path / "l.png")
+    plots.learning_curves(history, tmp_path / "l.png", ("accuracy",))
     figures[0].canvas.draw()
     axes = figures[0].axes[1]
     (label,) = axes.texts
@@ -103,7 +106,7 @@ def test_last_accuracy_stands_inside_the_axes(tmp_path, figures, last):
 @pytest.mark.parametrize(("count", "name"), [(50, "{}"), (120, "a long name {}")])
 def test_names_of_classes_do_not_overlap(tmp_path, figures, count, name):
     classes = [name.format(i) for i in range(count)]
-    plots.confusion_plot(np.eye(count, dtype=int), classes, tmp_path / "c.png")
+    classification.confusion_plot(np.eye(count, dtype=int), classes, tmp_path / "c.png")
     figures[0].canvas.draw()
     axes = figures[0].axes[0]
     for ticks, labels in ((axes.get_xticks(), axes.get_xticklabels()),

@@ -25,13 +25,23 @@ from tinygrad_notes.data import (
 )
 from tinygrad_notes.models.count import undrawn
 from tinygrad_notes.models.googlenet import Outputs
-from tinygrad_notes.train import pictures
-from tinygrad_notes.train.config import Config, RunError, read_config
+from tinygrad_notes.tasks import MODELS, find_task
+from tinygrad_notes.tasks.images import TASK as IMAGES
+from tinygrad_notes.tasks.images import pictures
+from tinygrad_notes.tasks.images.pipeline import (
+    evaluation_transform,
+    network_shape,
+    sides,
+    training_transform,
+)
+from tinygrad_notes.tasks.images.recipes import RECIPES
+from tinygrad_notes.tasks.images.settings import Settings
+from tinygrad_notes.tasks.images.task import criterion
+from tinygrad_notes.train.config import read_config
 from tinygrad_notes.train.interrupt import Interrupted
-from tinygrad_notes.train.loop import criterion, evaluate
-from tinygrad_notes.train.pipeline import evaluation_transform, network_shape, sides, training_transform
-from tinygrad_notes.train.recipes import RECIPES
-from tinygrad_notes.train.run import Run, build_model, evaluation_loader
+from tinygrad_notes.train.loop import evaluate
+from tinygrad_notes.train.options import RunError
+from tinygrad_notes.train.run import Run
 from tinygrad_notes.train.schedules import SCHEDULES, make_schedule
 
 Image = pytest.importorskip("PIL.Image")
@@ -57,7 +67,7 @@ def small(folder, **options):
     """resnet20 on images of 8×8 cut from 10×10, with all the augmentation there is."""
     settings = {"epochs": 2, "batch_size": 8, "optimizer": "sgd", "lr": 0.05, "size": 8, "resize": 10,
                 "shift": 1, "flip": True, "lighting": 0.1, "schedule": "resnet", "seed": 4}  # fmt: skip
-    return Config("resnet20", str(folder), **{**settings, **options})
+    return Settings("resnet20", str(folder), **{**settings, **options})
 
 
 # ---- from end to end -----------------------------------------------------------------------------
@@ -69,13 +79,14 @@ def test_train_and_eval_on_a_folder(folder, tmp_path, capsys):
     command = ["train", "simplecnn", "--data", str(folder), *options, "--batch-size", "4", "--lr", "0.01"]
     assert main([*command, "--out", str(run), "--json"]) == 0
     trained = json.loads(capsys.readouterr().out)
-    assert trained["validation_accuracy"] >= 0.9
+    assert trained["test_accuracy"] >= 0.9
     config = json.loads((run / "config.json").read_text())
-    assert config["classes"] == ["blue", "green", "red"]
-    assert [len(config[name]) for name in ("mean", "std", "color_values", "color_vectors")] == [3, 3, 3, 9]
+    facts = config["facts"]
+    assert facts["classes"] == ["blue", "green", "red"] and facts["shape"] == [3, 10, 10]
+    assert [len(facts[name]) for name in ("mean", "std", "color_values", "color_vectors")] == [3, 3, 3, 9]
     assert main(["eval", str(run), "--json"]) == 0
     evaluated = json.loads(capsys.readouterr().out)
-    assert evaluated["accuracy"] == trained["validation_accuracy"]
+    assert evaluated["accuracy"] == trained["test_accuracy"]
     assert evaluated["classes"] == ["blue", "green", "red"]
     assert main(["eval", str(run), "--ten-crop", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["accuracy"] >= 0.9
@@ -89,7 +100,7 @@ def test_recipe_and_pictures_of_a_deep_network(folder, tmp_path):
     config = json.loads((run / "config.json").read_text())
     expected = {"optimizer": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 1e-4, "schedule": "resnet",
                 "batch_size": 128, "shift": 4, "flip": True, "lighting": 0.0}  # fmt: skip
-    assert {name: config[name] for name in expected} == expected
+    assert {name: config["options"][name] for name in expected} == expected
     for name in (
         "learning_curves",
         "confusion_matrix",
@@ -111,6 +122,8 @@ def test_damaged_image_ends_the_command_or_is_left_out(folder, tmp_path, capsys)
         "--data",
         str(images),
         *QUICK,
+        "--validation",
+        "none",
         "--resize",
         "8",
         "--out",
@@ -180,19 +193,19 @@ def test_ctrl_c_is_heard_while_images_are_decoded(folder, tmp_path, capsys, monk
 
 
 def test_gray_networks_see_the_brightness_and_color_networks_repeat_it(folder, tmp_path):
-    run = Run.start(Config("lenet5", str(folder), limit=6), tmp_path / "r")
-    assert run.train_set.images.shape == (6, 1, 32, 32)
-    run = Run.start(Config("resnet20", "digits", limit=6), tmp_path / "s")
-    assert run.train_set.images.shape == (6, 3, 28, 28)
+    run = Run.start(IMAGES, Settings("lenet5", str(folder), limit=6), tmp_path / "r")
+    assert run.parts.train.images.shape == (5, 1, 32, 32)
+    run = Run.start(IMAGES, Settings("resnet20", "digits", limit=6), tmp_path / "s")
+    assert run.parts.train.images.shape == (5, 3, 28, 28)
     images, _ = next(iter(run.trainer.train))
-    assert images.shape == (6, 3, 32, 32)
+    assert images.shape == (5, 3, 32, 32)
 
 
 def test_run_works_from_any_directory(folder, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(folder.parent)
     options = ["--size", "8", "--resize", "8", "--limit", "8", "--data", folder.name]
     assert main(["train", "mlp", *QUICK, *options, "--out", str(tmp_path / "r")]) == 0
-    assert read_config(tmp_path / "r").data == str(folder)
+    assert read_config(IMAGES, tmp_path / "r").settings.data == str(folder)
     monkeypatch.chdir("/")
     assert main(["eval", str(tmp_path / "r")]) == 0
     assert main(["train", "--resume", str(tmp_path / "r"), "--epochs", "3"]) == 0
@@ -200,12 +213,12 @@ def test_run_works_from_any_directory(folder, tmp_path, monkeypatch, capsys):
 
 
 def test_run_of_other_classes_is_not_resumed(folder, tmp_path):
-    Run.start(small(folder), tmp_path / "r")
+    Run.start(IMAGES, small(folder), tmp_path / "r")
     config = json.loads((tmp_path / "r" / "config.json").read_text())
-    config["classes"][0] = "azure"
+    config["facts"]["classes"][0] = "azure"
     (tmp_path / "r" / "config.json").write_text(json.dumps(config))
     with pytest.raises(RunError, match=r"classes is \['azure', .* and the training began with \['blue'"):
-        Run.resume(tmp_path / "r")
+        Run.resume(IMAGES, tmp_path / "r")
 
 
 @pytest.mark.parametrize("levels", [1, 2])
@@ -213,33 +226,33 @@ def test_run_of_other_images_is_not_resumed(folder, tmp_path, levels):
     root = tmp_path / "images"
     shutil.copytree(folder if levels == 2 else folder / "train", root)
     run = tmp_path / "r"
-    Run.start(small(root, epochs=1), run).fit()
+    Run.start(IMAGES, small(root, epochs=1), run).fit()
     kept = {path: path.read_bytes() for path in root.rglob("*.png")}
     red = root / "train" / "red" if levels == 2 else root / "red"
     Image.new("RGB", (9, 9)).save(red / "new.png")
     with pytest.raises(RunError, match=rf"{root} are not those .*: 1 added \(.*red/new\.png\)"):
-        Run.resume(run, 2)
+        Run.resume(IMAGES, run, 2)
     (red / "new.png").unlink()
     for i in range(4):
         (red / f"{i}.png").unlink()
     with pytest.raises(RunError, match=r"4 removed \((.*red/\d\.png, ){3}\.\.\.\)") as caught:
-        Run.resume(run, 2)
+        Run.resume(IMAGES, run, 2)
     assert "\n" not in str(caught.value)
     for path, content in kept.items():
         path.write_bytes(content)
     with (red / "5.png").open("ab") as file:
         file.write(b"more")
     with pytest.raises(RunError, match=r": 1 of another size \(.*red/5\.png\); put them back"):
-        Run.resume(run, 2)
+        Run.resume(IMAGES, run, 2)
     for path, content in kept.items():
         path.write_bytes(content)
-    Run.resume(run, 2).fit()
+    Run.resume(IMAGES, run, 2).fit()
 
 
 def test_evaluation_on_changed_images_must_be_asked_for(folder, tmp_path, capsys):
     root, run = tmp_path / "images", tmp_path / "r"
     shutil.copytree(folder / "train", root)
-    Run.start(small(root, epochs=1), run).fit()
+    Run.start(IMAGES, small(root, epochs=1), run).fit()
     Image.new("RGB", (9, 9)).save(root / "red" / "new.png")
     assert main(["eval", str(run)]) == 2
     assert "1 added (red/new.png)" in capsys.readouterr().err
@@ -250,24 +263,26 @@ def test_evaluation_on_changed_images_must_be_asked_for(folder, tmp_path, capsys
 def test_files_that_a_run_does_not_use_may_change(folder, tmp_path):
     root = tmp_path / "images"
     shutil.copytree(folder, root)
-    Run.start(small(root, epochs=1, limit=6), tmp_path / "r").fit()
+    Run.start(IMAGES, small(root, epochs=1, limit=6), tmp_path / "r").fit()
     (root / "test" / "red" / "3.png").write_bytes(b"")
-    Run.resume(tmp_path / "r", 2)
+    Run.resume(IMAGES, tmp_path / "r", 2)
     (tmp_path / "r" / "files.csv").write_text("part,file\ntrain,x\n")
     with pytest.raises(RunError, match=r"files\.csv: damaged"):
-        Run.resume(tmp_path / "r", 2)
+        Run.resume(IMAGES, tmp_path / "r", 2)
     shutil.rmtree(root)
     (tmp_path / "r" / "files.csv").write_text("part,file,bytes,left out\n")
     with pytest.raises(RunError, match="is no folder of images any more"):
-        Run.resume(tmp_path / "r", 2)
+        Run.resume(IMAGES, tmp_path / "r", 2)
 
 
 def test_images_may_move_to_another_place(folder, tmp_path):
-    Run.start(small(folder, epochs=1), tmp_path / "r").fit()
+    Run.start(IMAGES, small(folder, epochs=1), tmp_path / "r").fit()
     shutil.copytree(folder, tmp_path / "moved")
     path = tmp_path / "r" / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"data": str(tmp_path / "moved")}))
-    Run.resume(tmp_path / "r", 2).fit()
+    config = json.loads(path.read_text())
+    config["options"]["data"] = str(tmp_path / "moved")
+    path.write_text(json.dumps(config))
+    Run.resume(IMAGES, tmp_path / "r", 2).fit()
 
 
 def test_files_of_any_name_are_found_again(folder, tmp_path):
@@ -278,12 +293,12 @@ def test_files_of_any_name_are_found_again(folder, tmp_path):
             (root / "train" / "red" / f"{i}.png").rename(root / "train" / "red" / name)
     except OSError:
         pytest.skip("the drive takes no such names")
-    Run.start(small(root, epochs=1), tmp_path / "r").fit()
-    Run.resume(tmp_path / "r", 2)
+    Run.start(IMAGES, small(root, epochs=1), tmp_path / "r").fit()
+    Run.resume(IMAGES, tmp_path / "r", 2)
 
 
 def test_data_without_image_files_has_no_list_of_them(tmp_path):
-    Run.start(Config("mlp", limit=8), tmp_path / "r")
+    Run.start(IMAGES, Settings("mlp", limit=8), tmp_path / "r")
     assert not (tmp_path / "r" / "files.csv").exists()
 
 
@@ -295,13 +310,13 @@ def test_gray_images_of_files_keep_what_was_left_out(folder):
 
 
 def test_resumed_training_equals_the_uninterrupted_one(folder, tmp_path):
-    whole = Run.start(small(folder, limit=20), tmp_path / "whole")
+    whole = Run.start(IMAGES, small(folder, limit=20), tmp_path / "whole")
     whole.fit()
     steps = iter(range(1, 100))
     with pytest.raises(Interrupted):
-        Run.start(small(folder, limit=20), tmp_path / "cut").fit(should_stop=lambda: next(steps) == 4)
+        Run.start(IMAGES, small(folder, limit=20), tmp_path / "cut").fit(should_stop=lambda: next(steps) == 4)
     tg.manual_seed(99)
-    resumed = Run.resume(tmp_path / "cut")
+    resumed = Run.resume(IMAGES, tmp_path / "cut")
     resumed.fit()
     ours, theirs = resumed.model.state_dict(), whole.model.state_dict()
     assert all(np.array_equal(ours[name], theirs[name]) for name in theirs)
@@ -310,6 +325,10 @@ def test_resumed_training_equals_the_uninterrupted_one(folder, tmp_path):
 
 
 # ---- recipes -------------------------------------------------------------------------------------
+
+
+def test_every_model_of_a_task_is_listed_where_users_look_for_it():
+    assert {name: set(find_task(name).models) for name in MODELS} == {n: set(m) for n, m in MODELS.items()}
 
 
 def test_every_image_network_has_a_recipe():
@@ -326,13 +345,15 @@ def test_recipe_fits_its_network_to_any_images(name):
     for variant, data_shape in zip(variants, [(1, 28, 28), (3, 32, 32)] * 2, strict=False):
         channels = recipe.channels or data_shape[0]
         data = ArrayDataset(np.zeros((1, channels, *data_shape[1:]), np.uint8), [0], range(10))
-        config = Config(name, variant=variant, mean=(0.5,), std=(0.25,), color_values=(0.1,) * channels,
-                        color_vectors=tuple(np.eye(channels).ravel()), **recipe.defaults)  # fmt: skip
+        settings = IMAGES.settings(name, variant=variant)
+        facts = {"mean": [0.5], "std": [0.25], "color_values": [0.1] * channels,
+                 "color_vectors": np.eye(channels).ravel().tolist(), "classes": list(data.classes),
+                 "shape": data.images.shape[1:]}  # fmt: skip
         with undrawn():
-            model = build_model(config, data)
-        shape = network_shape(config, data.images.shape[1:])
-        for transform in (training_transform(config, data.images.shape[1:]),
-                          evaluation_transform(config, data.images.shape[1:])):  # fmt: skip
+            model = IMAGES.build(settings, facts)
+        shape = network_shape(settings, data.images.shape[1:])
+        for transform in (training_transform(settings, facts, data.images.shape[1:]),
+                          evaluation_transform(settings, facts, data.images.shape[1:])):  # fmt: skip
             assert transform(data.images, np.random.default_rng(0)).shape == (1, *shape)
         assert shape[1:] == ((recipe.size,) * 2 if recipe.size else data_shape[1:])
         last = [m for m in model.modules() if isinstance(m, nn.Linear)][-1]
@@ -340,15 +361,14 @@ def test_recipe_fits_its_network_to_any_images(name):
 
 
 def test_sizes_follow_from_the_options():
-    assert sides(Config("alexnet")) == (256, 227)
-    assert sides(Config("resnet18")) == (256, 224)
-    assert sides(Config("resnet18", size=64)) == (73, 64)
-    assert sides(Config("resnet18", size=64, resize=64)) == (64, 64)
-    assert sides(Config("resnet20")) == (None, 32)
-    assert sides(Config("mlp", resize=16)) == (16, None)
-    statistics = {"mean": (0,), "std": (1,), "color_values": (1,), "color_vectors": (1,)}
-    config = Config("alexnet", **RECIPES["alexnet"].defaults, **statistics)
-    steps = training_transform(config, (1, 300, 200)).transforms
+    assert sides(Settings("alexnet")) == (256, 227)
+    assert sides(Settings("resnet18")) == (256, 224)
+    assert sides(Settings("resnet18", size=64)) == (73, 64)
+    assert sides(Settings("resnet18", size=64, resize=64)) == (64, 64)
+    assert sides(Settings("resnet20")) == (None, 32)
+    assert sides(Settings("mlp", resize=16)) == (16, None)
+    facts = {"mean": [0], "std": [1], "color_values": [1], "color_vectors": [1]}
+    steps = training_transform(IMAGES.settings("alexnet"), facts, (1, 300, 200)).transforms
     kinds = [type(step) for step in steps]
     assert kinds[1:4] == [RandomCrop, RandomHorizontalFlip, Lighting]
 
@@ -410,7 +430,8 @@ def test_ten_crops_average_the_softmax():
     rng = np.random.default_rng(0)
     data = ArrayDataset(rng.normal(size=(5, 1, 6, 7)).astype(np.float32), rng.integers(3, size=5), "abc")
     model = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
-    loss, predicted, labels = evaluate(model, DataLoader(data, 2, transform=TenCrop(4)))
+    figures, each = evaluate(IMAGES, model, DataLoader(data, 2, transform=TenCrop(4)), each=True)
+    predicted, labels = each["predicted"], each["labels"]
     means = []
     for image in data.images:
         crops = [image[:, y : y + 4, x : x + 4] for y, x in ((0, 0), (0, 3), (2, 0), (2, 3), (1, 1))]
@@ -419,20 +440,21 @@ def test_ten_crops_average_the_softmax():
     assert predicted.tolist() == np.argmax(means, axis=1).tolist()
     assert labels.tolist() == data.labels.tolist()
     expected = -np.mean([np.log(p[label]) for p, label in zip(means, labels, strict=True)])
-    assert loss == pytest.approx(expected, rel=1e-5)
+    assert figures["loss"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_ten_crops_need_room_around_the_input():
-    config = Config("resnet20", mean=(0.5,), std=(0.5,))
+    facts = {"mean": [0.5], "std": [0.5]}
     with pytest.raises(RunError, match="ten crops need"):
-        evaluation_transform(config, (3, 32, 32), ten_crop=True)
-    views = evaluation_transform(Config("resnet20", resize=40, mean=(0.5,), std=(0.5,)), (3, 32, 32), True)
+        evaluation_transform(Settings("resnet20"), facts, (3, 32, 32), ten_crop=True)
+    views = evaluation_transform(Settings("resnet20", resize=40), facts, (3, 32, 32), True)
     assert views(np.zeros((2, 3, 32, 32), np.uint8)).shape == (20, 3, 32, 32)
 
 
 def test_batches_of_large_images_are_small():
     data = ArrayDataset(np.zeros((600, 1, 28, 28), np.uint8), np.zeros(600, int))
-    sizes = {name: evaluation_loader(Config(name, mean=(0,), std=(1,)), data).batch_size
+    facts = {"mean": [0], "std": [1]}
+    sizes = {name: IMAGES.batches(Settings(name), facts, data, training=False).batch_size
              for name in ("lenet5", "vgg16")}  # fmt: skip
     assert sizes == {"lenet5": 500, "vgg16": 10}
 

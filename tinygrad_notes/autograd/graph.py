@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..autograd import Tensor
 from ..backend import is_array
+from .tensor import Tensor
 
 
 @dataclass

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Tensor, no_grad
-from ..data import ArrayDataset
-from ..nn import Conv2d, Linear, Module
-from .plots import new_figure, shown
+from ...autograd import Tensor, no_grad
+from ...data import ArrayDataset
+from ...nn import Conv2d, Linear, Module
+from ...train.plots import new_figure, shown
 
 Path = str | os.PathLike[str]
 MOST_FILTERS, MOST_MISTAKES, LAYERS, CHANNELS = 96, 24, 4, 16

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Tensor, no_grad
-from ..models.count import SHAPES
 from ..nn import Module, Parameter
+from .count import SHAPES
 
 
 @dataclass

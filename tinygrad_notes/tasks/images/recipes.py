@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .. import models
-from ..models.resnet import OPTIONS
-from ..nn import Module
+from ... import models
+from ...models.resnet import OPTIONS
+from ...nn import Module
 
 Shape = tuple[int, ...]
 TOWERS = ("notes", "paper", "torchvision")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data import (
+from ...data import (
     CenterCrop,
     Compose,
     Lighting,
@@ -19,65 +19,70 @@ from ..data import (
     TenCrop,
     Transform,
 )
-from .config import Config, RunError
+from ...train.options import RunError
 from .recipes import RECIPES
+from .settings import Settings
 
+Facts = dict[str, Any]  # of the training data: see `task`
 ANY_SIZE = 32  # images in files are decoded at this side for networks that take any
 
 
-def sides(config: Config) -> tuple[int | None, int | None]:
+def sides(settings: Settings) -> tuple[int | None, int | None]:
     """(side the images are scaled to, side of the network's input); None: as they are."""
-    recipe = RECIPES[config.model]
-    size, resize = config.size or recipe.size, config.resize
+    recipe = RECIPES[settings.model]
+    size, resize = settings.size or recipe.size, settings.resize
     if resize is None and recipe.resize is not None and recipe.size is not None:
         resize = round(recipe.resize * (size or 1) / recipe.size)
     if resize is not None and size is not None and resize < size:
         raise RunError(
-            f"{config.model} takes images of {size}×{size}: resize must not be below, got {resize}"
+            f"{settings.model} takes images of {size}×{size}: resize must not be below, got {resize}"
         )
     return resize, size
 
 
-def decoded_side(config: Config) -> int:
+def decoded_side(settings: Settings) -> int:
     """The side at which images in files are decoded."""
-    resize, size = sides(config)
+    resize, size = sides(settings)
     return resize or size or ANY_SIZE
 
 
-def network_shape(config: Config, shape: tuple[int, ...]) -> tuple[int, ...]:
+def network_shape(settings: Settings, shape: tuple[int, ...]) -> tuple[int, ...]:
     """(C, H, W) that the network gets for stored images of `shape`."""
-    resize, size = sides(config)
+    resize, size = sides(settings)
     side = size or resize
     return tuple(shape) if side is None else (shape[0], side, side)
 
 
-def training_transform(config: Config, shape: tuple[int, ...]) -> Compose:
-    """Scale, shift, crop at random, mirror, light, normalize: what the configuration asks for."""
-    resize, size = sides(config)
+def training_transform(settings: Settings, facts: Facts, shape: tuple[int, ...]) -> Compose:
+    """Scale, shift, crop at random, mirror, light, normalize: what the settings ask for, for stored images of
+    `shape`."""
+    resize, size = sides(settings)
     steps: list[Transform] = [] if resize is None else [Resize(resize)]
-    if config.shift:
-        steps.append(RandomShift(config.shift))
+    if settings.shift:
+        steps.append(RandomShift(settings.shift))
     if size is not None:
         steps += _fit(size, tuple(shape[1:]) if resize is None else (resize, resize))
-    if config.flip:
+    if settings.flip:
         steps.append(RandomHorizontalFlip())
-    if config.lighting:
-        vectors = np.reshape(config.color_vectors, (shape[0], shape[0]))
-        steps.append(Lighting(config.color_values, vectors, config.lighting))
-    return Compose([*steps, Normalize(config.mean, config.std)])
+    if settings.lighting:
+        vectors = np.reshape(facts["color_vectors"], (shape[0], shape[0]))
+        steps.append(Lighting(facts["color_values"], vectors, settings.lighting))
+    return Compose([*steps, Normalize(facts["mean"], facts["std"])])
 
 
-def evaluation_transform(config: Config, shape: tuple[int, ...], ten_crop: bool = False) -> Any:
+def evaluation_transform(
+    settings: Settings, facts: Facts, shape: tuple[int, ...], ten_crop: bool = False
+) -> Any:
     """The same without chance; with `ten_crop` ten views of each image instead of its middle."""
     if not ten_crop:
-        return training_transform(config, shape).deterministic()
-    resize, size = sides(config)
+        return training_transform(settings, facts, shape).deterministic()
+    resize, size = sides(settings)
     if resize is None or size is None or resize == size:
         raise RunError(
-            f"{config.model} sees whole images here: ten crops need some that are larger than its input "
+            f"{settings.model} sees whole images here: ten crops need some that are larger than its input "
             "(a run with --resize)"
         )
-    return Compose([Resize(resize), TenCrop(size), Normalize(config.mean, config.std)])
+    return Compose([Resize(resize), TenCrop(size), Normalize(facts["mean"], facts["std"])])
 
 
 def _fit(size: int, have: tuple[int, ...]) -> list[Transform]:

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import backend
-from ..autograd import Tensor
+from . import backend
+from .autograd import Tensor
 
 VERSION = "1"
 DTYPES = ("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64",
