@@ -3,9 +3,11 @@
 Reading order: dataset (images and labels in memory), digits (the embedded ones), loader (batches;
 prefetch is its thread), transforms (augmentation), statistics (normalization), idx, cifar and
 folder (file formats), resize, lighting and crops (for ImageNet's networks), download (fetch, only when
-asked for), sources (a data set by its name), split (what is held out).
+asked for), sources (a data set by its name), split (what is held out), questions and
+windows (Word2Vec), vectors and wordtests (of words), text (a folder of its own).
 """
 
+from . import text
 from .cifar import load_cifar10
 from .crops import TenCrop
 from .dataset import ArrayDataset, DataError
@@ -75,6 +77,7 @@ __all__ = [
     "read_ids",
     "read_idx",
     "similarities",
+    "text",
     "with_channels",
     "write_ids",
 ]

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..autograd.tensor import Tensor
 from .loader import DataLoader, _at_least, _bits
-from .prefetch import prefetch as run_ahead
 from .questions import Noise, Tree
 
 PIECE = 32  # batches that are drawn together
@@ -75,20 +72,7 @@ class Windows(DataLoader):
             return int(_bits(self.seed or 0, 0).random_raw() >> 1)
         return super()._draw_key()
 
-    def _run(self, key: int, start: int, iteration: object) -> Iterator[Around]:  # type: ignore[override]
-        batches = self._batches(key, start)
-        if self.prefetch:
-            batches = run_ahead(batches, self.prefetch)
-        with closing(batches):
-            for index, arrays in enumerate(batches, start):
-                batch = Around(*map(Tensor, arrays))
-                if iteration is self._current:
-                    self._next = index + 1
-                yield batch
-        if iteration is self._current:
-            self._key, self._next = None, 0
-
-    def _batches(self, key: int, start: int) -> Generator[Around, None, None]:  # type: ignore[override]
+    def _batches(self, key: int, start: int) -> Generator[Around, None, None]:
         size = self.batch_size
         for piece in range(start // PIECE, -(-len(self) // PIECE)):
             raw = np.asarray(self.text[piece * PIECE * size : (piece + 1) * PIECE * size])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,12 +43,15 @@ class Word2Vec(Module):
         self.syn1 = Parameter(np.zeros((num_words, dim), np.float32))
         init.uniform_(self.syn0, -0.5 / dim, 0.5 / dim)
 
-    def forward(self, around: Around, pick: Callable[[Any, Tensor], Tensor] = F.embedding) -> Tensor:
+    def forward(
+        self, around: Sequence[Tensor], pick: Callable[[Any, Tensor], Tensor] = F.embedding
+    ) -> Tensor:
         """The sum of the losses of all pairs of a batch (CBOW: of all words that have a window), a number.
 
         word2vec.c steps after every pair, so the sum is what its learning rate belongs to. With the `pick` of
         `optim.RowSGD` only the rows that were read are differentiated.
         """
+        around = Around(*around)
         words, questions = pick(around.words, self.syn0), pick(around.ids, self.syn1)  # (B, P, D), (B, M, D)
         xp = backend.xp
         seen, yes, no = (n._data.astype(words.dtype) for n in (around.seen, around.yes, around.no))
@@ -67,7 +70,7 @@ class Word2Vec(Module):
         fixed = total.detach()
         return total + (fixed * share - fixed)  # the value of the mean, the gradient of the sum
 
-    def count(self, around: Around) -> int:
+    def count(self, around: Sequence[Tensor]) -> int:
         """How many losses `forward` adds up."""
-        seen = around.seen._data
+        seen = Around(*around).seen._data
         return int(seen.any(axis=1).sum() if self.architecture == "cbow" else seen.sum())
