@@ -15,6 +15,7 @@ from .simplecnn import SimpleCNN
 from .transformer import Transformer
 from .variants import variants
 from .vgg import VGG, VGG11, VGG13, VGG16, VGG19
+from .word2vec import Word2Vec
 
 __all__ = [
     "BERT",
@@ -39,5 +40,6 @@ __all__ = [
     "SimpleCNN",
     "Transformer",
     "TransformerLM",
+    "Word2Vec",
     "variants",
 ]  # fmt: skip
