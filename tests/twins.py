@@ -285,3 +285,149 @@ def googlenet(classes: int, variant: str, aux: bool = True) -> Any:
     parts |= dict(aux1=auxiliary(512), aux2=auxiliary(528)) if aux else {}
     return _net(forward, conv1=conv(3, 64, 7, 2, 3), conv2=conv(64, 64, 1), conv3=conv(64, 192, 3, padding=1),
                 fc=nn.Linear(1024, classes), **parts)  # fmt: skip
+
+
+def language(cell: str, vocabulary: int, width: int, layers: int, **options: Any) -> Any:
+    """`tg.models.RecurrentLM` and `TransformerLM` in torch: net(ids, state) → (logits, state)."""
+    import functools
+
+    import torch
+    from torch import nn
+
+    embedding = nn.Embedding(vocabulary, width)
+    if cell != "transformer":
+        make = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[cell]
+
+        def read(net: Any, ids: Any, state: Any = None) -> Any:
+            y, state = net.rnn(net.embedding(ids), state)
+            return net.head(y), state
+
+        rnn = make(width, width, layers, batch_first=True)
+        return _several(read, embedding=embedding, head=nn.Linear(width, vocabulary), rnn=rnn)
+    heads, context = options["heads"], options["context"]
+    gelu = functools.partial(nn.functional.gelu, approximate="tanh")
+    layer = nn.TransformerEncoderLayer(width, heads, 4 * width, 0.0, gelu, batch_first=True)
+    stack = nn.TransformerEncoder(layer, layers, nn.LayerNorm(width), enable_nested_tensor=False)
+    for layer in stack.layers:
+        layer.norm_first = True
+
+    def run(net: Any, ids: Any, state: Any = None) -> Any:
+        x = net.embedding(ids) + net.positions.weight[: ids.shape[1]]
+        mask = nn.Transformer.generate_square_subsequent_mask(ids.shape[1], dtype=x.dtype, device=x.device)
+        return net.head(net.transformer(x, mask=mask, is_causal=True)), None
+
+    head = nn.Linear(width, vocabulary, bias=False)
+    head.weight = embedding.weight
+    positions = _net(None, weight=nn.Parameter(torch.empty(context, width)))
+    return _several(run, embedding=embedding, head=head, positions=positions, transformer=stack)
+
+
+def seq2seq(
+    ours: Any, v: int, w: int, cell: str, attention: str, width: int, embedding: int, layers: int,
+    feeding: bool,
+) -> Any:  # fmt: skip
+    """`tg.models.Seq2Seq` in torch, one step after another, with packed sequences."""
+    import torch
+    from torch import nn
+
+    pack, unpack = nn.utils.rnn.pack_padded_sequence, nn.utils.rnn.pad_packed_sequence
+    make = {"gru": nn.GRU, "lstm": nn.LSTM}[cell]
+
+    def scores(net: Any, s: Any, keys: Any) -> Any:
+        if attention == "dot":
+            return (keys @ s[:, :, None])[:, :, 0]
+        if attention == "general":
+            return (keys @ (s @ net.attention.weight)[:, :, None])[:, :, 0]
+        part = net.attention
+        return torch.tanh(keys @ part.key_weight.T + (s @ part.query_weight.T)[:, None]) @ part.v
+
+    def attend(net: Any, s: Any, keys: Any, lengths: Any) -> Any:
+        hidden = torch.arange(keys.shape[1]) >= lengths[:, None]
+        alpha = scores(net, s, keys).masked_fill(hidden, -torch.inf).softmax(1)
+        return (alpha[:, None] @ keys)[:, 0]
+
+    def run(net: Any, source: Any, target: Any, lengths: Any) -> Any:
+        packed = pack(net.source_embedding(source), lengths, batch_first=True, enforce_sorted=False)
+        keys, last = net.encoder(packed)
+        keys, _ = unpack(keys, batch_first=True)
+        states = last if isinstance(last, tuple) else (last,)
+        states = tuple(torch.cat([h[0::2], h[1::2]], dim=2) for h in states)
+        h = keys.new_zeros(len(source), width)
+        logits = []
+        for t in range(target.shape[1]):
+            x = [net.target_embedding(target[:, t])] + [h] * feeding
+            if attention == "additive":
+                context = attend(net, states[0][-1], keys, lengths)
+                x.append(context)
+            given = states if len(states) > 1 else states[0]
+            y, last = net.decoder(torch.cat(x, 1)[:, None], given)
+            states = last if isinstance(last, tuple) else (last,)
+            h = y[:, 0]
+            if attention in ("dot", "general"):
+                context = attend(net, h, keys, lengths)
+            if attention != "none":
+                h = torch.tanh(net.combine(torch.cat([context, h], 1)))
+            logits.append(net.head(h))
+        return torch.stack(logits, 1)
+
+    parts = dict(
+        source_embedding=nn.Embedding(v, embedding), target_embedding=nn.Embedding(w, embedding),
+        encoder=make(embedding, width // 2, layers, batch_first=True, bidirectional=True),
+        decoder=make(embedding + width * (feeding + (attention == "additive")), width, layers,
+                     batch_first=True),
+    )  # fmt: skip
+    if attention in ("general", "additive"):
+        shapes = {name: value.shape for name, value in ours.attention.state_dict().items()}
+        parts["attention"] = _net(None, **{n: nn.Parameter(torch.empty(s)) for n, s in shapes.items()})
+    if attention != "none":
+        parts["combine"] = nn.Linear(2 * width, width, bias=False)
+    return _several(run, **parts, head=nn.Linear(width, w))
+
+
+def _several(forward: Any, **parts: Any) -> Any:
+    """As `_net`, with a forward of several inputs."""
+    net = _net(None, **parts)
+    net.forward = lambda *inputs: forward(net, *inputs)
+    return net
+
+
+def transformer(
+    vocabulary: int, width: int, heads: int, layers: int, feed_forward: int, dropout: float,
+    norm_first: bool = False, padding: int = 0,
+) -> Any:  # fmt: skip
+    """`tg.models.Transformer` in torch: net(source, target), net.start(source), net.step(target, memory)."""
+    import torch
+    from torch import nn
+
+    stack = nn.Transformer(width, heads, layers, layers, feed_forward, dropout, batch_first=True)
+    for layer in (*stack.encoder.layers, *stack.decoder.layers):
+        layer.norm_first = norm_first
+    if not norm_first:
+        stack.encoder.norm = stack.decoder.norm = None
+    drop = nn.Dropout(dropout)
+
+    def embedded(net: Any, ids: Any) -> Any:
+        table = net.embedding.weight
+        places = torch.arange(ids.shape[1], dtype=torch.float64)[:, None]
+        angles = places / 10_000 ** (torch.arange(0, width, 2, dtype=torch.float64) / width)
+        waves = torch.stack([angles.sin(), angles.cos()], dim=2).reshape(-1, width)
+        return drop(net.embedding(ids) * width**0.5 + waves.to(table.device, table.dtype))
+
+    def start(net: Any, source: Any) -> Any:
+        hidden = source == padding
+        return net.encoder(embedded(net, source), src_key_padding_mask=hidden), hidden
+
+    def step(net: Any, target: Any, state: Any) -> Any:
+        memory, hidden = state
+        size = target.shape[1]
+        causal = torch.ones(size, size, dtype=torch.bool, device=target.device).triu(1)
+        y = net.decoder(embedded(net, target), memory, tgt_mask=causal, memory_key_padding_mask=hidden)
+        return y @ net.embedding.weight.T
+
+    net = _several(
+        lambda net, source, target: step(net, target, start(net, source)),
+        embedding=nn.Embedding(vocabulary, width), encoder=stack.encoder, decoder=stack.decoder,
+    )  # fmt: skip
+    net.dropped = drop  # so that it follows eval()
+    net.start, net.step = (lambda *given: start(net, *given)), (lambda *given: step(net, *given))
+    return net

@@ -64,6 +64,17 @@ def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
             _of_run(added, argv[1:], kind)
     evaluate.add_argument("--download", action="store_true", help="fetch the data if it is missing")
 
+    generate = command("generate", "generation", "what a trained language model writes",
+                       "tinygrad-notes generate runs/charlm --prompt 'The ' --top-k 20")  # fmt: skip
+    generate.add_argument("run_dir", metavar="RUN_DIR", help="a folder that train charlm or tokenlm made")
+    generate.add_argument("--prompt", metavar="TEXT", help="what to go on from (default: a new line)")
+    add = generate.add_argument
+    add("--length", metavar="N", type=int, default=400, help="ids to write (default 400)")
+    add("--temperature", metavar="X", type=float, default=0.8, help="0: always the likeliest (default 0.8)")
+    add("--top-k", metavar="K", type=int, help="draw from the K likeliest only")
+    add("--top-p", metavar="P", type=float, help="draw from the fewest of at least this probability")
+    add("--seed", metavar="S", type=int, default=0, help="of the draws (default 0)")
+
     summary = command("summary", "inspection", "layers, output shapes, parameters and multiply-adds",
                       "tinygrad-notes summary lenet5")  # fmt: skip
     summary.add_argument("model", metavar="MODEL", help="a network of the notes, e.g. lenet5")
@@ -81,6 +92,11 @@ def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     graph.add_argument("model", metavar="MODEL", nargs="?", help="default: a small example")
     graph.add_argument("--dot", action="store_true", help="print in Graphviz's language")
 
+    pairs = command("bpe", "text", "byte pairs: learn them from a text, and split words by them",
+                    "tinygrad-notes bpe train --size 2000 --out pairs.json && tinygrad-notes bpe show "
+                    "pairs.json 'the lowest'", json=False)  # fmt: skip
+    _byte_pairs(pairs)
+
     for name, text in (("gradcheck", "compare gradients with finite differences, to second order"),
                        ("verify", "prove gradients on symbols, and catch wrong ones")):  # fmt: skip
         check = command(name, "checks", text, f"tinygrad-notes {name} sigmoid softmax")
@@ -88,6 +104,38 @@ def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     command("doctor", "doctor", "what this installation has, and what it computes on",
             "tinygrad-notes doctor")  # fmt: skip
     return parser
+
+
+def _byte_pairs(parser: argparse.ArgumentParser) -> None:
+    """The four commands of `bpe`."""
+    actions = parser.add_subparsers(metavar="ACTION", required=True, dest="action")
+
+    def action(name: str, text: str) -> argparse.ArgumentParser:
+        added = actions.add_parser(
+            name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False
+        )
+        added.add_argument("--json", action="store_true", help="print the result as JSON")
+        return added
+
+    train = action("train", "learn from text files (default: the topics of Python's help)")
+    train.add_argument("files", metavar="FILE", nargs="*", help="UTF-8 text; .gz is unpacked")
+    train.add_argument("--size", metavar="N", type=int, default=8000, help="tokens at most (default 8000)")
+    train.add_argument("--kind", choices=("bytes", "words"), default="bytes",
+                       help="of bytes in GPT-2's pieces, or of characters (default bytes)")  # fmt: skip
+    train.add_argument("--special", metavar="TOKEN", action="append", help="a token that is never split")
+    train.add_argument("--errors", choices=("raise", "replace"), default="raise",
+                       help="what bytes that are no UTF-8 do (default raise)")  # fmt: skip
+    train.add_argument("--out", metavar="FILE", required=True, help="the file to write (JSON)")
+    for name, text in (("encode", "the ids of a text"), ("decode", "the text of ids"),
+                       ("show", "how each word is split, merge by merge")):  # fmt: skip
+        added = action(name, text)
+        added.add_argument("tokenizer", metavar="FILE", help="what train wrote, or a folder of GPT-2's files")
+        if name == "decode":
+            added.add_argument("ids", metavar="ID", nargs="*", help="default: those on stdin")
+        elif name == "encode":
+            added.add_argument("text", metavar="TEXT", nargs="?", help="default: that on stdin")
+        else:
+            added.add_argument("text", metavar="TEXT")
 
 
 def _train(parser: argparse.ArgumentParser, words: Sequence[str] | None) -> None:

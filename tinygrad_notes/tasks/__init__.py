@@ -15,6 +15,8 @@ MODELS: dict[str, tuple[str, ...]] = {  # the models of each task, as users type
         "mlp", "simplecnn", "lenet5", "alexnet", "vgg11", "vgg13", "vgg16", "vgg19", "googlenet", "resnet18",
         "resnet34", "resnet20", "resnet32", "resnet44", "resnet56", "resnet110",
     ),
+    "language": ("charlm", "tokenlm"),
+    "labels": ("classify",),
 }  # fmt: skip
 
 

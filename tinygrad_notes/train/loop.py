@@ -107,9 +107,9 @@ class Trainer:
     def fit(
         self, epochs: int, *, progress: Silent | None = None,
         save: Callable[[Trainer], None] = lambda trainer: None,
-        should_stop: Callable[[], bool] = lambda: False,
+        should_stop: Callable[[], bool] = lambda: False, between: Callable[[], Sequence[str]] = lambda: (),
     ) -> list[dict[str, Any]]:  # fmt: skip
-        """Train until `epochs` epochs are done in all; `save(self)` after each of them.
+        """Train until `epochs` epochs are done in all; after each `save(self)`, and what `between()` says.
 
         Raises:
             Diverged: the loss or a weight is NaN or infinite; nothing was saved since it was sound.
@@ -129,6 +129,8 @@ class Trainer:
             self.batch, self.sums = 0, Sums()
             save(self)
             progress.end(line)
+            for text in between():
+                progress.message(text)
         return self.history
 
     def best(self) -> int | None:

@@ -117,7 +117,8 @@ class Run:
         """Train to the end; see `Trainer.fit`. Afterwards the folder is free for another training."""
         self.claim.take()
         try:
-            return self.trainer.fit(self.settings.epochs, save=self.save, **options)
+            said = {"between": lambda: self.task.between(self)}
+            return self.trainer.fit(self.settings.epochs, save=self.save, **said, **options)
         finally:
             self.claim.release()
 

@@ -161,6 +161,11 @@ class Task:
         *others, last = (f"{len(part):,} {name}" for name, part in parts.named().items())
         return [f"{', '.join(others)}{' and ' * bool(others)}{last} {self.unit}"]
 
+    def between(self, run: Any) -> list[str]:
+        """What is said after an epoch, e.g. an example of what the model makes now. It draws no number from
+        the package's generator."""
+        return []
+
     def report(self, run: Any, outcome: Outcome | None) -> None:
         """Write pictures (PNG) to the folder of a run that has ended; `outcome` is that of its test."""
 

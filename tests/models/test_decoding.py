@@ -1,0 +1,219 @@
+"""Decoding: greedy, draws and beams against plain definitions that read everything again at each step."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+import tinygrad_notes as tg
+from tests import twins
+from tinygrad_notes.models.decoding import Sampling, beam_search, generate, greedy, select, stream
+from tinygrad_notes.models.language import CELLS, RecurrentLM, TransformerLM
+from tinygrad_notes.nn import functional as F
+
+V = 7
+
+
+def language_model(cell, **options):
+    """A small one in float64, whose weights are large enough for its choices to differ."""
+    model = TransformerLM(V, 8, 2, 2, **options) if cell == "transformer" else RecurrentLM(V, cell, 8)
+    for parameter in model.parameters():
+        tg.nn.init.normal_(parameter, std=0.6)
+    return model.astype("float64").eval()
+
+
+EVERY = [*CELLS, "transformer"]
+IDS = np.random.default_rng(0).integers(0, V, (3, 4))
+
+
+def uncached(model, ids, choose, length):
+    """Each id from all before it, read from the start."""
+    for _ in range(length):
+        with tg.no_grad():
+            logits, _ = model(ids)
+        ids = np.concatenate([ids, choose(logits.numpy()[:, -1])[:, None]], axis=1)
+    return ids[:, -length:].tolist()
+
+
+@pytest.mark.parametrize("cell", EVERY)
+def test_a_text_read_in_pieces_gives_the_same_logits(cell):
+    model = language_model(cell)
+    whole, _ = model(IDS)
+    for cuts in ([1, 2, 3], [3], [2]):
+        state, pieces = (), []
+        for piece in np.split(IDS, cuts, axis=1):
+            logits, state = model(piece, state)
+            pieces.append(logits.numpy())
+        np.testing.assert_allclose(np.concatenate(pieces, axis=1), whole.numpy(), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("cell", EVERY)
+def test_generation_with_states_equals_generation_without(cell):
+    model = language_model(cell)
+    assert generate(model, IDS, 6) == uncached(model, IDS, greedy, 6)
+    drawn = generate(model, IDS, 6, Sampling(0.8, top_k=5, top_p=0.9, seed=3))
+    assert drawn == uncached(model, IDS, Sampling(0.8, top_k=5, top_p=0.9, seed=3), 6)
+    assert drawn != generate(model, IDS, 6, Sampling(0.8, top_k=5, top_p=0.9, seed=4))
+
+
+def test_two_texts_go_on_from_one_state_and_rows_of_a_state_are_selected():
+    for model in map(language_model, EVERY):
+        _, state = model(IDS)
+        before, _ = model([[1], [2], [3]], state)
+        model([[4], [4], [4]], state)
+        rows = np.array([2, 0, 0])
+        after, _ = model([[3], [1], [1]], select(state, rows))
+        np.testing.assert_allclose(after.numpy(), before.numpy()[rows], rtol=0, atol=1e-12)
+
+
+def test_generation_ends_at_the_stop():
+    model = language_model("lstm")
+    free = generate(model, IDS, 12)
+    stop = free[0][3]
+    expected = [row[: row.index(stop)] if stop in row else row for row in free]
+    assert generate(model, IDS, 12, stop=stop) == expected
+    assert generate(model, IDS, 0) == [[], [], []]
+
+
+def test_a_full_context_is_read_again_from_its_last_half():
+    model = language_model("transformer", context=6)
+    with pytest.raises(ValueError, match="the table has 6 places, and 6 to 6 are asked for"):
+        generate(model, IDS, 5)
+    text = IDS.tolist()
+    got = generate(model, IDS, 8, context=6)
+    start = 0
+    for i in range(8):
+        if 4 + i - start > 6:
+            start = 4 + i - 3
+        window = np.array([row[start:] for row in text])
+        new = model(window)[0].numpy()[:, -1].argmax(axis=1).tolist()
+        assert [row[i] for row in got] == new
+        text = [row + [n] for row, n in zip(text, new, strict=True)]
+    long = np.tile(IDS, (1, 3))
+    assert generate(model, long, 1, context=6) == generate(model, long[:, -6:], 1)
+
+
+@pytest.mark.parametrize("cell", EVERY)
+def test_logits_and_gradients_equal_torchs(cell):
+    torch = pytest.importorskip("torch")
+    ours = language_model(cell)
+    theirs = twins.language(cell, V, 8, 2, heads=2, context=256).double()
+    twins.copy_weights(ours, theirs)
+    y, z = ours(IDS)[0], theirs(torch.from_numpy(IDS))[0]
+    F.cross_entropy(y.reshape(-1, V), IDS.ravel()).backward()
+    torch.nn.functional.cross_entropy(z.reshape(-1, V), torch.from_numpy(IDS.ravel())).backward()
+    np.testing.assert_allclose(y.numpy(), z.detach().numpy(), rtol=0, atol=1e-12)
+    expected = {name: p.grad.numpy() for name, p in theirs.named_parameters()}
+    for name, p in ours.named_parameters():
+        np.testing.assert_allclose(p.grad.numpy(), expected[name], rtol=0, atol=1e-12, err_msg=name)
+
+
+# ---- draws -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("top_k", [None, 1, 3, 50])
+@pytest.mark.parametrize("top_p", [None, 0.01, 0.5, 0.9, 1.0])
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_what_is_drawn_from_equals_its_definition(temperature, top_k, top_p):
+    logits = np.random.default_rng(1).normal(size=(4, 6)) * 2
+    got = Sampling(temperature, top_k, top_p).probabilities(logits)
+    for row, p in zip(logits, got, strict=True):
+        weights = {i: math.exp(x / temperature) for i, x in enumerate(row)}
+        likeliest = sorted(weights, key=lambda i: -weights[i])[:top_k]
+        total, kept = 0.0, []
+        for i in likeliest:
+            kept.append(i)
+            total += weights[i] / sum(weights[j] for j in likeliest)
+            if top_p is not None and total >= top_p:
+                break
+        whole = sum(weights[i] for i in kept)
+        np.testing.assert_allclose(p, [weights[i] / whole if i in kept else 0 for i in range(6)], atol=1e-14)
+
+
+def test_equal_logits_are_cut_from_the_back():
+    assert Sampling(top_k=2).probabilities(np.zeros((1, 4))).tolist() == [[0.5, 0.5, 0, 0]]
+    assert Sampling(top_p=0.25).probabilities(np.zeros((1, 4))).tolist() == [[1, 0, 0, 0]]
+
+
+def test_draws_follow_the_probabilities_and_the_seed():
+    logits = np.tile([0.0, -math.log(2), -np.inf, -math.log(2)], (20_000, 1))
+    drawn = Sampling(seed=0)(logits)
+    counts = np.bincount(drawn, minlength=4)
+    expected = np.array([0.5, 0.25, 0, 0.25]) * 20_000
+    assert counts[2] == 0
+    assert (abs(counts - expected) < 4 * np.sqrt(expected + 1)).all()
+    assert (Sampling(seed=0)(logits) == drawn).all() and not (Sampling(seed=1)(logits) == drawn).all()
+    assert Sampling(0)(logits[:2]).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"temperature": -1}, {"temperature": math.nan}, {"top_k": 0}, {"top_p": 0}]
+)
+def test_wrong_options_are_refused(wrong):
+    with pytest.raises(ValueError, match=f"Sampling: {next(iter(wrong))} must be"):
+        Sampling(**wrong)
+
+
+def test_a_stream_is_endless_and_lazy():
+    places = stream(language_model("gru"), IDS)
+    assert [len(next(places)) for _ in range(30)] == [3] * 30
+
+
+# ---- beams -------------------------------------------------------------------------------------------
+
+
+def best_of_all(model, ids, length, stop, penalty):
+    """Every sequence of up to `length` ids that ends in `stop`, scored; the best one."""
+    others = [i for i in range(V) if i != stop]
+    best = (-math.inf, [])
+    for count in range(length):
+        for sequence in itertools.product(others, repeat=count):
+            whole = [*ids, *sequence, stop]
+            logits = model(np.array([whole[:-1]]))[0].numpy()[0, len(ids) - 1 :]
+            log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+            score = sum(row[i] for row, i in zip(log_p, [*sequence, stop], strict=True))
+            best = max(best, (score / ((5 + count + 1) / 6) ** penalty, list(sequence)))
+    return best
+
+
+@pytest.mark.parametrize("cell", ["gru", "transformer"])
+@pytest.mark.parametrize("penalty", [0.0, 0.6, 3.0])
+def test_enough_beams_find_the_best_of_all_sequences(cell, penalty):
+    model = language_model(cell)
+    with tg.no_grad():
+        found = beam_search(model, IDS, 3, stop=2, beams=V**3, length_penalty=penalty)
+        for ids, hypotheses in zip(IDS, found, strict=True):
+            score, sequence = best_of_all(model, ids, 3, 2, penalty)
+            assert hypotheses[0].ids == sequence
+            assert abs(hypotheses[0].score - score) < 1e-6
+
+
+@pytest.mark.parametrize("cell", EVERY)
+def test_one_beam_is_greedy_and_samples_do_not_see_each_other(cell):
+    model = language_model(cell)
+    for stop in range(V):
+        one = beam_search(model, IDS, 5, stop, beams=1, length_penalty=0)
+        assert [h[0].ids for h in one] == generate(model, IDS, 5, stop=stop)
+        together = beam_search(model, IDS, 5, stop, beams=3)
+        for ids, hypotheses in zip(IDS, together, strict=True):
+            (alone,) = beam_search(model, ids[None], 5, stop, beams=3)
+            assert [h.ids for h in alone] == [h.ids for h in hypotheses]
+            np.testing.assert_allclose([h.score for h in alone], [h.score for h in hypotheses], rtol=1e-9)
+            assert [h.score for h in alone] == sorted([h.score for h in alone], reverse=True)
+
+
+def test_beams_that_never_end_are_given_as_they_are():
+    def never(ids, state):
+        logits = np.array([0.0, 1.0, -np.inf])
+        return tg.Tensor(np.tile(logits, (len(ids), ids.shape[1], 1))), state
+
+    (hypotheses,) = beam_search(never, [[0]], 3, stop=2, beams=2, length_penalty=0)
+    assert hypotheses[0].ids == [1, 1, 1] and len(hypotheses) == 2
+    assert beam_search(never, np.zeros((0, 1), np.int64), 3, stop=2) == []
+
+
+@pytest.mark.parametrize("wrong", [{"beams": 0}, {"length": 0}, {"length_penalty": -1.0}])
+def test_wrong_beams_are_refused(wrong):
+    with pytest.raises(ValueError, match="must be at least 1 and length_penalty 0 or more"):
+        beam_search(language_model("rnn"), IDS, **{"length": 3, "stop": 0} | wrong)
