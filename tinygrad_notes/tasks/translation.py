@@ -23,7 +23,7 @@ from .pairs import settings as shared
 from .pairs import texts
 from .pairs.bleu import bleu
 from .pairs.settings import TATOEBA
-from .pairs.task import Pairs, Told, buckets, rows
+from .pairs.task import Pairs, Told, buckets, of_length, rows
 
 NOAM = "noam"
 
@@ -125,7 +125,7 @@ class Translation(Pairs):
 
         settings, model = run.settings, run.best_model().eval()
         source, target = texts.both(run.facts)
-        ids = _middling(rows(run.parts.test.columns[0]))
+        ids = of_length(rows(run.parts.test.columns[0]), 10)
         (made,) = self.write(model, [ids], settings, self.Testing())
         read, written = [texts.START, *made.ids], target.words([*made.ids, texts.END])
         with no_grad(), recorded_attention(model) as maps:
@@ -155,11 +155,6 @@ def learning_rates(settings: Settings, steps: int) -> list[float]:
         if schedule is not None:
             schedule.step()
     return rates
-
-
-def _middling(samples: list[list[int]]) -> list[int]:
-    """The first of them with about ten ids: long enough to be looked at, and short enough."""
-    return min(samples, key=lambda ids: abs(len(ids) - 10))
 
 
 TASK = Translation()

@@ -174,5 +174,10 @@ def rows(column: Any) -> list[list[int]]:
     return [column.flat[a:b].tolist() for a, b in ends]
 
 
+def of_length(samples: list[list[int]], length: int) -> list[int]:
+    """The first of those that are nearest to `length`: one that shows something, and fits a picture."""
+    return min(samples, key=lambda ids: abs(len(ids) - length))
+
+
 def buckets(part: Sequences, settings: Any, training: bool, tokens: int | None = None) -> Told:
     return Told(Buckets(part, settings.batch_size, shuffle=training, tokens=tokens), settings)
