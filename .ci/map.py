@@ -24,6 +24,9 @@ FOLDERS = ("", "autograd", "ops", "nn", "optim", "data", "models", "train", "tas
 NOT_PYTHON = {
     "data/digits.npz": "10,000 handwritten digits of MNIST, so that a first training needs no network.",
     "data/DIGITS.md": "Where the digits come from, their license, and how they were split.",
+    "data/text/TEXTS.md": "Where the embedded texts come from, and their licenses.",
+    "data/text/sentences.tsv.gz": "5,000 short sentences, English and Chinese, from Tatoeba.",
+    "data/text/surnames.tsv.gz": "10,881 surnames of 19 languages.",
 }
 
 

@@ -30,7 +30,7 @@ from tinygrad_notes.train.run import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = ["--limit", "64", "--epochs", "1", "--batch-size", "32"]
-COMMANDS = ("train", "eval", "summary", "diff", "derive", "graph", "gradcheck", "verify", "doctor")
+COMMANDS = ("train", "eval", "predict", "summary", "diff", "derive", "graph", "gradcheck", "verify", "doctor")
 
 
 def start(*arguments, **options):

@@ -92,6 +92,129 @@ def test_train_and_eval_on_a_folder(folder, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["accuracy"] >= 0.9
 
 
+@pytest.fixture(scope="module")
+def colors(folder, tmp_path_factory):
+    """A network that tells the three colors apart."""
+    run = tmp_path_factory.mktemp("colors") / "r"
+    options = [
+        "--size",
+        "8",
+        "--resize",
+        "10",
+        "--flip",
+        "--epochs",
+        "8",
+        "--batch-size",
+        "4",
+        "--lr",
+        "0.01",
+    ]
+    assert main(["train", "simplecnn", "--data", str(folder), *options, "--out", str(run)]) == 0
+    return run
+
+
+def test_predictions_of_files(colors, folder, tmp_path, monkeypatch, capsys):
+    """Of one color each; a file may come twice; the run folder is all that is needed."""
+    for name, color in COLORS.items():
+        Image.new("RGB", (30, 17), color).save(tmp_path / f"{name}.png")
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(colors, tmp_path / "r")
+    config = json.loads((tmp_path / "r" / "config.json").read_text())
+    config["options"]["data"] = str(tmp_path / "gone")
+    (tmp_path / "r" / "config.json").write_text(json.dumps(config))
+    files = ["red.png", "blue.png", str(tmp_path / "green.png"), "red.png"]
+    assert main(["predict", "r", *files, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["run"], result["model"]) == ("r", "simplecnn")
+    assert [row["input"] for row in result["predictions"]] == files
+    assert [row["class"] for row in result["predictions"]] == ["red", "blue", "green", "red"]
+    assert all(0.5 < row["probability"] <= 1 for row in result["predictions"])
+    assert result["predictions"][0] == result["predictions"][3]
+    assert main(["predict", "r", *files, "--checkpoint", "last"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == ["input", "class", "probability"]
+    assert [line[:2] for line in lines[1:]] == [[f, c] for f, c in zip(files, ["red", "blue", "green", "red"],
+                                                                     strict=True)]  # fmt: skip
+    assert all(line[3] == "%" for line in lines[1:])
+
+
+def test_a_prediction_is_what_the_evaluation_sees(colors, folder, capsys):
+    """The images of the test part, as files, get the classes that `eval` counts."""
+    files = sorted((folder / "test").rglob("*.png"))
+    assert main(["predict", str(colors), *map(str, files), "--json"]) == 0
+    said = [row["class"] for row in json.loads(capsys.readouterr().out)["predictions"]]
+    assert main(["eval", str(colors), "--json"]) == 0
+    evaluated = json.loads(capsys.readouterr().out)
+    hits = [file.parent.name == name for file, name in zip(files, said, strict=True)]
+    assert np.mean(hits) == evaluated["accuracy"]
+
+
+def test_gray_networks_predict_colored_files(tmp_path, capsys):
+    Run.start(IMAGES, Settings("lenet5", limit=20), tmp_path / "r").fit()
+    Image.new("RGB", (40, 40), "red").save(tmp_path / "x.png")
+    assert main(["predict", str(tmp_path / "r"), str(tmp_path / "x.png"), "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["predictions"]
+    assert row["class"] in "0123456789"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["nowhere", "x.png"], "nowhere is not a folder"),
+        (["RUN"], "the following arguments are required: INPUT"),
+        (["RUN", "x.png"], "x.png: not a usable image ([Errno 2] No such file"),
+        (["RUN", "."], "not a usable image (not a file)"),
+        (["RUN", "text.png"], "text.png: not a usable image (of no format that Pillow knows)"),
+        (["RUN", "text.png", "--flip"], "unrecognized arguments: --flip"),
+    ],
+)
+def test_wrong_predictions(colors, tmp_path, monkeypatch, capsys, arguments, reason):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.png").write_text("text")
+    assert main(["predict", *(str(colors) if word == "RUN" else word for word in arguments)]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.count("\n") == 1 and reason in said.err
+
+
+def test_a_validation_of_ones_own(folder, tmp_path, capsys):
+    """A folder of the same classes; it is listed, and noticed when it changes."""
+    own, run = tmp_path / "own", tmp_path / "r"
+    shutil.copytree(folder / "test", own)
+    started = Run.start(IMAGES, small(folder, epochs=1, limit=6, validation=str(own)), run)
+    assert [len(part) for part in started.parts.named().values()] == [6, 6, 6]
+    started.fit()
+    with (run / "files.csv").open(newline="") as file:
+        rows = [(row["part"], row["file"]) for row in csv.DictReader(file)]
+    assert ("validation", str(own / "blue" / "0.png")) in rows and len(rows) == 18
+    (own / "blue" / "0.png").write_bytes((folder / "test" / "red" / "0.png").read_bytes())
+    with pytest.raises(RunError, match=r"own/blue/0\.png|the validation part"):
+        Run.resume(IMAGES, run, 2)
+    (own / "red").rename(own / "purple")
+    assert main(["train", "mlp", "--data", str(folder), "--validation", str(own)]) == 2
+    assert "has a folder 'purple', but the training images have no such class" in capsys.readouterr().err
+    assert main(["train", "mlp", "--validation", str(folder), "--limit", "8"]) == 2
+    assert "but the training images have no such class" in capsys.readouterr().err
+    assert main(["train", "mlp", "--validation", "nowhere", "--limit", "8"]) == 2
+    assert "nowhere: No such file or directory" in capsys.readouterr().err
+
+
+def test_mistakes_name_their_files(folder, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    titles = []
+    new_figure = pictures.new_figure
+
+    def kept(*size):
+        figure = new_figure(*size)
+        titles.append(figure)
+        return figure
+
+    monkeypatch.setattr(pictures, "new_figure", kept)
+    part = ImageFolder(folder / "test", 8)
+    pictures.mistakes(part, np.roll(part.labels, 1), tmp_path / "m.png")
+    shown = [axes.get_title() for axes in titles[0].axes if axes.get_title()]
+    assert shown == ["0.png\nred?\nblue", "0.png\nblue?\ngreen", "0.png\ngreen?\nred"]
+
+
 def test_recipe_and_pictures_of_a_deep_network(folder, tmp_path):
     pytest.importorskip("matplotlib")
     run = tmp_path / "r"

@@ -49,15 +49,20 @@ def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     train = command("train", "training", "train a model; what is not given comes from its recipe",
                     "tinygrad-notes train lenet5 --seed 1")  # fmt: skip
     _train(train, argv[1:] if argv[:1] == ["train"] else None)
-    evaluate = command("eval", "training", "what a trained model makes of the test part",
+    evaluate = command("eval", "evaluation", "what a trained model makes of the test part",
                        "tinygrad-notes eval runs/lenet5 --json")  # fmt: skip
     evaluate.add_argument("run_dir", metavar="RUN_DIR", help="a folder that train made")
     evaluate.add_argument("--data", metavar="D", help="other data than the run's: a name or a path")
-    evaluate.add_argument("--checkpoint", choices=("best", "last"),
-                          help="which epoch (default: the best, where there was a validation)")  # fmt: skip
+    predict = command("predict", "evaluation", "what a trained model says of files, or of words",
+                      "tinygrad-notes predict runs/lenet5 three.png seven.png")  # fmt: skip
+    predict.add_argument("run_dir", metavar="RUN_DIR", help="a folder that train made")
+    predict.add_argument("inputs", metavar="INPUT", nargs="+", help="image files, for a network of images")
+    for name, added, kind in (("eval", evaluate, "Testing"), ("predict", predict, "Predicting")):
+        added.add_argument("--checkpoint", choices=("best", "last"),
+                           help="which epoch (default: the best, where there was a validation)")  # fmt: skip
+        if argv[:1] == [name]:
+            _of_run(added, argv[1:], kind)
     evaluate.add_argument("--download", action="store_true", help="fetch the data if it is missing")
-    if argv[:1] == ["eval"]:
-        _of_run(evaluate, argv[1:], "Testing")
 
     generate = command("generate", "generation", "what a trained language model writes",
                        "tinygrad-notes generate runs/charlm --prompt 'The ' --top-k 20")  # fmt: skip
@@ -87,6 +92,11 @@ def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     graph.add_argument("model", metavar="MODEL", nargs="?", help="default: a small example")
     graph.add_argument("--dot", action="store_true", help="print in Graphviz's language")
 
+    pairs = command("bpe", "text", "byte pairs: learn them from a text, and split words by them",
+                    "tinygrad-notes bpe train --size 2000 --out pairs.json && tinygrad-notes bpe show "
+                    "pairs.json 'the lowest'", json=False)  # fmt: skip
+    _byte_pairs(pairs)
+
     for name, text in (("gradcheck", "compare gradients with finite differences, to second order"),
                        ("verify", "prove gradients on symbols, and catch wrong ones")):  # fmt: skip
         check = command(name, "checks", text, f"tinygrad-notes {name} sigmoid softmax")
@@ -94,6 +104,38 @@ def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     command("doctor", "doctor", "what this installation has, and what it computes on",
             "tinygrad-notes doctor")  # fmt: skip
     return parser
+
+
+def _byte_pairs(parser: argparse.ArgumentParser) -> None:
+    """The four commands of `bpe`."""
+    actions = parser.add_subparsers(metavar="ACTION", required=True, dest="action")
+
+    def action(name: str, text: str) -> argparse.ArgumentParser:
+        added = actions.add_parser(
+            name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False
+        )
+        added.add_argument("--json", action="store_true", help="print the result as JSON")
+        return added
+
+    train = action("train", "learn from text files (default: the topics of Python's help)")
+    train.add_argument("files", metavar="FILE", nargs="*", help="UTF-8 text; .gz is unpacked")
+    train.add_argument("--size", metavar="N", type=int, default=8000, help="tokens at most (default 8000)")
+    train.add_argument("--kind", choices=("bytes", "words"), default="bytes",
+                       help="of bytes in GPT-2's pieces, or of characters (default bytes)")  # fmt: skip
+    train.add_argument("--special", metavar="TOKEN", action="append", help="a token that is never split")
+    train.add_argument("--errors", choices=("raise", "replace"), default="raise",
+                       help="what bytes that are no UTF-8 do (default raise)")  # fmt: skip
+    train.add_argument("--out", metavar="FILE", required=True, help="the file to write (JSON)")
+    for name, text in (("encode", "the ids of a text"), ("decode", "the text of ids"),
+                       ("show", "how each word is split, merge by merge")):  # fmt: skip
+        added = action(name, text)
+        added.add_argument("tokenizer", metavar="FILE", help="what train wrote, or a folder of GPT-2's files")
+        if name == "decode":
+            added.add_argument("ids", metavar="ID", nargs="*", help="default: those on stdin")
+        elif name == "encode":
+            added.add_argument("text", metavar="TEXT", nargs="?", help="default: that on stdin")
+        else:
+            added.add_argument("text", metavar="TEXT")
 
 
 def _train(parser: argparse.ArgumentParser, words: Sequence[str] | None) -> None:

@@ -18,6 +18,7 @@ MODELS: dict[str, tuple[str, ...]] = {  # the models of each task, as users type
     "language": ("charlm", "tokenlm"),
     "seq2seq": ("seq2seq",),
     "translation": ("translate",),
+    "labels": ("classify",),
 }  # fmt: skip
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TextIO, cast
 
 
@@ -166,6 +167,15 @@ def show(task: Any = None, stream: TextIO | None = None) -> Silent:
     return Lines(stream, percent)
 
 
+@contextlib.contextmanager
+def warnings_told(progress: Silent) -> Iterator[None]:
+    """Warnings of the data, such as images left out, as plain lines."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = lambda message, *rest: progress.message(f"warning: {message}")
+        yield
+
+
 def describe(line: Mapping[str, Any], epochs: int, percent: Sequence[str] = ()) -> str:
     """A line of metrics in words: the figures of the training part by name, then those of the validation."""
     text = f"epoch {line['epoch']:>{len(str(epochs))}}/{epochs}"
@@ -188,7 +198,7 @@ def _clock(seconds: float) -> str:
 
 def _amount(done: int, total: int, unit: str) -> str:
     """5/10 images; bytes in kB, MB or GB."""
-    for size, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if unit == "bytes" and total >= size:
-            return f"{done / size:.1f}/{total / size:.1f} {name}"
+    for scale, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if unit == "bytes" and total >= scale:
+            return f"{done / scale:.1f}/{total / scale:.1f} {name}"
     return f"{done:,}/{total:,} {unit}"

@@ -74,19 +74,21 @@ def feature_maps(model: Module, dataset: ArrayDataset, images: Any, path: Path) 
 
 
 def mistakes(dataset: ArrayDataset, predicted: np.ndarray, path: Path) -> None:
-    """Up to 24 of the images that were taken for another class, evenly over the set."""
+    """Up to 24 of the images that were taken for another class, evenly over the set; files are named."""
     wrong = np.flatnonzero(predicted != dataset.labels)
     chosen = wrong[np.linspace(0, len(wrong) - 1, min(len(wrong), MOST_MISTAKES)).round().astype(int)]
     columns = 8
     rows = max(1, math.ceil(len(chosen) / columns))
-    figure = new_figure(10, 0.4 + 1.72 * rows)
+    files = getattr(dataset, "files", None)
+    figure = new_figure(10, 0.4 + (1.72 if files is None else 1.88) * rows)
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.axis("off")
     for axes, index in zip(grid.flat, chosen, strict=False):
         _show(axes, picture(dataset.images[index]), 0.0, 1.0)
         said, true = (dataset.classes[label] for label in (predicted[index], dataset.labels[index]))
-        axes.set_title(f"{_short(said)}?\n{_short(true)}", fontsize=9, linespacing=1.15)
+        name = "" if files is None else f"{_end(files[index].name)}\n"
+        axes.set_title(f"{name}{_short(said)}?\n{_short(true)}", fontsize=9, linespacing=1.15)
     title = f"{len(wrong):,} of {len(dataset):,} taken for another class (what was said, what it is)"
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     figure.savefig(path, dpi=144)
@@ -148,6 +150,11 @@ def _show(axes: Any, image: np.ndarray, low: float, high: float, colors: str = "
     axes.imshow(image[..., 0] if image.shape[2] == 1 else image, cmap=colors, vmin=low, vmax=high,
                 interpolation="nearest")  # fmt: skip
     axes.axis("off")
+
+
+def _end(name: str) -> str:
+    """Of a long name of a file the end, which has its number."""
+    return shown(name if len(name) <= 16 else f"…{name[-15:]}")
 
 
 def _short(name: str) -> str:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...autograd import Tensor
-from ...data import DataLoader, normalization, principal_colors
+from ...autograd import Tensor, no_grad
+from ...data import DataLoader, ImageFiles, normalization, principal_colors, with_channels
 from ...data.dataset import Progress
 from ...data.sources import NAMES
 from ...models.count import multiply_adds
 from ...nn import Module
-from ...ops.activation import log_softmax
+from ...ops.activation import log_softmax, softmax
 from ...ops.loss import cross_entropy, nll_loss
 from ...ops.reduction import logsumexp
 from ...train.loop import evaluate
@@ -109,6 +110,26 @@ class Images(Task):
         found = evaluate(self, model, batches, each=True)
         predicted, labels = found.each["predicted"], found.each["labels"]
         return classification.outcome(found.figures, predicted, labels, facts["classes"], self.unit)
+
+    def predict(
+        self, settings: Settings, facts: Facts, model: Module, inputs: Sequence[str], options: Any
+    ) -> Outcome:
+        """The class of each image file, and its probability: the softmax of the network."""
+        channels, height, width = facts["shape"]  # files are made what the images of the training were
+        paths, classes = [Path(os.path.abspath(name)) for name in inputs], facts["classes"]
+        part = with_channels(ImageFiles(paths, [0] * len(paths), classes, (height, width)), channels)
+        shares = []
+        with no_grad():
+            for images, _ in self.batches(settings, facts, part, training=False):
+                output = model(images)
+                logits = output[0] if isinstance(output, tuple) else output
+                shares += list(softmax(logits, axis=1).numpy())
+        said = [(name, classes[p.argmax()], float(p.max())) for name, p in zip(inputs, shares, strict=True)]
+        columns = ("input", "class", "probability")
+        return Outcome(
+            details={"predictions": [dict(zip(columns, row, strict=True)) for row in said]},
+            columns=columns, rows=[[*words, f"{100 * share:.1f} %"] for *words, share in said], left=2,
+        )  # fmt: skip
 
     def announce(self, folder: Path, parts: Parts) -> list[str]:
         said = [f"{super().announce(folder, parts)[0]} of {len(parts.facts['classes'])} classes"]

@@ -1,0 +1,283 @@
+"""Byte pairs: learned, joined, saved, and the same as the tokenizers library's."""
+
+import json
+import time
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinygrad_notes.data import DataError
+from tinygrad_notes.data.text import BytePairs, python_topics, sentence_pairs, surnames
+from tinygrad_notes.data.text.bpe import CHARACTERS
+from tinygrad_notes.data.text.merges import learn, split
+from tinygrad_notes.data.text.pieces import gpt2_pieces
+
+CHINESE = "\n".join(chinese for _, chinese in sentence_pairs()[:1500])
+CORPORA = {
+    "English": python_topics()[:100_000],
+    "Chinese": CHINESE,
+    "surnames": "\n".join(name for name, _ in surnames()[::4]),
+}
+END = "<|endoftext|>"
+
+
+@pytest.fixture(scope="module")
+def english():
+    return BytePairs.train([CORPORA["English"]], 1000, specials=[END])
+
+
+# ---- pieces ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("It's 10 a.m.", ["It", "'s", " 10", " a", ".", "m", "."]),
+        ("  two  spaces ", [" ", " two", " ", " spaces", " "]),
+        ("we'll don't I'VE", ["we", "'ll", " don", "'t", " I", "'", "VE"]),
+        ("x_1=½²Ⅷ", ["x", "_", "1", "=", "½²Ⅷ"]),
+        ("它是 3元。", ["它是", " 3", "元", "。"]),
+        ("a\n\n b\t", ["a", "\n\n", " b", "\t"]),
+        ("nbsp\u00a0x\x1cy", ["nbsp", "\u00a0", "x", "\x1c", "y"]),
+        ("", []),
+    ],
+)
+def test_pieces_are_those_of_gpt2(text, pieces):
+    assert gpt2_pieces(text) == pieces
+
+
+@given(st.text())
+def test_pieces_lose_nothing(text):
+    assert "".join(gpt2_pieces(text)) == text
+
+
+# ---- learning and joining --------------------------------------------------------------------------
+
+
+def learned_plainly(words, count):
+    """Every count taken anew for every merge."""
+    words, merges, size = dict(words), [], 10
+    while len(merges) < count:
+        counts = {}
+        for word, n in words.items():
+            for pair in pairwise(word):
+                counts[pair] = counts.get(pair, 0) + n
+        best = min(counts, key=lambda pair: (-counts[pair], pair), default=None)
+        if best is None or counts[best] < 2:
+            break
+        merges.append(best)
+        joined = {}
+        for word, n in words.items():
+            made = tuple(joined_plainly(list(word), best, size))
+            joined[made] = joined.get(made, 0) + n
+        words, size = joined, size + 1
+    return merges
+
+
+def joined_plainly(word, pair, new):
+    i = 0
+    while i < len(word) - 1:
+        if (word[i], word[i + 1]) == pair:
+            word[i : i + 2] = [new]
+        i += 1
+    return word
+
+
+WORDS = st.dictionaries(
+    st.lists(st.integers(0, 2), min_size=1, max_size=9).map(tuple), st.integers(1, 5), max_size=8
+)
+
+
+@settings(deadline=None)
+@given(WORDS)
+def test_counts_that_are_kept_are_those_taken_anew(words):
+    size = iter(range(10, 10**6))
+    found = []
+    for pair in learn(words, lambda a, b: next(size)):
+        found.append(pair)
+        if len(found) == 12:
+            break
+    assert found == learned_plainly(words, 12)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 2), max_size=30), WORDS)
+def test_merges_go_by_rank_not_by_length(word, words):
+    merges = learned_plainly(words, 12)
+    ranks = {pair: (rank, 10 + rank) for rank, pair in enumerate(merges)}
+    expected = list(word)
+    for rank, pair in enumerate(merges):  # each symbol is made by one merge: by rank is one after another
+        expected = joined_plainly(expected, pair, 10 + rank)
+    assert split(word, ranks) == expected
+
+
+def test_the_least_rank_wins_over_the_longest_match():
+    pairs = BytePairs("words", ["<unk>", "a", "b", "c</w>", "bc</w>", "ab", "abc</w>"],
+                      [("b", "c</w>"), ("a", "b"), ("ab", "c</w>")], ["<unk>"])  # fmt: skip
+    assert [pairs.tokens[i] for i in pairs.encode("abc")] == ["a", "bc</w>"]
+    assert pairs.steps("abc") == [["a", "b", "c</w>"], ["a", "bc</w>"]]
+
+
+def test_ties_go_to_the_smallest_ids():
+    pairs = BytePairs.train(["ba ba ab ab"], 100, "words")
+    assert pairs.merges[0] == ("a", "b</w>")  # as often as b a</w>, and a comes before b
+
+
+def test_a_long_word_takes_no_square_time(english):
+    word = "".join(np.random.default_rng(0).choice(list("ACGT"), 200_000))
+    start = time.perf_counter()
+    ids = english.encode(word)
+    assert time.perf_counter() - start < 20 and english.decode(ids) == word
+
+
+# ---- text and ids -------------------------------------------------------------------------------------
+
+
+@given(st.text())
+def test_any_text_comes_back(english, text):
+    assert english.decode(english.encode(text)) == text
+    assert english.decode(english.encode(text, specials=False)) == text
+
+
+@given(st.lists(st.sampled_from([END, "end", "<|", "|>", " ", "of"]), max_size=8))
+def test_special_tokens_are_never_split_or_joined(english, parts):
+    text = "".join(parts)
+    ids = english.encode(text)
+    assert ids.count(english.ids[END]) == text.count(END)
+    assert english.decode(ids) == text
+    assert english.decode(ids, specials=False) == text.replace(END, "")
+    assert english.ids[END] not in english.encode(text, specials=False)
+
+
+@pytest.mark.parametrize("text", ["ab\ud800", "\udfffx"])
+def test_half_a_character_is_refused_with_its_place(english, text):
+    place = 2 if text[0] == "a" else 0
+    for use in (english.encode, lambda t: BytePairs.train([t], 300)):
+        with pytest.raises(ValueError, match=rf"character {place} of the text.*half of a surrogate pair"):
+            use(text)
+
+
+def test_broken_bytes_and_unknown_ids(english):
+    half = english.encode("é")[:1] if len(english.encode("é")) > 1 else [english.ids[CHARACTERS[0xC3]]]
+    assert english.decode(half) == "\ufffd"
+    with pytest.raises(ValueError, match="there is no id 1000; the ids are 0 to 999"):
+        english.decode([1000])
+
+
+def test_words_with_an_end():
+    pairs = BytePairs.train(["low lower lowest low"], 40, "words")
+    assert pairs.decode(pairs.encode("lowest  low\nlower")) == "lowest low lower"
+    assert pairs.tokens[0] == "<unk>" and pairs.encode("lowy") == pairs.encode("low")[:0] + [
+        *pairs.encode("lowz")
+    ]
+    assert 0 in pairs.encode("lowy")
+    assert pairs.decode(pairs.encode("low <unk> low")) == "low <unk> low"
+
+
+def test_what_cannot_be_trained():
+    with pytest.raises(ValueError, match="257 special tokens and smallest symbols do not fit a size of 256"):
+        BytePairs.train(["x"], 256, specials=[END])
+    with pytest.raises(ValueError, match="the corpus has no word"):
+        BytePairs.train([" \n"], 300, "words")
+    with pytest.raises(ValueError, match="kind must be one of"):
+        BytePairs("letters", [], [])
+    assert len(BytePairs.train(["ab ab"], 10_000)) < 265  # ends where no pair stands twice
+
+
+# ---- files ------------------------------------------------------------------------------------------
+
+
+def test_files_come_back(english, tmp_path):
+    english.save(tmp_path / "pairs.json")
+    english.save_gpt2(tmp_path / "gpt2")
+    words = BytePairs.train([CORPORA["surnames"]], 500, "words")
+    words.save(tmp_path / "words.json")
+    for made, path in ((english, "pairs.json"), (english, "gpt2"), (words, "words.json")):
+        loaded = BytePairs.load(tmp_path / path)
+        assert (loaded.tokens, loaded.merges, loaded.specials) == (made.tokens, made.merges, made.specials)
+        assert loaded.encode("Hello Müller" + END) == made.encode("Hello Müller" + END)
+    assert (tmp_path / "gpt2" / "merges.txt").read_text().splitlines()[0] == "#version: 0.2"
+    with pytest.raises(ValueError, match="hold pairs of bytes"):
+        words.save_gpt2(tmp_path / "no")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c.pop("kind"), "they have the keys"),
+        (lambda c: c.update(kind="x"), "kind must be one of"),
+        (lambda c: c["merges"].append("a"), "must be two tokens"),
+        (lambda c: c["merges"].append("zz zz"), "'zz' is no token"),
+        (lambda c: c["tokens"].append(c["tokens"][0]), "has two ids"),
+        (lambda c: c["tokens"].remove("Ġ"), "the byte 32 has no token|is no token"),
+        (lambda c: c.update(merges=None), "not iterable|NoneType"),
+    ],
+)
+def test_damaged_files_are_refused(english, tmp_path, change, message):
+    content = json.loads(json.dumps(english.to_dict()))
+    change(content)
+    (tmp_path / "x.json").write_text(json.dumps(content))
+    with pytest.raises(DataError, match=f"x.json.*({message})"):
+        BytePairs.load(tmp_path / "x.json")
+
+
+def test_files_that_are_none(tmp_path):
+    with pytest.raises(DataError, match="no such file"):
+        BytePairs.load(tmp_path / "none.json")
+    (tmp_path / "x.json").write_bytes(b"\xff")
+    with pytest.raises(DataError, match="byte 0 is no UTF-8"):
+        BytePairs.load(tmp_path / "x.json")
+    (tmp_path / "vocab.json").write_text('{"a": 3}')
+    (tmp_path / "merges.txt").write_text("")
+    with pytest.raises(DataError, match="must map each token to its id"):
+        BytePairs.load(tmp_path)
+
+
+# ---- an independent implementation --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", CORPORA)
+def test_bytes_as_the_tokenizers_library(name, tmp_path):
+    library = pytest.importorskip("tokenizers", reason="the same ids as tokenizers needs tokenizers")
+    text = CORPORA[name]
+    ours = BytePairs.train(text.splitlines(keepends=True), 700, specials=[END])
+    theirs = library.Tokenizer(library.models.BPE())
+    theirs.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = library.trainers.BpeTrainer(
+        vocab_size=700, min_frequency=2, special_tokens=[END], show_progress=False,
+        initial_alphabet=library.pre_tokenizers.ByteLevel.alphabet(),
+    )  # fmt: skip
+    theirs.train_from_iterator(text.splitlines(keepends=True), trainer)
+    made = json.loads(theirs.to_str())["model"]
+    assert [tuple(pair) for pair in made["merges"]] == ours.merges
+    assert theirs.get_vocab() == ours.ids
+    mixed = text[:20_000] + END + CORPORA["Chinese"][:2000] + "  \n\t I've 12²"
+    assert theirs.encode(mixed).ids == ours.encode(mixed)
+    ours.save_gpt2(tmp_path)
+    read = library.Tokenizer(
+        library.models.BPE.from_file(*(str(tmp_path / f) for f in ("vocab.json", "merges.txt")))
+    )
+    read.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    assert read.encode(text[:5000]).ids == ours.encode(text[:5000])
+
+
+def test_words_as_the_tokenizers_library():
+    """Its symbols at a word's end get ids in no fixed order, so ties differ: its merges are read by ours."""
+    library = pytest.importorskip("tokenizers", reason="the same ids as tokenizers needs tokenizers")
+    text = CORPORA["English"]
+    theirs = library.Tokenizer(library.models.BPE(unk_token="<unk>", end_of_word_suffix="</w>"))
+    theirs.pre_tokenizer = library.pre_tokenizers.WhitespaceSplit()
+    trainer = library.trainers.BpeTrainer(
+        vocab_size=700, min_frequency=2, special_tokens=["<unk>"], end_of_word_suffix="</w>",
+        show_progress=False,
+    )  # fmt: skip
+    theirs.train_from_iterator(text.splitlines(), trainer)
+    made = json.loads(theirs.to_str())["model"]
+    tokens = sorted(made["vocab"], key=made["vocab"].get)
+    ours = BytePairs("words", tokens, [tuple(pair) for pair in made["merges"]], ["<unk>"])
+    assert ours.encode(text) == theirs.encode(text).ids
+    own = BytePairs.train(text.splitlines(), 700, "words")
+    assert len(set(own.merges) ^ set(ours.merges)) <= 0.1 * len(ours.merges)

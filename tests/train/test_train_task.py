@@ -1,0 +1,272 @@
+"""The loop knows no task: one that is nothing like images trains, stops early, resumes, survives kills."""
+
+import ast
+import contextlib
+import dataclasses
+import itertools
+import json
+import os
+import shutil
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.train.lines import LINES, LineSettings, Rows
+from tinygrad_notes import checkpoint, nn, optim
+from tinygrad_notes.data import DataLoader
+from tinygrad_notes.tasks import MODELS, find_task
+from tinygrad_notes.train import RunError, Trainer, evaluate
+from tinygrad_notes.train.config import read_task
+from tinygrad_notes.train.loop import READ_EVERY
+from tinygrad_notes.train.plots import learning_curves
+from tinygrad_notes.train.progress import describe
+from tinygrad_notes.train.run import Run, load_trained
+from tinygrad_notes.train.settings import Settings
+
+TRAIN = Path(__file__).resolve().parents[2] / "tinygrad_notes" / "train"
+
+
+# ---- what a task says reaches every place ----------------------------------------------------------
+
+
+def test_batches_of_three_arrays_keep_their_dtypes():
+    x, y, trust = next(iter(DataLoader(Rows(5), 5)))
+    assert [t.dtype for t in (x, y, trust)] == [np.float32, np.float32, np.int32]
+
+
+def test_figures_of_an_epoch_are_those_of_all_its_batches(tmp_path):
+    """With lr 0 the sums over batches equal one evaluation of the whole; losses count by their weights."""
+    rows = Rows(8 * READ_EVERY + 3)
+    model = nn.Linear(1, 1)
+    trainer = Trainer(LINES, model, optim.SGD(model.parameters(), lr=0.0), DataLoader(rows, 4, shuffle=True),
+                      DataLoader(rows, len(rows)))  # fmt: skip
+    (line,) = trainer.fit(1)
+    error = model.weight.numpy()[0, 0] * rows.x + model.bias.numpy()[0] - rows.y
+    expected = (rows.trust * error**2).sum() / rows.trust.sum()
+    for part in ("train", "validation"):
+        assert line[f"{part}_loss"] == pytest.approx(expected, rel=1e-5)
+        assert line[f"{part}_r2"] == pytest.approx(1 - (error**2).sum() / ((rows.y - 1) ** 2).sum(), rel=1e-5)
+        assert line[f"{part}_weight"] == rows.trust.sum()
+    found = evaluate(LINES, model, DataLoader(rows, 7), each=True)
+    np.testing.assert_allclose(found.each["error"], error, rtol=1e-4, atol=1e-6)
+    text = describe(line, 1, ("r2",))
+    assert f"loss {expected:.4f}  r2 {100 * line['train_r2']:.2f} %" in text and "acc" not in text
+    pytest.importorskip("matplotlib")
+    learning_curves([line], tmp_path / "l.png")
+
+
+def test_a_run_of_another_task(tmp_path):
+    run = Run.start(LINES, LINES.settings("line", slope=-1.0), tmp_path / "r")
+    history = run.fit()
+    config = json.loads((tmp_path / "r" / "config.json").read_text())
+    assert (config["task"], config["model"]) == ("lines", "line") == (read_task(tmp_path / "r"), "line")
+    assert config["options"]["slope"] == -1.0 and config["options"]["epochs"] == 4
+    assert config["facts"] == run.facts
+    assert LINES.announce(run.folder, run.parts) == ["36 training, 4 validation and 30 test points"]
+    best = run.trainer.best()
+    values = [line["validation_r2"] for line in history]
+    assert values[best - 1] == max(values)
+    state = load_trained(LINES, tmp_path / "r")[1]
+    assert state["resume"]["epoch"] == best
+    outcome = run.test()
+    rows = run.parts.test
+    error = state["weight"][0, 0] * rows.x + state["bias"][0] - rows.y
+    np.testing.assert_allclose(outcome.each["error"], error, rtol=1e-4, atol=1e-6)
+
+
+def test_the_test_part_is_read_once_at_the_end(tmp_path, monkeypatch):
+    run = Run.start(LINES, LINES.settings("line"), tmp_path / "r")
+    read, get = [], Rows.__getitem__
+    monkeypatch.setattr(Rows, "__getitem__", lambda rows, index: (read.append(rows), get(rows, index))[1])
+    run.fit()
+    assert read and not any(rows is run.parts.test for rows in read)
+    run.test()
+    assert any(rows is run.parts.test for rows in read)
+
+
+# ---- the best epoch, and patience ------------------------------------------------------------------
+
+
+def worse_and_better(monkeypatch, values):
+    """The validation says `values`, one after the other, whatever the model is."""
+    figures = iter(values)
+
+    def fake(task, model, batches, *rest, **options):
+        return found._replace(figures={"loss": 1.0, "r2": next(figures)})
+
+    run_model = nn.Linear(1, 1)
+    found = evaluate(LINES, run_model, DataLoader(Rows(4), 4))
+    monkeypatch.setattr("tinygrad_notes.train.loop.evaluate", fake)
+
+
+@pytest.mark.parametrize(
+    ("values", "patience", "epochs", "best"),
+    [
+        ([0.1, 0.3, 0.2, 0.1, 0.0, 0.9], 3, 5, 2),
+        ([0.1, 0.3, 0.2, 0.1, 0.4, 0.3], 3, 6, 5),
+        ([0.5, 0.5, 0.5, 0.5, 0.5, 0.5], 2, 3, 1),  # an equal one is no better one
+        ([0.5, 0.4, 0.3, 0.2, 0.1, 0.0], None, 6, 1),
+    ],
+)
+def test_patience_counts_from_the_best_epoch(tmp_path, monkeypatch, values, patience, epochs, best):
+    run = Run.start(LINES, LINES.settings("line", epochs=6, patience=patience), tmp_path / "r")
+    worse_and_better(monkeypatch, values)
+    kept = {}
+    save = run.save
+    monkeypatch.setattr(run, "save", lambda trainer: (save(trainer), kept.update(
+        {len(trainer.history): trainer.model.weight.numpy().copy()})))  # fmt: skip
+    assert len(run.fit()) == epochs
+    assert run.trainer.best() == best
+    np.testing.assert_array_equal(checkpoint.load(tmp_path / "r" / "best.safetensors")["weight"], kept[best])
+    np.testing.assert_array_equal(run.best_model().weight.numpy(), kept[best])
+    resumed = Run.resume(LINES, tmp_path / "r")
+    assert len(resumed.fit()) == epochs  # out of patience, or done
+    assert resumed.trainer.best() == best
+
+
+def test_a_resumed_run_may_get_more_patience(tmp_path, monkeypatch):
+    run = Run.start(LINES, LINES.settings("line", epochs=6, patience=1), tmp_path / "r")
+    worse_and_better(monkeypatch, [0.3, 0.2, 0.1, 0.4, 0.5, 0.4])
+    assert len(run.fit()) == 2
+    assert len(Run.resume(LINES, tmp_path / "r", patience=2).fit()) == 3
+    assert len(Run.resume(LINES, tmp_path / "r", patience=3).fit()) == 6
+    assert len(Run.resume(LINES, tmp_path / "r", epochs=6).fit()) == 6
+
+
+def test_without_a_validation_the_last_weights_count(tmp_path):
+    run = Run.start(LINES, LINES.settings("line", validation=None, patience=1), tmp_path / "r")
+    assert len(run.fit()) == 4
+    assert not (tmp_path / "r" / "best.safetensors").exists()
+    assert run.best_model() is run.model and run.trainer.best() is None
+    assert "resume" in load_trained(LINES, tmp_path / "r")[1]
+    assert len(run.parts.train) == 40
+
+
+def test_choosing_the_best_changes_nothing_in_training(tmp_path):
+    """The weights after the last epoch are those of a training that is not interrupted by tests."""
+    plain = Run.start(LINES, LINES.settings("line"), tmp_path / "plain")
+    plain.trainer.fit(4)
+    tested = Run.start(LINES, LINES.settings("line"), tmp_path / "tested")
+    for epoch in range(1, 5):
+        tested.trainer.fit(epoch, save=tested.save)
+        tested.test()
+    for name, weights in plain.model.state_dict().items():
+        np.testing.assert_array_equal(tested.model.state_dict()[name], weights)
+
+
+# ---- kills -----------------------------------------------------------------------------------------
+
+EVENTS = {"open", "os.rename", "os.remove", "os.mkdir", "os.listdir", "os.scandir", "fcntl.flock"}
+
+
+def killed(folder, at):
+    """Go on with the run in `folder` in a process that dies at file-system event number `at` in it; True if
+    it got that far."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # forking beside threads
+        child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    count = itertools.count(1)
+
+    def hook(event, arguments):
+        named = any(str(folder) in str(a) for a in arguments) or event == "fcntl.flock"
+        if event in EVENTS and named and next(count) == at:
+            os._exit(9)
+
+    with contextlib.suppress(BaseException):
+        sys.addaudithook(hook)
+        Run.resume(LINES, folder).fit()
+        os._exit(0)
+    os._exit(1)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_kill_at_any_file_system_event_loses_nothing(tmp_path):
+    """The next training goes on bit for bit; best weights and metrics are those of one without kills."""
+    settings = LINES.settings("line", epochs=2)
+    begun = Run.start(LINES, settings, tmp_path / "begun")
+    begun.claim.release()
+    whole = Run.start(LINES, settings, tmp_path / "whole")
+    whole.fit()
+
+    def content(folder):
+        lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+        state = checkpoint.load(folder / "checkpoint.safetensors")
+        weights = {name: value.tobytes() for name, value in state.items() if name != "resume"}
+        return [{**line, "seconds": 0} for line in lines], weights, state["resume"]["rng"], (
+            checkpoint.load(folder / "best.safetensors"))["weight"].tobytes()  # fmt: skip
+
+    for at in itertools.count(1):
+        folder = tmp_path / f"killed{at}"
+        shutil.copytree(tmp_path / "begun", folder)
+        dead = killed(folder, at)
+        Run.resume(LINES, folder).fit()
+        assert content(folder) == content(tmp_path / "whole"), f"killed at event {at}"
+        assert {f.name for f in folder.iterdir()} == {f.name for f in (tmp_path / "whole").iterdir()}
+        shutil.rmtree(folder)
+        if not dead:
+            break
+    assert at > 15
+
+
+# ---- the sources -----------------------------------------------------------------------------------
+
+
+def words_of(source):
+    """Every identifier, every key and every other string of a file, docstrings left out."""
+    tree = ast.parse(source)
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    texts = {id(n.body[0].value) for n in ast.walk(tree)
+             if isinstance(n, documented) and n.body and isinstance(n.body[0], ast.Expr)}  # fmt: skip
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.arg | ast.keyword) and node.arg:
+            yield node.arg
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in texts:
+            yield node.value
+
+
+def named_in(source, names):
+    return sorted(names & set(words_of(source)))
+
+
+def test_no_task_is_named_where_all_train():
+    """No task's name, unit or option stands in train/, and none of their modules is imported there."""
+    shared = {field.name for field in dataclasses.fields(Settings)}
+    names = {"argmax", "labels", "classes", "tasks", "accuracy"}
+    for task in map(find_task, MODELS):
+        own = {
+            f.name
+            for kind in (task.Settings, task.Testing, task.Predicting)
+            for f in dataclasses.fields(kind)
+        }
+        names |= {task.name, task.unit} | own - shared
+    assert {"images", "flip", "ten_crop"} <= names
+    found = {file.name: named_in(file.read_text(), names - {"samples"}) for file in TRAIN.glob("*.py")}
+    assert {name: words for name, words in found.items() if words} == {}
+
+
+def test_the_check_of_names_sees_them():
+    source = (
+        '"""images"""\ndef f(flip=1):\n    """labels"""\n    return x.argmax(ten_crop={"accuracy": images})\n'
+    )
+    names = {"images", "flip", "labels", "argmax", "ten_crop", "accuracy"}
+    assert named_in(source, names) == ["accuracy", "argmax", "flip", "images", "ten_crop"]
+
+
+def test_a_run_of_a_task_is_not_taken_for_another(tmp_path):
+    Run.start(LINES, LINES.settings("line"), tmp_path / "r")
+    with pytest.raises(RunError, match="a run of the task 'lines', not of 'images'"):
+        Run.resume(find_task("images"), tmp_path / "r")
+    with pytest.raises(RunError, match="unknown task 'lines'; there are images"):
+        find_task("lines")
+    with pytest.raises(RunError, match="unknown model 'curve'; choose from line"):
+        LINES.settings("curve")
+    assert dataclasses.fields(LineSettings)[-1].name == "slope"

@@ -1,0 +1,177 @@
+"""Batches of sequences: contiguous streams of one text, and samples of like length side by side.
+
+Both iterate, count and resume as `data.DataLoader` does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..loader import DataLoader, shuffled
+
+
+class Ragged:
+    """Arrays that differ in their first axis, end to end in one: `flat` and where each starts."""
+
+    def __init__(self, arrays: Sequence[Any], dtype: Any = np.int64) -> None:
+        parts = [np.asarray(array, dtype) for array in arrays]
+        self.lengths = np.array([len(part) for part in parts], np.int64)
+        self.starts = np.concatenate([[0], np.cumsum(self.lengths)])
+        self.flat = np.concatenate(parts) if parts else np.empty(0, dtype)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def padded(self, index: np.ndarray, padding: Any) -> tuple[np.ndarray, np.ndarray]:
+        """(N, T, ...) of the arrays at `index`, filled with `padding`, and their lengths (N,)."""
+        lengths = self.lengths[index]
+        shape = (len(index), int(lengths.max(initial=0)), *self.flat.shape[1:])
+        result = np.full(shape, padding, self.flat.dtype)
+        for row, start, length in zip(result, self.starts[index], lengths, strict=True):
+            row[:length] = self.flat[start : start + length]
+        return result, lengths
+
+
+class Sequences:
+    """A dataset of columns: `Ragged` ones give two arrays of a batch, padded values and lengths, others one.
+
+    `Sequences(Ragged(sources), Ragged(targets))[index]` is (sources, lengths, targets, lengths).
+    """
+
+    def __init__(self, *columns: Ragged | np.ndarray, padding: int = 0) -> None:
+        if len({len(column) for column in columns}) != 1:
+            raise ValueError(f"Sequences: the columns differ in length: {[len(c) for c in columns]}")
+        self.columns, self.padding = columns, padding
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    def __getitem__(self, index: Any) -> tuple[np.ndarray, ...]:
+        index, found = np.asarray(index, np.intp), list[np.ndarray]()
+        for column in self.columns:
+            found += column.padded(index, self.padding) if isinstance(column, Ragged) else (column[index],)
+        return tuple(found)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(N,): the longest ragged column of each sample."""
+        ragged = [column.lengths for column in self.columns if isinstance(column, Ragged)]
+        return np.max(ragged, axis=0)
+
+    def subset(self, index: np.ndarray) -> Sequences:
+        """The samples at `index`, in its order."""
+        chosen: list[Ragged | np.ndarray] = []
+        for column in self.columns:
+            if isinstance(column, Ragged):
+                parts = [column.flat[column.starts[i] : column.starts[i + 1]] for i in index]
+                chosen.append(Ragged(parts, column.flat.dtype))
+            else:
+                chosen.append(column[index])
+        return Sequences(*chosen, padding=self.padding)
+
+    def fingerprint(self) -> str:
+        """A digest (BLAKE2b) of all values and lengths."""
+        digest = hashlib.blake2b(digest_size=16)
+        for column in self.columns:
+            for array in (column.flat, column.lengths) if isinstance(column, Ragged) else (column,):
+                digest.update(f"{array.dtype.str} {array.shape}".encode())
+                digest.update(np.ascontiguousarray(array))
+        return digest.hexdigest()
+
+
+class Buckets(DataLoader):
+    """Batches of `dataset` in which the samples have about the same length, so that little is padding.
+
+    `dataset.lengths` (N,) are the lengths. A batch has `batch_size` samples, or, with `tokens`, as many as
+    have that many places together, padding counted (at least one). With `shuffle` samples of equal length
+    change places between batches, which come in a new order each epoch; else shorter ones come first.
+    """
+
+    def __init__(
+        self, dataset: Any, batch_size: int = 1, shuffle: bool = False, tokens: int | None = None,
+        prefetch: int = 2, seed: int | None = None,
+    ) -> None:  # fmt: skip
+        if tokens is not None and tokens < 1:
+            raise ValueError(f"Buckets: tokens must be at least 1, got {tokens}")
+        self._cuts = _cuts(np.sort(dataset.lengths), batch_size, tokens)
+        super().__init__(dataset, batch_size, shuffle, prefetch=prefetch, seed=seed)
+
+    def __len__(self) -> int:
+        return len(self._cuts) - 1
+
+    def _batches(self, key: int, start: int) -> Generator[tuple[np.ndarray, ...], None, None]:
+        lengths, count = self.dataset.lengths, len(self.dataset)
+        order = shuffled(count, key) if self.shuffle else np.arange(count)
+        order = order[np.argsort(lengths[order], kind="stable")]
+        turns = shuffled(len(self), key + 1) if self.shuffle else np.arange(len(self))
+        for turn in turns[start:]:
+            yield self.dataset[order[self._cuts[turn] : self._cuts[turn + 1]]]
+
+
+def _cuts(lengths: np.ndarray, batch_size: int, tokens: int | None) -> list[int]:
+    """Where batches begin among samples of increasing `lengths`, and where the last one ends."""
+    if tokens is None:
+        return [*range(0, len(lengths), batch_size), len(lengths)]
+    cuts = [0]
+    for i, length in enumerate(lengths):
+        if i > cuts[-1] and (i + 1 - cuts[-1]) * length > tokens:
+            cuts.append(i)
+    return [*cuts, len(lengths)]
+
+
+class Stream:
+    """One long text, ids (L,), as a dataset: what a language model reads."""
+
+    def __init__(self, ids: Any) -> None:
+        self.ids = np.asarray(ids)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def fingerprint(self) -> str:
+        """A digest (BLAKE2b) of the ids."""
+        return hashlib.blake2b(np.ascontiguousarray(self.ids.astype("<i8")), digest_size=16).hexdigest()
+
+
+class Streams(DataLoader):
+    """(ids (N, T), next ids (N, T), first) of a `Stream`, cut into N parts that are read side by side.
+
+    Row n of a batch goes on where row n of the batch before ended, so that a model may carry its state along
+    (truncated backpropagation through time); `first` is 1 in the first batch of an epoch, when it has none,
+    else 0. T is `length`, and less in the last batch of an epoch. With `shuffle` each epoch leaves out up to
+    `length` − 1 ids at the start, so that the cuts fall elsewhere.
+    """
+
+    def __init__(
+        self, dataset: Stream, batch_size: int, length: int, shuffle: bool = False, prefetch: int = 2,
+        seed: int | None = None,
+    ) -> None:  # fmt: skip
+        if length < 1:
+            raise ValueError(f"Streams: length must be at least 1, got {length}")
+        self.length = length
+        free = length - 1 if shuffle else 0
+        self._places = max(0, len(dataset) - 1 - free) // batch_size  # of each part
+        if not self._places:
+            raise ValueError(
+                f"Streams: {len(dataset):,} ids are too few for {batch_size} parts beside each other; make "
+                f"the batch smaller{', or the length' if free else ''}"
+            )
+        super().__init__(dataset, batch_size, shuffle, prefetch=prefetch, seed=seed)
+
+    def __len__(self) -> int:
+        return -(-self._places // self.length)
+
+    def _batches(self, key: int, start: int) -> Generator[tuple[np.ndarray, ...], None, None]:
+        ids = self.dataset.ids
+        skip = int(shuffled(self.length, key)[0]) if self.shuffle else 0
+        begins = skip + self._places * np.arange(self.batch_size)[:, None]
+        for index in range(start, len(self)):
+            at = np.arange(index * self.length, min((index + 1) * self.length, self._places))
+            places = begins + at
+            yield (
+                ids[places].astype(np.int64), ids[places + 1].astype(np.int64), np.array(index == 0, np.int64)
+            )  # fmt: skip

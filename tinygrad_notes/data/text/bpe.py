@@ -1,0 +1,281 @@
+"""Tokenizers of byte pairs: text ↔ ids. How pairs are learned and joined is in merges.py."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..dataset import DataError
+from . import merges
+from .pieces import PIECES
+
+END = "</w>"  # joined to the last character of a word (Sennrich et al. 2016)
+UNKNOWN = "<unk>"
+KNOWN_WORDS = 1 << 16  # words whose ids are kept
+GPT2 = ("vocab.json", "merges.txt")
+
+
+def _printable() -> list[str]:
+    """GPT-2's character for each byte: itself where it shows, else one from 256 on."""
+    shown = {*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)}
+    spare = iter(range(256, 512))
+    return [chr(byte if byte in shown else next(spare)) for byte in range(256)]
+
+
+CHARACTERS = _printable()
+BYTES = {character: byte for byte, character in enumerate(CHARACTERS)}
+
+
+class BytePairs:
+    """encode(text) → ids, decode(ids) → text, by merges that `train` learns from a corpus.
+
+    kind "bytes": of GPT-2's pieces, split into bytes. Any text comes back from its ids as it was.
+    kind "words": of what stands between spaces, split into characters with an end-of-word sign. Spaces come
+    back as single ones; a character that the corpus has not has the id of <unk>.
+
+    `tokens` are the symbols by id: the special ones first, then the smallest, then one for each pair of
+    `merges`, in the order of their ranks. Bytes are written as GPT-2 writes them (a space is Ġ). In a text
+    special tokens stand for themselves; they are never split, and nothing is joined with them.
+    """
+
+    def __init__(
+        self, kind: str, tokens: Sequence[str], merges: Sequence[tuple[str, str]],
+        specials: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        if kind not in PIECES:
+            raise ValueError(f"BytePairs: kind must be one of {[*PIECES]}, got {kind!r}")
+        self.kind, self.tokens, self.merges = kind, list(tokens), [tuple(pair) for pair in merges]
+        self.ids = {token: i for i, token in enumerate(self.tokens)}
+        if len(self.ids) < len(self.tokens):
+            twice = next(token for token, n in Counter(self.tokens).items() if n > 1)
+            raise ValueError(f"BytePairs: the token {twice!r} has two ids")
+        missing = [s for pair in self.merges for s in (*pair, "".join(pair)) if s not in self.ids]
+        missing += [token for token in specials if token not in self.ids]
+        if missing:
+            raise ValueError(
+                f"BytePairs: {missing[0]!r} is no token, but a merge or a special token needs it"
+            )
+        if kind == "bytes" and (bare := next((c for c in CHARACTERS if c not in self.ids), None)):
+            raise ValueError(f"BytePairs: the byte {BYTES[bare]} has no token ({bare!r})")
+        self.specials = list(specials)
+        self._ranks = {
+            (self.ids[a], self.ids[b]): (rank, self.ids[a + b])
+            for rank, (a, b) in reversed([*enumerate(self.merges)])
+        }
+        longest_first = sorted(self.specials, key=len, reverse=True)
+        self._special = re.compile(f"({'|'.join(map(re.escape, longest_first))})") if specials else None
+        self._known: dict[str, list[int]] = {}
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    # ---- training ------------------------------------------------------------------------------
+
+    @classmethod
+    def train(
+        cls,
+        texts: Iterable[str],
+        size: int,
+        kind: str = "bytes",
+        specials: Sequence[str] = (),
+        least: int = 2,
+    ) -> BytePairs:
+        """At most `size` tokens from `texts` (pieces of a corpus; no word reaches from one into the next).
+
+        A pair is joined if it stands at least `least` times. Of pairs that stand equally often the one with
+        the smallest ids comes first, so that the same corpus gives the same tokens.
+        """
+        words: Counter[str] = Counter()
+        for text in texts:
+            _check_unicode(text)
+            words.update(PIECES[kind](text))
+        specials = [*specials, *([UNKNOWN] if kind == "words" and UNKNOWN not in specials else [])]
+        if kind == "bytes":
+            alphabet = sorted(CHARACTERS)
+        else:
+            alphabet = sorted({c for word in words for c in word[:-1]} | {word[-1] + END for word in words})
+        tokens = [*specials, *(c for c in alphabet if c not in specials)]
+        if size < len(tokens):
+            raise ValueError(
+                f"BytePairs.train: {len(tokens)} special tokens and smallest symbols do not fit a size of "
+                f"{size}"
+            )
+        if not words:
+            raise ValueError("BytePairs.train: the corpus has no word")
+        ids = {token: i for i, token in enumerate(tokens)}
+
+        def join(a: int, b: int) -> int:
+            token = tokens[a] + tokens[b]
+            if token not in ids:
+                ids[token] = len(tokens)
+                tokens.append(token)
+            return ids[token]
+
+        found = []
+        symbols = {tuple(ids[s] for s in _symbols(word, kind)): n for word, n in words.items()}
+        learned = merges.learn(symbols, join, least)
+        while len(tokens) < size and (pair := next(learned, None)):
+            found.append((tokens[pair[0]], tokens[pair[1]]))
+        return cls(kind, tokens, found, specials)
+
+    # ---- text and ids --------------------------------------------------------------------------
+
+    def encode(self, text: str, specials: bool = True) -> list[int]:
+        """The ids of `text`; `specials=False` reads special tokens as ordinary text.
+
+        Raises ValueError for half of a surrogate pair, which is no character, naming its place.
+        """
+        _check_unicode(text)
+        parts = self._special.split(text) if self._special and specials else [text]
+        ids: list[int] = []
+        for place, part in enumerate(parts):
+            if place % 2:
+                ids.append(self.ids[part])
+                continue
+            for word in PIECES[self.kind](part):
+                known = self._known.get(word)
+                ids += self._learned(word) if known is None else known
+        return ids
+
+    def decode(self, ids: Iterable[int], specials: bool = True) -> str:
+        """The text of `ids`; bytes that are no UTF-8 become U+FFFD. `specials=False` leaves them out."""
+        tokens = [self.tokens[self._checked(i)] for i in ids]
+        if self.kind == "words":
+            kept = [token for token in tokens if specials or token not in self.specials]
+            ends = [f"{t} " if t in self.specials else t.replace(END, " ") for t in kept]
+            return "".join(ends).removesuffix(" ")
+        text, run = [], bytearray()
+        for token in tokens:
+            if token in self.specials:
+                text += [run.decode("utf-8", "replace"), token if specials else ""]
+                run.clear()
+            else:
+                run += bytes(BYTES[character] for character in token)
+        return "".join([*text, run.decode("utf-8", "replace")])
+
+    def pieces(self, text: str) -> list[str]:
+        """The words of `text` that no token reaches across."""
+        return PIECES[self.kind](text)
+
+    def steps(self, word: str) -> list[list[str]]:
+        """The symbols of one word, then after each merge: how it comes to its tokens."""
+        return [
+            [self.tokens[i] for i in symbols] for symbols in merges.steps(self._smallest(word), self._ranks)
+        ]
+
+    def _learned(self, word: str) -> list[int]:
+        ids = merges.split(self._smallest(word), self._ranks)
+        if len(self._known) >= KNOWN_WORDS:
+            self._known.clear()
+        self._known[word] = ids
+        return ids
+
+    def _smallest(self, word: str) -> list[int]:
+        unknown = self.ids.get(UNKNOWN, -1)
+        return [self.ids.get(symbol, unknown) for symbol in _symbols(word, self.kind)]
+
+    def _checked(self, i: int) -> int:
+        if not 0 <= i < len(self.tokens):
+            raise ValueError(f"BytePairs.decode: there is no id {i}; the ids are 0 to {len(self.tokens) - 1}")
+        return i
+
+    # ---- files ---------------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, as JSON can hold it."""
+        pairs = [" ".join(pair) for pair in self.merges]
+        return {
+            "kind": self.kind, "special tokens": self.specials, "tokens": self.tokens, "merges": pairs
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, content: Any, name: Any = "byte pairs") -> BytePairs:
+        """What `to_dict` gave. Raises DataError, naming `name`, for what is something else."""
+        keys = {"kind", "special tokens", "tokens", "merges"}
+        if not isinstance(content, dict) or set(content) != keys:
+            raise DataError(f"{name}: no byte pairs; they have the keys {', '.join(sorted(keys))}")
+        try:
+            pairs = [_pair(line) for line in content["merges"]]
+            return cls(content["kind"], content["tokens"], pairs, content["special tokens"])
+        except (ValueError, TypeError, AttributeError) as error:
+            raise DataError(f"{name}: {error}") from error
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """One JSON file, a token and a merge to a line."""
+        text = json.dumps(self.to_dict(), ensure_ascii=False, indent=0)
+        Path(path).write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> BytePairs:
+        """What `save` wrote, or a folder with GPT-2's vocab.json and merges.txt.
+
+        Raises DataError for a file that is something else.
+        """
+        path = Path(path)
+        if not path.is_dir():
+            return cls.from_dict(_json(path), path)
+        ids, lines = _json(path / GPT2[0]), _read(path / GPT2[1]).splitlines()
+        if not isinstance(ids, dict) or sorted(ids.values(), key=str) != sorted(range(len(ids)), key=str):
+            raise DataError(f"{path / GPT2[0]}: must map each token to its id, 0 to their number less 1")
+        tokens = sorted(ids, key=ids.__getitem__)
+        made = [line for line in lines if line and not line.startswith("#version")]
+        specials = [token for token in tokens if any(character not in BYTES for character in token)]
+        specials += [token for token in tokens if token == "<|endoftext|>"]
+        return cls.from_dict(
+            {"kind": "bytes", "special tokens": specials, "tokens": tokens, "merges": made}, path
+        )
+
+    def save_gpt2(self, folder: str | os.PathLike[str]) -> None:
+        """vocab.json and merges.txt, as GPT-2's tokenizers read them. Raises ValueError for kind "words"."""
+        if self.kind != "bytes":
+            raise ValueError("BytePairs.save_gpt2: GPT-2's files hold pairs of bytes, not of words")
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / GPT2[0]).write_text(json.dumps(self.ids, ensure_ascii=False), encoding="utf-8")
+        lines = ["#version: 0.2", *(" ".join(pair) for pair in self.merges)]
+        (folder / GPT2[1]).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _symbols(word: str, kind: str) -> list[str]:
+    """The smallest symbols: a character for each byte, or the characters, of which the last has the sign."""
+    if kind == "bytes":
+        return [CHARACTERS[byte] for byte in word.encode("utf-8")]
+    return [*word[:-1], word[-1] + END]
+
+
+def _check_unicode(text: str) -> None:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"BytePairs: character {error.start} of the text, {text[error.start]!r}, is half of a surrogate "
+            "pair and no character; decode the bytes of the text anew"
+        ) from None
+
+
+def _pair(line: str) -> tuple[str, str]:
+    a, space, b = line.partition(" ")
+    if not (a and space and b) or " " in b:
+        raise ValueError(f"the merge {line!r} must be two tokens with a space between them")
+    return a, b
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: byte {error.start} is no UTF-8") from error
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(_read(path))
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise DataError(f"{path}: not JSON ({error})") from error
