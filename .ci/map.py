@@ -16,10 +16,10 @@ HEAD = """\
 
 Every file of the package, in reading order: first how gradients come about, last the kernels that make it
 fast. Imports go another way: `backend`, `autograd`, `ops`, `nn`, `optim` and `data`, `models`, `train`,
-`tasks`, `cli`, each only from those before it; `verify` looks at the operations from outside.
+`tasks`, `study`, `cli`, each only from those before it; `verify` looks at the operations from outside.
 
 """
-FOLDERS = ("", "autograd", "ops", "nn", "optim", "data", "models", "train", "tasks", "verify", "cli",
+FOLDERS = ("", "autograd", "ops", "nn", "optim", "data", "models", "train", "tasks", "study", "verify", "cli",
            "backend")  # fmt: skip
 NOT_PYTHON = {
     "py.typed": "Says that the package has type annotations.",

@@ -97,6 +97,13 @@ def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
                     "pairs.json 'the lowest'", json=False)  # fmt: skip
     _byte_pairs(pairs)
 
+    study = command("study", "studies", "one small comparison: learning rates, activations, optimizers, ...",
+                    "tinygrad-notes study activation")  # fmt: skip
+    study.add_argument("topic", metavar="TOPIC", nargs="?", help="left out: the topics are listed")
+    study.add_argument("--seed", type=int, default=0, metavar="S", help="of every draw (default 0)")
+    study.add_argument("--out", metavar="FILE", help="the plot, a PNG (default study-TOPIC.png)")
+    study.add_argument("--no-plot", action="store_true", help="only the table and the sentence")
+
     for name, text in (("gradcheck", "compare gradients with finite differences, to second order"),
                        ("verify", "prove gradients on symbols, and catch wrong ones")):  # fmt: skip
         check = command(name, "checks", text, f"tinygrad-notes {name} sigmoid softmax")
