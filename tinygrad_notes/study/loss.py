@@ -38,9 +38,10 @@ def run(seed: int, share: float) -> Finding:
     squared, huber = (float(slopes[f"a line, {kind}"]) for kind in ("squared error", "Huber"))
     return Finding(
         ("task and loss", "slope", "offset", "test right"), rows,
-        f"With {100 * OUTLIERS:.0f} % of outliers squared errors find a slope of {squared:.2f} and Huber's loss "
-        f"one of {huber:.2f} where it is {SLOPE:g}; for classes cross-entropy has {right['cross-entropy']:.1f} % "
-        f"right after {count} steps, squared errors of the softmax {right['squared error']:.1f} %.",
+        f"With {100 * OUTLIERS:.0f} % of outliers squared errors find a slope of {squared:.2f} and Huber's "
+        f"loss one of {huber:.2f} where it is {SLOPE:g}; for classes cross-entropy has "
+        f"{right['cross-entropy']:.1f} % right after {count} steps, squared errors of the softmax "
+        f"{right['squared error']:.1f} %.",
         [
             Panel("a line with outliers", "x", "y", fitted, dots={"data": points}),
             Panel("classes: the same steps", "step", "training digits right (%)", curves),

@@ -34,9 +34,9 @@ def run(seed: int, share: float) -> Finding:
     plainly, standardized, normed = (right[name] for name in list(kinds)[:3])
     return Finding(
         ("inputs", "best lr", "last loss", "test right"), rows,
-        f"At its best rate the network has {plainly:.1f} % of the test digits right after {count} steps on inputs "
-        f"of different scales, {standardized:.1f} % on standardized ones, and {normed:.1f} % on the first with "
-        "batch normalization.",
+        f"At its best rate the network has {plainly:.1f} % of the test digits right after {count} steps on "
+        f"inputs of different scales, {standardized:.1f} % on standardized ones, and {normed:.1f} % on the "
+        "first with batch normalization.",
         [Panel("each at its best rate", "step", "loss, smoothed", curves, log_y=True)],
     )  # fmt: skip
 

@@ -39,10 +39,11 @@ def run(seed: int, share: float) -> Finding:
     xs, ys = np.linspace(-5, 3, 81), np.linspace(-2, 2, 61)
     heights = np.log(1 + (xs**2 + STEEP * ys[:, None] ** 2) / 2)
     return Finding(
-        ("optimizer", "lr in the valley", f"height after {VALLEY} steps", "lr on digits", "last loss",
-         "test right"), rows,
+        ("optimizer", "lr, valley", f"height after {VALLEY} steps", "lr, digits", "last loss", "test right"),
+        rows,
         f"After {VALLEY} steps in the valley {lowest} is lowest ({height[lowest]:.0e}; SGD "
-        f"{height['SGD']:.0e}), and after {count} steps on digits {best[0]} has the most right ({best[5]}; SGD {rows[0][5]}).",
+        f"{height['SGD']:.0e}), and after {count} steps on digits {best[0]} has the most right ({best[5]}; "
+        f"SGD {rows[0][5]}).",
         [
             Panel(f"½(x² + {STEEP:g} y²)", "x", "y", paths, points=True, contour=(xs, ys, heights)),
             Panel("digits", "step", "loss, smoothed", curves, log_y=True),
