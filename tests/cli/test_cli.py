@@ -22,6 +22,7 @@ from tinygrad_notes.checkpoint import load
 from tinygrad_notes.cli import main
 from tinygrad_notes.cli.output import print_json, print_table
 from tinygrad_notes.ops import lstm
+from tinygrad_notes.tasks import MODELS
 from tinygrad_notes.tasks.images import TASK as IMAGES
 from tinygrad_notes.tasks.images.settings import Settings
 from tinygrad_notes.train import interrupt
@@ -321,14 +322,46 @@ def test_every_command_has_help_with_an_example(capsys):
     assert main(["--version"]) == 0
 
 
-def test_help_is_quick_to_load():
-    """No command's own imports happen before the command runs."""
+HEAVY = ("rich", "matplotlib", "sympy", "safetensors", "PIL", "pandas", "torch", "urllib.request")
+
+
+@pytest.mark.parametrize("words", [[], ["train"], *(["train", models[0]] for models in MODELS.values())])
+def test_help_is_quick_to_load(words):
+    """No command's own imports happen before the command runs, and no task's that is not asked for."""
     code = (
-        "import sys, tinygrad_notes.cli.parser as p; p.make_parser();"
-        "print([m for m in ('rich', 'matplotlib', 'sympy', 'safetensors') if m in sys.modules])"
+        f"import sys, tinygrad_notes.cli.parser as p; p.make_parser({[*words, '--help']!r});"
+        f"print([m for m in {HEAVY!r} if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_help_of_training_lists_models_by_task(capsys):
+    assert main(["train", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert all(f"{task}: {models[0]}" in text for task, models in MODELS.items())
+    assert "--lr" in text and "--flip" not in text and "default 0.001" not in text
+
+
+@pytest.mark.parametrize("words", [["lenet5", "--help"], ["--epochs", "3", "LeNet5", "--help"]])
+def test_help_of_a_model_has_its_own_options_and_defaults(capsys, words):
+    assert main(["train", *words]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    for said in ("options of lenet5 (task: images)", "--epochs N passes over the training data (default 20)",
+                 "learning rate at the start (default 0.003)", "--flip, --no-flip", "(default digits)",
+                 "cosine (down to 0)"):  # fmt: skip
+        assert said in text
+    assert main(["train", "resnet20", "--help"]) == 0
+    assert "passes over the training data (default 164)" in " ".join(capsys.readouterr().out.split())
+
+
+def test_eval_and_predict_show_the_options_of_the_runs_task(run_folder, capsys):
+    assert main(["eval", "--help"]) == 0
+    assert "--ten-crop" not in capsys.readouterr().out
+    assert main(["eval", str(run_folder), "--help"]) == 0
+    assert "options of the task images" in (text := capsys.readouterr().out) and "--ten-crop" in text
+    assert main(["predict", str(run_folder), "--help"]) == 0
+    assert "--checkpoint" in capsys.readouterr().out
 
 
 # ---- wrong use: exit 2, one sentence, no traceback ------------------------------------------------

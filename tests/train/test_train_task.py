@@ -249,7 +249,8 @@ def test_no_task_is_named_where_all_train():
         }
         names |= {task.name, task.unit} | own - shared
     assert {"images", "flip", "ten_crop"} <= names
-    found = {file.name: named_in(file.read_text(), names - {"samples"}) for file in TRAIN.glob("*.py")}
+    names -= {"samples", "text", "errors", "width"}  # which mean other things there
+    found = {file.name: named_in(file.read_text(), names) for file in TRAIN.glob("*.py")}
     assert {name: words for name, words in found.items() if words} == {}
 
 

@@ -3,8 +3,8 @@
 Reading order: dataset (images and labels in memory), digits (the embedded ones), loader (batches;
 prefetch is its thread), transforms (augmentation), statistics (normalization), idx, cifar and
 folder (file formats), resize, lighting and crops (for ImageNet's networks), download (fetch, only when
-asked for), sources (a data set by its name), split (what is held out),
-text (a folder of its own).
+asked for), sources (a data set by its name), split (what is held out), questions and
+windows (Word2Vec), vectors and wordtests (of words), text (a folder of its own).
 """
 
 from . import text
@@ -17,6 +17,7 @@ from .folder import ImageFiles, ImageFolder, load_image_folder
 from .idx import load_idx, read_idx
 from .lighting import Lighting, principal_colors
 from .loader import DataLoader
+from .questions import Noise, Tree, huffman
 from .resize import Resize, with_channels
 from .sources import load
 from .split import held_out
@@ -32,6 +33,9 @@ from .transforms import (
     ToFloat,
     Transform,
 )
+from .vectors import WordVectors, load_vectors
+from .windows import Windows, keep_probability, read_ids, write_ids
+from .wordtests import analogies, evaluate_vectors, similarities
 
 __all__ = [
     "ArrayDataset",
@@ -42,6 +46,7 @@ __all__ = [
     "ImageFiles",
     "ImageFolder",
     "Lighting",
+    "Noise",
     "Normalize",
     "Pad",
     "RandomCrop",
@@ -51,17 +56,28 @@ __all__ = [
     "TenCrop",
     "ToFloat",
     "Transform",
+    "Tree",
+    "Windows",
+    "WordVectors",
+    "analogies",
     "cache_folder",
+    "evaluate_vectors",
     "fetch",
     "held_out",
+    "huffman",
+    "keep_probability",
     "load",
     "load_cifar10",
     "load_digits",
     "load_idx",
     "load_image_folder",
+    "load_vectors",
     "normalization",
     "principal_colors",
+    "read_ids",
     "read_idx",
+    "similarities",
     "text",
     "with_channels",
+    "write_ids",
 ]

@@ -2,6 +2,7 @@
 
 from .alexnet import AlexNet
 from .bert import BERT
+from .classifier import SequenceClassifier
 from .googlenet import GoogLeNet
 from .gpt2 import GPT2
 from .language import RecurrentLM, TransformerLM
@@ -14,6 +15,7 @@ from .simplecnn import SimpleCNN
 from .transformer import Transformer
 from .variants import variants
 from .vgg import VGG, VGG11, VGG13, VGG16, VGG19
+from .word2vec import Word2Vec
 
 __all__ = [
     "BERT",
@@ -34,8 +36,10 @@ __all__ = [
     "ResNet18",
     "ResNet34",
     "Seq2Seq",
+    "SequenceClassifier",
     "SimpleCNN",
     "Transformer",
     "TransformerLM",
+    "Word2Vec",
     "variants",
 ]  # fmt: skip

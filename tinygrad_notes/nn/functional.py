@@ -35,13 +35,14 @@ from ..ops.loss import (
 from ..ops.normalization import group_norm, instance_norm, layer_norm, local_response_norm, rms_norm
 from ..ops.pooling import adaptive_avg_pool2d
 from ..ops.shape import flatten, pad
+from ..ops.words import hierarchical_softmax_loss, negative_sampling_loss
 
 __all__ = [
     "adaptive_avg_pool2d", "avg_pool2d", "binary_cross_entropy_with_logits", "conv2d", "conv_transpose2d",
-    "cross_entropy", "dropout", "embedding", "flatten", "gelu", "group_norm", "huber_loss", "instance_norm",
-    "l1_loss", "layer_norm", "leaky_relu", "linear", "local_response_norm", "log_softmax", "max_pool2d",
-    "mse_loss", "nll_loss", "one_hot", "pad", "relu", "rms_norm", "scaled_dot_product_attention", "sigmoid",
-    "softmax", "softplus", "tanh",
+    "cross_entropy", "dropout", "embedding", "flatten", "gelu", "group_norm", "hierarchical_softmax_loss",
+    "huber_loss", "instance_norm", "l1_loss", "layer_norm", "leaky_relu", "linear", "local_response_norm",
+    "log_softmax", "max_pool2d", "mse_loss", "negative_sampling_loss", "nll_loss", "one_hot", "pad",
+    "relu", "rms_norm", "scaled_dot_product_attention", "sigmoid", "softmax", "softplus", "tanh",
 ]  # fmt: skip
 
 

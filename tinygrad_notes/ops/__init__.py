@@ -23,11 +23,12 @@ from . import (
     rnn,
     sequence,
     shape,
+    words,
 )
 
 FILES = (
     creation, arithmetic, comparison, reduction, shape, linear, activation, loss, convolution, pooling,
-    normalization, dropout, embedding, rnn, lstm, recurrent, alignment, attention, sequence,
+    normalization, dropout, embedding, rnn, lstm, recurrent, alignment, attention, sequence, words,
 )  # fmt: skip
 
 _fill_tape(

@@ -17,12 +17,13 @@ from . import (
     recurrent,
     reduction,
     shape,
+    words,
 )
 from .case import Case
 
 FILES = (
     arithmetic, reduction, shape, linear, activation, loss, convolution, pooling, normalization, dropout,
-    embedding, recurrent, attention,
+    embedding, recurrent, attention, words,
 )  # fmt: skip
 
 CASES: tuple[Case, ...] = tuple(row for file in FILES for row in file.CASES)

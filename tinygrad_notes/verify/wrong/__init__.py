@@ -15,11 +15,13 @@ from . import (
     normalization,
     recurrent,
     reduction,
+    words,
 )
 from .entry import Wrong, check, normal, spoil
 
 FILES = (
     activation, arithmetic, reduction, normalization, linear, loss, images, embedding, recurrent, attention,
+    words,
 )  # fmt: skip
 CATALOGUE: tuple[Wrong, ...] = tuple(e for file in FILES for e in file.entries())
 

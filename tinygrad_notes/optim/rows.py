@@ -1,0 +1,60 @@
+"""Stochastic gradient descent on the rows of tables that a batch has read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from .. import backend
+from ..autograd import Tensor, is_grad_enabled
+from ..autograd.guard import touched
+from ..ops.embedding import embedding
+from .optimizer import Optimizer
+
+
+class RowSGD(Optimizer):
+    """w_v ← w_v − lr ∂L/∂w_v for the rows v that were picked: SGD, since all others have gradient 0.
+
+    The dense gradient of a table (V, D) costs V·D numbers a step, whatever the batch. So `pick` stands in for
+    `F.embedding`: it reads each row once, as a leaf of the graph, and `step` moves it. Ids that repeat add up
+    in the leaf's gradient, as they do in the table's.
+    """
+
+    states = ()
+
+    def __init__(self, params: Iterable[Any], lr: float) -> None:
+        super().__init__(params, lr=lr)
+        self._picked: list[tuple[Tensor, Any, Tensor]] = []
+
+    def pick(self, input: Any, weight: Tensor) -> Tensor:
+        """F.embedding(input, weight); where operations are recorded, `step` will move the rows it read.
+
+        Raises ValueError for a table that this optimizer does not hold.
+        """
+        if not is_grad_enabled():
+            return embedding(input, weight)
+        if not any(weight is p for p in self._parameters):
+            raise ValueError(f"RowSGD: a table {weight.shape} was picked from that is none of its parameters")
+        ids = backend.to_numpy(input._data) if isinstance(input, Tensor) else np.asarray(input)
+        rows, place = np.unique(ids, return_inverse=True)
+        rows = backend.asarray(rows)
+        leaf = embedding(rows, weight.detach())
+        leaf.requires_grad = True
+        self._picked.append((weight, rows, leaf))
+        return embedding(place.reshape(ids.shape), leaf)
+
+    def step(self) -> None:
+        """Move the rows picked since the last step, in place, and forget them."""
+        rates = {id(p): group["lr"] for group in self.param_groups for p in group["params"]}
+        for weight, rows, leaf in self._picked:
+            if leaf.grad is not None:
+                weight._data[rows] -= rates[id(weight)] * leaf.grad._data
+                touched(weight._data)
+        self._picked.clear()
+
+    def zero_grad(self) -> None:
+        """Forget what was picked, and gradients."""
+        self._picked.clear()
+        super().zero_grad()
