@@ -124,11 +124,7 @@ def test_characters_that_begin_joined_change_nothing(choices, text):
     [
         ({(2, 0): (0, 3), (0, 1): (1, 4)}, "b甲", [3, 1]),  # its first symbol goes to the left before
         ({(1, 2): (0, 3), (0, 1): (1, 4)}, "甲b", [0, 3]),  # its last one to the right
-        (
-            {(4, 0): (0, 3), (0, 2): (1, 5), (0, 1): (2, 4)},
-            "甲ab",
-            [4, 5],
-        ),  # used by a merge before it is made
+        ({(4, 2): (0, 3), (2, 2): (1, 5), (0, 1): (2, 4)}, "甲bb", [4, 5]),  # used before it is made
     ],
 )
 def test_characters_that_must_not_begin_joined(ranks, text, expected):
