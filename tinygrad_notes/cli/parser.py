@@ -125,13 +125,12 @@ def _byte_pairs(parser: argparse.ArgumentParser) -> None:
         return added
 
     train = action("train", "learn from text files (default: the topics of Python's help)")
+    reading = [train]
     train.add_argument("files", metavar="FILE", nargs="*", help="UTF-8 text; .gz is unpacked")
     train.add_argument("--size", metavar="N", type=int, default=8000, help="tokens at most (default 8000)")
     train.add_argument("--kind", choices=("bytes", "words"), default="bytes",
                        help="of bytes in GPT-2's pieces, or of characters (default bytes)")  # fmt: skip
     train.add_argument("--special", metavar="TOKEN", action="append", help="a token that is never split")
-    train.add_argument("--errors", choices=("raise", "replace"), default="raise",
-                       help="what bytes that are no UTF-8 do (default raise)")  # fmt: skip
     train.add_argument("--out", metavar="FILE", required=True, help="the file to write (JSON)")
     for name, text in (("encode", "the ids of a text"), ("decode", "the text of ids"),
                        ("show", "how each word is split, merge by merge")):  # fmt: skip
@@ -141,8 +140,12 @@ def _byte_pairs(parser: argparse.ArgumentParser) -> None:
             added.add_argument("ids", metavar="ID", nargs="*", help="default: those on stdin")
         elif name == "encode":
             added.add_argument("text", metavar="TEXT", nargs="?", help="default: that on stdin")
+            reading.append(added)
         else:
             added.add_argument("text", metavar="TEXT")
+    for added in reading:
+        added.add_argument("--errors", choices=("raise", "replace"), default="raise",
+                           help="what bytes that are no UTF-8 do (default raise)")  # fmt: skip
 
 
 def _train(parser: argparse.ArgumentParser, words: Sequence[str] | None) -> None:
