@@ -55,6 +55,7 @@ class RowSGD(Optimizer):
         self._picked.clear()
 
     def zero_grad(self) -> None:
-        """Forget what was picked, and gradients."""
-        self._picked.clear()
+        """Forget the gradients; what was picked waits for its step."""
+        for _, _, leaf in self._picked:
+            leaf.zero_grad()
         super().zero_grad()
