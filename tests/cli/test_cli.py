@@ -22,8 +22,9 @@ from tinygrad_notes.checkpoint import load
 from tinygrad_notes.cli import main
 from tinygrad_notes.cli.output import print_json, print_table
 from tinygrad_notes.ops import lstm
+from tinygrad_notes.tasks import MODELS
 from tinygrad_notes.tasks.images import TASK as IMAGES
-from tinygrad_notes.tasks.images.settings import Settings
+from tinygrad_notes.tasks.images.settings import ImageSettings as Settings
 from tinygrad_notes.train import interrupt
 from tinygrad_notes.train.interrupt import Interrupted
 from tinygrad_notes.train.run import Run
@@ -110,6 +111,37 @@ def test_options_reach_the_configuration(tmp_path):
     }  # fmt: skip
     group = load(out / "checkpoint.safetensors")["resume"]["optimizer"]["param_groups"][0]
     assert group["momentum"] == 0.5
+
+
+def test_a_training_that_has_no_patience_left_says_so(tmp_path, capsys):
+    """At a learning rate of nearly 0 the first epoch is as good as any."""
+    out = tmp_path / "r"
+    options = [
+        "--limit",
+        "64",
+        "--epochs",
+        "5",
+        "--lr",
+        "1e-30",
+        "--patience",
+        "2",
+        "--out",
+        str(out),
+        "--json",
+    ]
+    assert main(["train", "mlp", *options]) == 0
+    said = capsys.readouterr()
+    result = json.loads(said.out)
+    assert (result["epoch"], result["best_epoch"]) == (3, 1)
+    assert "no better epoch than 1 in 2: it ends here" in said.err
+    assert main(["train", "--resume", str(out), "--patience", "3", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["epoch"] == 4
+
+
+def test_out_may_be_called_like_a_model(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "--out", "mlp", *QUICK, "lenet5"]) == 0
+    assert json.loads((tmp_path / "mlp" / "config.json").read_text())["model"] == "lenet5"
 
 
 def test_default_folder_is_new_each_time(tmp_path, monkeypatch):
@@ -321,14 +353,46 @@ def test_every_command_has_help_with_an_example(capsys):
     assert main(["--version"]) == 0
 
 
-def test_help_is_quick_to_load():
-    """No command's own imports happen before the command runs."""
+HEAVY = ("rich", "matplotlib", "sympy", "safetensors", "PIL", "pandas", "torch", "urllib.request")
+
+
+@pytest.mark.parametrize("words", [[], ["train"], *(["train", models[0]] for models in MODELS.values())])
+def test_help_is_quick_to_load(words):
+    """No command's own imports happen before the command runs, and no task's that is not asked for."""
     code = (
-        "import sys, tinygrad_notes.cli.parser as p; p.make_parser();"
-        "print([m for m in ('rich', 'matplotlib', 'sympy', 'safetensors') if m in sys.modules])"
+        f"import sys, tinygrad_notes.cli.parser as p; p.make_parser({[*words, '--help']!r});"
+        f"print([m for m in {HEAVY!r} if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_help_of_training_lists_models_by_task(capsys):
+    assert main(["train", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert all(f"{task}: {models[0]}" in text for task, models in MODELS.items())
+    assert "--lr" in text and "--flip" not in text and "default 0.001" not in text
+
+
+@pytest.mark.parametrize("words", [["lenet5", "--help"], ["--epochs", "3", "LeNet5", "--help"]])
+def test_help_of_a_model_has_its_own_options_and_defaults(capsys, words):
+    assert main(["train", *words]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    for said in ("options of lenet5 (task: images)", "--epochs N passes over the training data (default 20)",
+                 "learning rate at the start (default 0.003)", "--flip, --no-flip", "(default digits)",
+                 "cosine (down to 0)"):  # fmt: skip
+        assert said in text
+    assert main(["train", "resnet20", "--help"]) == 0
+    assert "passes over the training data (default 164)" in " ".join(capsys.readouterr().out.split())
+
+
+def test_eval_and_predict_show_the_options_of_the_runs_task(run_folder, capsys):
+    assert main(["eval", "--help"]) == 0
+    assert "--ten-crop" not in capsys.readouterr().out
+    assert main(["eval", str(run_folder), "--help"]) == 0
+    assert "options of the task images" in (text := capsys.readouterr().out) and "--ten-crop" in text
+    assert main(["predict", str(run_folder), "--help"]) == 0
+    assert "--checkpoint" in capsys.readouterr().out
 
 
 # ---- wrong use: exit 2, one sentence, no traceback ------------------------------------------------
@@ -366,6 +430,12 @@ def complain(arguments, capsys):
             "mlp is trained with adam: add --optimizer sgd, or leave out",
         ),
         (["train", "resnet20", "--optimizer", "adamw", "--momentum", "0"], "--momentum is of sgd"),
+        (["train", "mlp", "--patience", "2", "--validation", "none"], "--patience needs a validation part"),
+        (["train", "mlp", "--patience", "2", "--validation", "0"], "--patience needs a validation part"),
+        (
+            ["train", "mlp", "--validation", "1"],
+            "must be a number of at least 0 and below 1 or a word or none",
+        ),
         (["train", "mlp", "--on-error", "skip"], "--on-error is for images in files; digits has none"),
         (["train", "mlp", "--data", "nowhere"], "'nowhere' is neither a folder"),
         (["train", "mlp", "--unknown"], "unrecognized arguments"),

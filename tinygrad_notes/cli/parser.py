@@ -170,7 +170,10 @@ def _train(parser: argparse.ArgumentParser, words: Sequence[str] | None) -> None
     from ..train.options import add_options
     from ..train.settings import Settings
 
-    model = next((w.lower() for w in words if any(w.lower() in models for models in MODELS.values())), None)
+    known = {model for models in MODELS.values() for model in models}
+    valued = ("--out", "--resume", "--data", "--validation")  # what follows these may be called like a model
+    pairs = list(pairwise(["", *words]))
+    model = next((w.lower() for before, w in pairs if w.lower() in known and before not in valued), None)
     if model is None and words and not words[0].startswith("-"):
         task_of(words[0].lower())  # tells which there are
     if model is None:
@@ -184,8 +187,8 @@ def _train(parser: argparse.ArgumentParser, words: Sequence[str] | None) -> None
             f"models by task; train MODEL --help has a model's own options:\n{listed}\n\n{parser.epilog}"
         )
         return
-    pairs = [*pairwise(words), *(word.split("=", 1) for word in words if word.startswith("--data="))]
-    data = next((word for before, word in pairs if before == "--data"), None)
+    given = [*pairs, *(word.split("=", 1) for word in words if word.startswith("--data="))]
+    data = next((word for before, word in given if before == "--data"), None)
     task = task_of(model, data)
     group = parser.add_argument_group(f"options of {model} (task: {task.name})")
     add_options(group, task.Settings, task.models[model])

@@ -11,7 +11,7 @@ class TenCrop(Transform):
     """(N, C, H, W) → (10 N, C, size): the four corners and the middle, and their mirror images.
 
     The ten views of an image lie behind each other, the mirrored ones last. What a network says of
-    them is averaged by `train.evaluate`.
+    them is averaged by `tasks.images`.
     """
 
     def __init__(self, size: int | tuple[int, int]) -> None:

@@ -11,11 +11,9 @@ for the archive whose MD5 on its author's page is c32a1d4ab5d03f1284b67883e8d875
 from __future__ import annotations
 
 import hashlib
-import http.client
 import os
 import secrets
 import sys
-import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,6 +161,8 @@ def _fetch_file(
     arrived: Callable[[int], None],
     timeout: float,
 ) -> None:
+    import http.client
+
     reasons = []
     for mirror in mirrors:
         url = f"{mirror.rstrip('/')}/{file.name}"
@@ -183,6 +183,8 @@ def _fetch_file(
 
 def _download(url: str, part: Path, file: RemoteFile, arrived: Callable[[int], None], timeout: float) -> None:
     """`url` into the new file `part`; DataError unless size and digest are as expected."""
+    import urllib.request  # a twentieth of the time that the package takes to load
+
     digest, size = hashlib.sha256(), 0
     request = urllib.request.Request(url, headers={"User-Agent": "tinygrad_notes"})
     with urllib.request.urlopen(request, timeout=timeout) as answer, part.open("xb") as stream:

@@ -2,6 +2,7 @@
 
 from .alexnet import AlexNet
 from .bert import BERT
+from .classifier import SequenceClassifier
 from .googlenet import GoogLeNet
 from .gpt2 import GPT2
 from .language import RecurrentLM, TransformerLM
@@ -35,6 +36,7 @@ __all__ = [
     "ResNet18",
     "ResNet34",
     "Seq2Seq",
+    "SequenceClassifier",
     "SimpleCNN",
     "Transformer",
     "TransformerLM",

@@ -17,6 +17,9 @@ MODELS: dict[str, tuple[str, ...]] = {  # the models of each task, as users type
     ),
     "language": ("charlm", "tokenlm"),
     "words": ("word2vec",),
+    "seq2seq": ("seq2seq",),
+    "translation": ("translate",),
+    "labels": ("classify",),
 }  # fmt: skip
 
 
