@@ -75,6 +75,24 @@ def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     add("--top-p", metavar="P", type=float, help="draw from the fewest of at least this probability")
     add("--seed", metavar="S", type=int, default=0, help="of the draws (default 0)")
 
+    source = "a folder that train word2vec made, or a file of word2vec or GloVe"
+    near = command("neighbors", "words", "the words nearest to a word",
+                   "tinygrad-notes neighbors runs/word2vec list")  # fmt: skip
+    like = command("analogy", "words", "what is to C as B is to A, by vectors of words",
+                   "tinygrad-notes analogy runs/word2vec list lists tuple")  # fmt: skip
+    rows = command("vectors", "words", "write vectors of words to a file, or evaluate them",
+                   "tinygrad-notes vectors runs/word2vec --out vectors.txt")  # fmt: skip
+    for added, words in ((near, ("word",)), (like, ("a", "b", "c")), (rows, ())):
+        added.add_argument("source", metavar="RUN_DIR", help=source)
+        for word in words:
+            added.add_argument(word, metavar=word.upper(), help="a word")
+        if words:
+            added.add_argument("--count", metavar="N", type=int, default=8, help="words to show (default 8)")
+    rows.add_argument("--out", metavar="FILE", help="the file to write")
+    rows.add_argument("--form", choices=("word2vec", "word2vec-binary", "glove"), default="word2vec",
+                      help="of the file (default word2vec: text)")  # fmt: skip
+    rows.add_argument("--evaluate", metavar="FILE", help="questions-words.txt, or pairs of words and scores")
+
     summary = command("summary", "inspection", "layers, output shapes, parameters and multiply-adds",
                       "tinygrad-notes summary lenet5")  # fmt: skip
     summary.add_argument("model", metavar="MODEL", help="a network of the notes, e.g. lenet5")
