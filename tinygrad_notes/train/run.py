@@ -24,7 +24,6 @@ from .config import Config, read_config
 from .folder import Claim, new_folder
 from .loop import Trainer
 from .options import RunError
-from .schedules import make_schedule
 from .task import Outcome, Parts, Task
 
 CHECKPOINT, BEST = "checkpoint.safetensors", "best.safetensors"
@@ -45,7 +44,7 @@ class Run:
         validation = parts.validation
         if validation is not None:
             validation = task.batches(settings, self.facts, validation, training=False)
-        schedule = make_schedule(settings.schedule, optimizer, settings.epochs, len(train))
+        schedule = settings.make_schedule(optimizer, len(train))
         self.trainer = Trainer(
             task, self.model, optimizer, train, validation,
             schedule=schedule, max_norm=settings.clip_norm, patience=settings.patience,

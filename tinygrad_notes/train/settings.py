@@ -10,7 +10,7 @@ from .. import optim
 from ..nn import Module
 from ..optim import Optimizer
 from .options import RunError, check_options, option
-from .schedules import SCHEDULES
+from .schedules import SCHEDULES, make_schedule
 
 OPTIMIZERS = {"sgd": optim.SGD, "adam": optim.Adam, "adamw": optim.AdamW}
 
@@ -52,6 +52,14 @@ class Settings:
                 f"--momentum is of sgd, and {self.model} is trained with {self.optimizer}: "
                 "add --optimizer sgd, or leave out --momentum"
             )
+        if "patience" in given and not self.validation:
+            raise RunError(
+                "--patience needs a validation part to judge by: leave it out, or add --validation 0.1"
+            )
+
+    def make_schedule(self, optimizer: Optimizer, batches: int) -> Any:
+        """What steps after each batch, of which an epoch has `batches`; None: nothing."""
+        return make_schedule(self.schedule, optimizer, self.epochs, batches)
 
     def make_optimizer(self, model: Module) -> Optimizer:
         options: dict[str, Any] = {"momentum": self.momentum} if self.optimizer == "sgd" else {}
