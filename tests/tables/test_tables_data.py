@@ -148,7 +148,7 @@ def test_a_table_too_large_is_refused_with_its_size(file, tmp_path, monkeypatch)
     monkeypatch.setattr(reading, "MOST_CELLS", 1000)
     path = file("a,b\n" + "1,2\n" * 2000)
     with pytest.raises(
-        DataError, match="2,000 rows of 2 columns are 4,000 cells, more than the 1,000 .* 500 rows"
+        DataError, match=r"2,000 rows of 2 columns are 4,000 cells, more than the 1,000 .* 500 rows"
     ):
         read_table(path)
     assert len(read_table(file("a,b\n" + "1,2\n" * 500))) == 500
@@ -170,7 +170,7 @@ def test_rows_that_are_typed():
     table = rows_of_words(["a=1,b=x", '"b=y, z",a=NA', "b=w"], "predict")
     np.testing.assert_array_equal(table["a"], [1, np.nan, np.nan])
     assert table["b"].tolist() == ["x", "y, z", "w"]
-    with pytest.raises(DataError, match="'nothing' is neither a table .* nor of the form column=value"):
+    with pytest.raises(DataError, match=r"'nothing' is neither a table .* nor of the form column=value"):
         rows_of_words(["nothing"], "predict")
 
 
@@ -233,7 +233,7 @@ def test_rows_with_missing_values_are_dropped():
     assert "missing values: 2 of 6 rows left out" in told
     assert found.told == ["table: 2 of 6 rows left out, as they lack a value"]
     nothing = Table({"x": np.array([1, np.nan, 3]), "y": np.array([np.nan, 2, np.nan])}, "t")
-    with pytest.raises(DataError, match="all 3 rows .* 'y' lacks most, 2: fill them"):
+    with pytest.raises(DataError, match=r"all 3 rows .* 'y' lacks most, 2: fill them"):
         prepare(nothing, Cleaning(missing="drop", keep_constant=True))
 
 
@@ -340,7 +340,7 @@ def test_words_that_look_like_numbers_later_are_words():
 
 def test_too_many_words_are_refused():
     table = Table({"name": words_of([f"w{i}" for i in range(MOST_WORDS + 1)])})
-    with pytest.raises(DataError, match="'name' has 101 different words, .* --leave-out name"):
+    with pytest.raises(DataError, match=r"'name' has 101 different words, .* --leave-out name"):
         prepare(table)
 
 
