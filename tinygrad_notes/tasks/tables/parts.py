@@ -108,8 +108,8 @@ def _labels(table: Table, settings: Settings) -> np.ndarray | None:
         return None
     if 2 * different > len(values):
         raise DataError(
-            f"{table.name}: the target {target!r} has {different} different values in {len(values)} rows: too "
-            f"many to be classes{'; --goal number takes it as a quantity' * numbers}"
+            f"{table.name}: the target {target!r} has {different} different values in {len(values)} rows: "
+            f"too many to be classes{'; --goal number takes it as a quantity' * numbers}"
         )
     return as_words(values)
 
