@@ -1,4 +1,5 @@
-"""``diff``: how the published forms of a network or of a recurrent cell differ, in size and part by part."""
+"""``diff``: how the published forms of a network, of a recurrent cell or of a model of sequences differ, in
+size and part by part."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..models.cells import CELLS, built, cell_rows
+from ..models.cells import CELLS, SEQUENCES, built, cell_rows
 from ..models.count import SHAPES, undrawn
 from ..models.lenet1998 import PartialConv2d
 from ..models.variants import VARIANTS, Row, variants
@@ -24,22 +25,24 @@ MOST_LAYERS = 24
 
 
 def diff_command(arguments: argparse.Namespace) -> int:
-    families = {plain(name): name for name in CELLS}
-    family = families.get(plain(arguments.model))
+    families = {plain(name): name for name in CELLS | SEQUENCES}
+    family, equations = families.get(plain(arguments.model)), dict[str, str]()
+    steps = family is not None
     if family is not None:
-        rows, layers, equations = cell_rows(family), different_shapes(family), cell_equations(family)
+        rows, layers = cell_rows(family), different_shapes(family)
+        equations = cell_equations(family) if family in CELLS else {}
     else:
-        family = find_network(arguments.model, others=tuple(CELLS)).family
-        rows, layers, equations = variants(family), different_layers(family), {}
+        family = find_network(arguments.model, others=tuple(families.values())).family
+        rows, layers = variants(family), different_layers(family)
     if arguments.json:
         names = [row.variant for row in rows]
         found = [{"layer": name, **dict(zip(names, texts, strict=True))} for name, *texts in layers]
         result = {"model": family, "variants": [asdict(row) for row in rows], "layers": found}
         print_json(result | ({"equations": equations} if equations else {}))
         return DONE
-    _print_sizes(rows, "multiply-adds of a step" if equations else "multiply-adds")
+    _print_sizes(rows, "multiply-adds of a step" if steps else "multiply-adds")
     if layers:
-        what = "parameters" if equations else "layers"
+        what = "parameters" if steps else "layers"
         print(f"\n{what} that are not alike in all (same: as in the first)\n")
         shown = [_shortened(row) for row in layers[:MOST_LAYERS]]
         print_table([what[:-1], *(row.variant for row in rows)], shown, left=len(rows) + 1)
@@ -68,7 +71,7 @@ def _print_sizes(rows: list[Row], macs: str) -> None:
 
 
 def different_shapes(cell: str) -> list[list[str]]:
-    """[name, shape in each form, ...] of the parameters of a recurrent layer that are not alike."""
+    """[name, shape in each form, ...] of the parameters of a cell or model that are not alike in all."""
     shapes = [{name: str(p.shape) for name, p in layer.named_parameters()} for layer in built(cell).values()]
     names = list(dict.fromkeys(name for found in shapes for name in found))
     rows = [[name, *(found.get(name, "none") for found in shapes)] for name in names]

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..autograd.graph import Entry, graph
-from ..models.summary import summary
+from ..models.summary import sample, summary
 from ..ops.loss import cross_entropy
 from . import DONE
 from .networks import find_network
@@ -20,22 +20,24 @@ from .output import print_json, print_table
 def summary_command(arguments: argparse.Namespace) -> int:
     network = find_network(arguments.model, arguments.variant)
     model = network.undrawn()
-    input_shape = model.input_shape
-    layers = summary(model, input_shape)
-    totals = {"parameters": sum(layer.parameters for layer in layers),
-              "macs": sum(layer.macs for layer in layers)}  # fmt: skip
+    layers = summary(model, *network.inputs(model))
+    numbers = ("parameters",) if network.places else ("parameters", "macs")  # those of scores are not counted
+    totals = {name: sum(getattr(layer, name) for layer in layers) for name in numbers}
+    shape = list(network.places or model.input_shape)
     if arguments.json:
-        shape = list(input_shape)
-        rows = [asdict(layer) for layer in layers]
+        kept = {"name", "kind", "weight", "shape", *numbers}
+        rows = [{name: value for name, value in asdict(layer).items() if name in kept} for layer in layers]
         print_json({"model": network.name, "input_shape": shape, **totals, "layers": rows})
         return DONE
-    print(f"{network.name}, input {_shape(input_shape)}\n")
+    told = " and ".join(f"{n} ids" for n in shape) if network.places else _shape(shape)
+    print(f"{network.name}, input {told}\n")
     print_table(
-        ["layer", "kind", "weight", "output", "parameters", "multiply-adds"],
+        ["layer", "kind", "weight", "output", "parameters", "multiply-adds"][: 4 + len(numbers)],
         [
-            [x.name, x.kind, _shape(x.weight or ""), _shape(x.shape), f"{x.parameters:,}", f"{x.macs:,}"]
+            [x.name, x.kind, _shape(x.weight or ""), _shape(x.shape),
+             *(f"{getattr(x, name):,}" for name in numbers)]
             for x in layers
-        ] + [["total", "", "", "", f"{totals['parameters']:,}", f"{totals['macs']:,}"]],
+        ] + [["total", "", "", "", *(f"{total:,}" for total in totals.values())]],
         left=2,
     )  # fmt: skip
     return DONE
@@ -74,11 +76,13 @@ def _example() -> tuple[Tensor, dict[str, Tensor]]:
 
 
 def _network(name: str) -> tuple[Tensor, dict[str, Tensor]]:
-    """The loss of one image."""
+    """The loss of one image, or of one text."""
     network = find_network(name)
     model = network.build().eval()
-    logits = model(Tensor(np.zeros((1, *model.input_shape), np.float32)))
-    return cross_entropy(logits, np.zeros(1, np.int64)), dict(model.named_parameters())
+    y = model(*map(sample, network.inputs(model)))
+    logits = y[0] if isinstance(y, tuple) else y  # what comes with it is a state
+    logits = logits.reshape(-1, logits.shape[-1])
+    return cross_entropy(logits, np.zeros(len(logits), np.int64)), dict(model.named_parameters())
 
 
 def _dot(entries: list[Entry]) -> str:

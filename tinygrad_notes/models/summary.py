@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,8 +25,8 @@ class Layer:
     macs: int
 
 
-def summary(model: Module, input_shape: Sequence[int]) -> list[Layer]:
-    """The layers of `model` in the order in which they run on one sample of `input_shape`.
+def summary(model: Module, *inputs: Any) -> list[Layer]:
+    """The layers of `model` in the order in which they run on one sample of `inputs`: its shape, or arrays.
 
     A layer is a module without parts, or with parameters of its own. Multiply-adds (MACs) are those
     that `models.count.multiply_adds` counts, of convolutions and fully connected layers, without bias.
@@ -42,7 +42,7 @@ def summary(model: Module, input_shape: Sequence[int]) -> list[Layer]:
     model.eval()
     try:
         with no_grad():
-            model(Tensor(np.zeros((1, *input_shape), np.float32)))
+            model(*map(sample, inputs))
     finally:
         model.train(mode)
         for _, module in chosen:
@@ -51,6 +51,12 @@ def summary(model: Module, input_shape: Sequence[int]) -> list[Layer]:
         if id(module) not in layers:
             layers[id(module)] = _layer(name, module, None, counted)
     return list(layers.values())
+
+
+def sample(given: Any) -> Tensor:
+    """One sample: zeros of a shape, or the arrays that are given."""
+    shape = isinstance(given, tuple | list) and all(isinstance(n, int) for n in given)
+    return Tensor(np.zeros((1, *given), np.float32) if shape else given)
 
 
 def _watched(name: str, module: Module, layers: dict[int, Layer], counted: set[int]) -> Callable[..., Any]:

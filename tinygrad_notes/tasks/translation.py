@@ -38,8 +38,8 @@ class Settings(shared.Settings):
                               "1 / √(width · warmup)")  # fmt: skip
     schedule: str = option(NOAM, choices={NOAM: "up for --warmup steps, then down as 1/√step"} | SCHEDULES,
                            help="the learning rate over all epochs")  # fmt: skip
-    warmup: int = option(400, least=1, help="steps of the schedule noam")
-    batch_tokens: int = option(2000, least=1, metavar="N",
+    warmup: int = option(200, least=1, help="steps of the schedule noam")
+    batch_tokens: int = option(1000, least=1, metavar="N",
                                help="ids of a batch, padding counted: as many pairs as fit")  # fmt: skip
     tokens: int = option(2000, least=260, help="byte pairs that are learned from the training part")
     heads: int = option(4, least=1, help="of each attention")
@@ -85,7 +85,7 @@ class Translation(Pairs):
 
     name = "translation"
     models: Mapping[str, Mapping[str, Any]] = {
-        "translate": {"epochs": 20, "validation": 0.05, "label_smoothing": 0.1, "dropout": 0.2}
+        "translate": {"epochs": 20, "lr": 1.5e-3, "validation": 0.05, "label_smoothing": 0.1, "dropout": 0.2}
     }
     Settings = Settings
     sides = staticmethod(texts.byte_pairs)
