@@ -31,10 +31,11 @@ fuzz:  ## every property-based test with new draws for MINUTES=5 (ARGS="tests/ke
 	@$(call environment,dev)
 	$(RUN) .ci/fuzz.py $(MINUTES) $(ARGS)
 
-lint:  ## style of the code
+lint:  ## style of the code, spelling
 	@$(call environment,dev)
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	.venv/bin/codespell
 
 types:  ## type check of the engine and the backends
 	@$(call environment,dev)

@@ -22,6 +22,7 @@ fast. Imports go another way: `backend`, `autograd`, `ops`, `nn`, `optim` and `d
 FOLDERS = ("", "autograd", "ops", "nn", "optim", "data", "models", "train", "tasks", "verify", "cli",
            "backend")  # fmt: skip
 NOT_PYTHON = {
+    "py.typed": "Says that the package has type annotations.",
     "data/digits.npz": "10,000 handwritten digits of MNIST, so that a first training needs no network.",
     "data/DIGITS.md": "Where the digits come from, their license, and how they were split.",
     "data/text/TEXTS.md": "Where the embedded texts come from, and their licenses.",

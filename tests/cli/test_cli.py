@@ -24,7 +24,7 @@ from tinygrad_notes.cli.output import print_json, print_table
 from tinygrad_notes.ops import lstm
 from tinygrad_notes.tasks import MODELS
 from tinygrad_notes.tasks.images import TASK as IMAGES
-from tinygrad_notes.tasks.images.settings import Settings
+from tinygrad_notes.tasks.images.settings import ImageSettings as Settings
 from tinygrad_notes.train import interrupt
 from tinygrad_notes.train.interrupt import Interrupted
 from tinygrad_notes.train.run import Run
@@ -111,6 +111,37 @@ def test_options_reach_the_configuration(tmp_path):
     }  # fmt: skip
     group = load(out / "checkpoint.safetensors")["resume"]["optimizer"]["param_groups"][0]
     assert group["momentum"] == 0.5
+
+
+def test_a_training_that_has_no_patience_left_says_so(tmp_path, capsys):
+    """At a learning rate of nearly 0 the first epoch is as good as any."""
+    out = tmp_path / "r"
+    options = [
+        "--limit",
+        "64",
+        "--epochs",
+        "5",
+        "--lr",
+        "1e-30",
+        "--patience",
+        "2",
+        "--out",
+        str(out),
+        "--json",
+    ]
+    assert main(["train", "mlp", *options]) == 0
+    said = capsys.readouterr()
+    result = json.loads(said.out)
+    assert (result["epoch"], result["best_epoch"]) == (3, 1)
+    assert "no better epoch than 1 in 2: it ends here" in said.err
+    assert main(["train", "--resume", str(out), "--patience", "3", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["epoch"] == 4
+
+
+def test_out_may_be_called_like_a_model(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "--out", "mlp", *QUICK, "lenet5"]) == 0
+    assert json.loads((tmp_path / "mlp" / "config.json").read_text())["model"] == "lenet5"
 
 
 def test_default_folder_is_new_each_time(tmp_path, monkeypatch):
@@ -399,6 +430,12 @@ def complain(arguments, capsys):
             "mlp is trained with adam: add --optimizer sgd, or leave out",
         ),
         (["train", "resnet20", "--optimizer", "adamw", "--momentum", "0"], "--momentum is of sgd"),
+        (["train", "mlp", "--patience", "2", "--validation", "none"], "--patience needs a validation part"),
+        (["train", "mlp", "--patience", "2", "--validation", "0"], "--patience needs a validation part"),
+        (
+            ["train", "mlp", "--validation", "1"],
+            "must be a number of at least 0 and below 1 or a word or none",
+        ),
         (["train", "mlp", "--on-error", "skip"], "--on-error is for images in files; digits has none"),
         (["train", "mlp", "--data", "nowhere"], "'nowhere' is neither a folder"),
         (["train", "mlp", "--unknown"], "unrecognized arguments"),

@@ -47,7 +47,7 @@ def test_digits_split_follows_its_rule(digits):
 
 
 def test_digits_are_mixed(digits):
-    """The source is grouped by class; any 500 neighbours must show every class."""
+    """The source is grouped by class; any 500 neighbors must show every class."""
     for start in range(0, 7500, 500):
         assert len(set(digits[0].labels[start : start + 500])) == 10
 

@@ -7,7 +7,7 @@ dropout is off, as its draws differ. In evaluation it has its published probabil
 the running statistics are those of another batch. On CuPy's stand-in networks take 1 step.
 
 A network with ReLUs and maxima is piecewise smooth. A rounding of float32 may put two libraries on
-neighbouring pieces, and there gradients differ by up to a tenth though both are right: PyTorch differs as
+neighboring pieces, and there gradients differ by up to a tenth though both are right: PyTorch differs as
 much from its own float64. So in float32 both are compared on the same piece. PyTorch's ReLUs pass what ours
 passed and its maxima take what ours took (`_SamePiece`), which is refused unless PyTorch's own choice is the
 same or a matter of rounding. In float64 PyTorch gets no such help.

@@ -35,7 +35,7 @@ from tinygrad_notes.tasks.images.pipeline import (
     training_transform,
 )
 from tinygrad_notes.tasks.images.recipes import RECIPES
-from tinygrad_notes.tasks.images.settings import Settings
+from tinygrad_notes.tasks.images.settings import ImageSettings as Settings
 from tinygrad_notes.tasks.images.task import criterion
 from tinygrad_notes.train.config import read_config
 from tinygrad_notes.train.interrupt import Interrupted

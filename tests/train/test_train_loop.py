@@ -16,7 +16,7 @@ import tinygrad_notes as tg
 from tinygrad_notes import backend, checkpoint, nn, optim
 from tinygrad_notes.data import ArrayDataset, Compose, DataLoader, Normalize, RandomShift
 from tinygrad_notes.tasks.images import TASK as IMAGES
-from tinygrad_notes.tasks.images.settings import Settings
+from tinygrad_notes.tasks.images.settings import ImageSettings as Settings
 from tinygrad_notes.train import interrupt, loop
 from tinygrad_notes.train import run as run_module
 from tinygrad_notes.train.config import read_config

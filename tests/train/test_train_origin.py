@@ -14,7 +14,7 @@ from tinygrad_notes.cli import main
 from tinygrad_notes.data import ArrayDataset, ImageFolder
 from tinygrad_notes.data.digits import load_digits
 from tinygrad_notes.tasks.images import TASK as IMAGES
-from tinygrad_notes.tasks.images.settings import Settings
+from tinygrad_notes.tasks.images.settings import ImageSettings as Settings
 from tinygrad_notes.train.options import RunError
 from tinygrad_notes.train.run import Run
 

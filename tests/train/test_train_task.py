@@ -216,50 +216,57 @@ def test_a_kill_at_any_file_system_event_loses_nothing(tmp_path):
 # ---- the sources -----------------------------------------------------------------------------------
 
 
-def words_of(source):
-    """Every identifier, every key and every other string of a file, docstrings left out."""
+def known_of_tasks(source, strings, shared):
+    """What a file of train/ knows of tasks: `strings`, but for docstrings; attributes of settings that not
+    all tasks share; names of what only some have."""
     tree = ast.parse(source)
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
     texts = {id(n.body[0].value) for n in ast.walk(tree)
              if isinstance(n, documented) and n.body and isinstance(n.body[0], ast.Expr)}  # fmt: skip
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            yield node.id
-        elif isinstance(node, ast.Attribute):
-            yield node.attr
-        elif isinstance(node, ast.arg | ast.keyword) and node.arg:
-            yield node.arg
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in texts:
+        if isinstance(node, ast.Constant) and node.value in strings and id(node) not in texts:
             yield node.value
-
-
-def named_in(source, names):
-    return sorted(names & set(words_of(source)))
+        elif isinstance(node, ast.Attribute) and node.attr not in shared:
+            owner = getattr(node.value, "id", getattr(node.value, "attr", ""))
+            if owner == "settings":
+                yield f"settings.{node.attr}"
+        named = {getattr(node, field, None) for field in ("id", "attr", "arg")}
+        yield from named & {
+            "argmax",
+            "logits",
+            "images",
+            "labels",
+            "classes",
+            "tokens",
+            "accuracy",
+            "perplexity",
+        }
+        if isinstance(node, ast.ImportFrom | ast.Import):
+            yield from (name for name in ast.unparse(node).replace(".", " ").split() if name == "tasks")
 
 
 def test_no_task_is_named_where_all_train():
     """No task's name, unit or option stands in train/, and none of their modules is imported there."""
-    shared = {field.name for field in dataclasses.fields(Settings)}
-    names = {"argmax", "labels", "classes", "tasks", "accuracy"}
+    shared = {name for name in dir(Settings) if not name.startswith("__")}
+    shared |= {field.name for field in dataclasses.fields(Settings)}
+    strings = set()
     for task in map(find_task, MODELS):
-        own = {
-            f.name
-            for kind in (task.Settings, task.Testing, task.Predicting)
-            for f in dataclasses.fields(kind)
-        }
-        names |= {task.name, task.unit} | own - shared
-    assert {"images", "flip", "ten_crop"} <= names
-    names -= {"samples", "text", "errors", "width", "warmup"}  # which mean other things there
-    found = {file.name: named_in(file.read_text(), names) for file in TRAIN.glob("*.py")}
+        kinds = task.Settings, task.Testing, task.Predicting
+        options = {field.name for kind in kinds for field in dataclasses.fields(kind)}
+        strings |= {task.name, task.unit} | options - shared
+    assert {"images", "flip", "ten_crop"} <= strings
+    strings -= {"loss", "samples"}  # the figure that all have, and the unit of a task that names none
+    found = {file.name: [*known_of_tasks(file.read_text(), strings, shared)] for file in TRAIN.glob("*.py")}
     assert {name: words for name, words in found.items() if words} == {}
 
 
 def test_the_check_of_names_sees_them():
     source = (
-        '"""images"""\ndef f(flip=1):\n    """labels"""\n    return x.argmax(ten_crop={"accuracy": images})\n'
+        '"""images"""\nfrom ..tasks.images import TASK\ndef f(run, settings):\n    """flip"""\n'
+        '    return run.settings.flip, settings.epochs, x.argmax(), {"ten_crop": 1, "other": settings.size}\n'
     )
-    names = {"images", "flip", "labels", "argmax", "ten_crop", "accuracy"}
-    assert named_in(source, names) == ["accuracy", "argmax", "flip", "images", "ten_crop"]
+    found = known_of_tasks(source, {"images", "flip", "ten_crop"}, {"epochs"})
+    assert sorted(found) == ["argmax", "settings.flip", "settings.size", "tasks", "ten_crop"]
 
 
 def test_a_run_of_a_task_is_not_taken_for_another(tmp_path):

@@ -106,7 +106,7 @@ def by_elements(
     problem: Problem, which: int, g: np.ndarray, cotangents: list[np.ndarray] | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The gradient of one input by differences, element by element, NaN beyond the first `LIMIT`; how far
-    neighbouring estimates differ; and what rounding may have added."""
+    neighboring estimates differ; and what rounding may have added."""
     found = np.full((3, *g.shape), np.nan)
     scales = problem.scales(which)
     for at in itertools.islice(np.ndindex(*g.shape), LIMIT):

@@ -3,7 +3,7 @@
     D(h) = (f(h) − f(−h)) / 2h = f′(0) + a h² + b h⁴ + …
 
 Each step is a quarter of the one before, so Richardson's extrapolation removes one power of h² after
-another; of all estimates the one is taken on which neighbours agree best (Ridders 1982), as far as rounding
+another; of all estimates the one is taken on which neighbors agree best (Ridders 1982), as far as rounding
 lets them: it adds about ε |f| / h.
 """
 
@@ -22,7 +22,7 @@ EPS = float(np.finfo(np.float64).eps)
 
 
 class Derivative(NamedTuple):
-    """f′(0), how far neighbouring estimates differ, and the size of rounding in it."""
+    """f′(0), how far neighboring estimates differ, and the size of rounding in it."""
 
     value: float
     spread: float
@@ -35,7 +35,7 @@ def dot(weights: Values, values: Values) -> float:
 
 
 def central(f: Callable[[float], Values], weights: Values, good: float) -> Derivative:
-    """d/dt Σ w·f(t) at t = 0; stops when neighbours agree to `good`.
+    """d/dt Σ w·f(t) at t = 0; stops when neighbors agree to `good`.
 
     The outputs are subtracted element by element before they are summed: what does not change with t
     adds no rounding. Steps at which f is not finite (outside its domain) are passed over.

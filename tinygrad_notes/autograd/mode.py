@@ -81,7 +81,7 @@ def detect_anomaly() -> _Switch:
     """Raise at the operation whose forward or backward makes the first NaN or infinity.
 
     The error names the operation and, for a backward, shows where its forward was called. Every
-    result is inspected, which costs time and, on a GPU, a synchronisation per operation.
+    result is inspected, which costs time and, on a GPU, a synchronization per operation.
     """
     return _Switch(anomaly, True)
 

@@ -154,7 +154,7 @@ def threads() -> int | None:
 
 
 def manual_seed(seed: int) -> None:
-    """Seed every random draw of the package: initialisation, dropout, shuffling, augmentation.
+    """Seed every random draw of the package: initialization, dropout, shuffling, augmentation.
 
     Draws happen on the host for every backend, so one seed gives the same numbers on each.
     """

@@ -1,6 +1,6 @@
 """The CuPy namespace: the same names as cpu.py on an NVIDIA GPU. The only file that imports cupy.
 
-Kernels are the plain definitions, which are vectorised over everything but the window offsets: every
+Kernels are the plain definitions, which are vectorized over everything but the window offsets: every
 line is a kernel launch on whole arrays. CuPy 13 and 14 are supported; nothing of cupy.cudnn is used.
 """
 

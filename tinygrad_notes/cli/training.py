@@ -42,6 +42,10 @@ def train_command(arguments: argparse.Namespace) -> int:
         return INTERRUPTED
     finally:
         progress.close()
+    if len(history) < run.settings.epochs:
+        progress.message(
+            f"no better epoch than {run.trainer.best()} in {run.settings.patience}: it ends here"
+        )
     outcome = run.test()
     _plot(run, outcome, progress)
     _print_result(run, history[-1], outcome, arguments.json)

@@ -173,7 +173,7 @@ def list_images(root: Path) -> tuple[list[Path], list[int], list[str]]:
 
 
 def list_as(classes: list[str], root: Path) -> tuple[list[Path], list[int]]:
-    """The files below `root`, labelled by their place in `classes`."""
+    """The files below `root`, labeled by their place in `classes`."""
     files, labels, own = list_images(root)
     unknown = sorted(set(own) - set(classes))
     if unknown:

@@ -124,7 +124,7 @@ class GoogLeNet(nn.Module):
 
     `variant`: "paper" (response normalization; pools round up); "notes" (pools have a border of 1, no
     response normalization); "torchvision" (batch normalization, and 3×3 where the paper has 5×5);
-    "torchvision-5x5" (the same with 5×5). `transform_input`: x is normalised with ImageNet's means and
+    "torchvision-5x5" (the same with 5×5). `transform_input`: x is normalized with ImageNet's means and
     deviations, and torchvision's trained weights want it with ½ and ½ instead.
     """
 

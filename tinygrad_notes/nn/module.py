@@ -159,7 +159,7 @@ class Module:
         """Replace parameters and buffers by the arrays of `state`; returns (missing, unexpected).
 
         Nothing is changed unless everything fits. Values take the dtype of what they replace. The
-        counter of batch normalisation may be missing, as it is from files older than PyTorch 0.4.1.
+        counter of batch normalization may be missing, as it is from files older than PyTorch 0.4.1.
 
         Raises:
             KeyError: `strict` and some names are missing or unexpected; all are listed.
@@ -184,7 +184,7 @@ class Module:
     # ---- modes ---------------------------------------------------------------------------------
 
     def train(self, mode: bool = True) -> Module:
-        """Set training mode (dropout drops, batch normalisation uses the batch) for every part."""
+        """Set training mode (dropout drops, batch normalization uses the batch) for every part."""
         for module in self.modules():
             module.training = mode
         return self
@@ -217,7 +217,7 @@ class Module:
         return self
 
     def apply(self, function: Callable[[Module], Any]) -> Module:
-        """Call `function` on every part, innermost first, e.g. to initialise."""
+        """Call `function` on every part, innermost first, e.g. to initialize."""
         for module in reversed(list(self.modules())):
             function(module)
         return self

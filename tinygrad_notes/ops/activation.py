@@ -1,4 +1,17 @@
-"""Activation functions. All are safe at any input: nothing overflows at ±1e4."""
+"""Activation functions. All are safe at any input: nothing overflows at ±1e4.
+
+Element by element, ∂L/∂x = gy · f′(x), and where f′ is a function of y alone the graph need not keep x:
+
+    σ = 1/(1 + e⁻ˣ)      σ′ = e⁻ˣ/(1 + e⁻ˣ)² = σ · (1 − σ)           since 1 − σ = e⁻ˣ/(1 + e⁻ˣ)
+    tanh = 2σ(2x) − 1    tanh′ = 4σ(2x)(1 − σ(2x)) = 1 − tanh²       since 4s(1 − s) = 1 − (2s − 1)²
+
+Softmax couples the elements of a row. From pᵢ = eˣⁱ/S and S = Σ eˣʲ,
+
+    ∂pᵢ/∂xₖ = [i = k] eˣⁱ/S − eˣⁱ eˣᵏ/S² = pᵢ ([i = k] − pₖ)
+    ∂L/∂xₖ = Σᵢ gyᵢ pᵢ ([i = k] − pₖ) = pₖ (gyₖ − Σᵢ gyᵢ pᵢ)
+
+and for its logarithm, yᵢ = xᵢ − ln S, ∂yᵢ/∂xₖ = [i = k] − pₖ gives ∂L/∂xₖ = gyₖ − pₖ Σᵢ gyᵢ.
+"""
 
 from __future__ import annotations
 

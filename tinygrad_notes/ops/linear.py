@@ -1,4 +1,14 @@
-"""Matrix products: the bilinear maps, closed under differentiation."""
+"""Matrix products: the bilinear maps, closed under differentiation.
+
+Y = A B is y_ik = Σ_j a_ij b_jk, and a_ij stands in every y of row i. Summed over all paths,
+
+    ∂L/∂a_ij = Σ_k gy_ik ∂y_ik/∂a_ij = Σ_k gy_ik b_jk = (Ḡ Bᵀ)_ij
+    ∂L/∂b_jk = Σ_i gy_ik ∂y_ik/∂b_jk = Σ_i a_ij gy_ik = (Aᵀ Ḡ)_jk
+
+A layer stores W with a row for each output, Y = X Wᵀ + b, so that A = X and B = Wᵀ give
+
+    ∂L/∂X = Ḡ W      ∂L/∂W = (Xᵀ Ḡ)ᵀ = Ḡᵀ X      ∂L/∂b = Σ_n ḡ_n      the sums run over the samples n
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,17 @@
-"""Losses. Each takes `reduction`: "mean" (default), "sum" or "none"."""
+"""Losses. Each takes `reduction`: "mean" (default), "sum" or "none".
+
+Softmax and cross-entropy belong together, since their derivatives cancel. With p = softmax(x) and a target q,
+
+    ℓ = −Σ_c q_c ln p_c      ∂ℓ/∂p_c = −q_c/p_c      ∂p_c/∂x_k = p_c ([c = k] − p_k)
+
+    ∂ℓ/∂x_k = Σ_c (−q_c/p_c) p_c ([c = k] − p_k)        the chain rule over all classes
+            = −q_k + p_k Σ_c q_c                        p_c cancels, and with it every division
+            = p_k − q_k                                 where q is a distribution
+
+The mean over N rows divides this by N; ignored rows have q = 0 and are not counted in N. For two classes it
+is ∂ℓ/∂x = σ(x) − t. Squared errors grow with the error itself: L = k Σ (a − b)² has ∂L/∂a = 2k (a − b), and
+Huber's loss limits that slope to ±δ.
+"""
 
 from __future__ import annotations
 

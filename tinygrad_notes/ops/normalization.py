@@ -1,4 +1,20 @@
-"""Normalization: to mean 0 and variance 1, or by a power of the sum of squares in neighboring channels."""
+"""Normalization: to mean 0 and variance 1, or by a power of the sum of squares in neighboring channels.
+
+Of the m numbers that are normalized together (a channel of the batch, or the features of one sample)
+
+    μ = (1/m) Σ xᵢ      v = (1/m) Σ (xᵢ − μ)²      x̂ᵢ = (xᵢ − μ)/σ,  σ = √(v + ε)      yᵢ = γ x̂ᵢ + β
+
+Each x reaches the loss on three paths: through its own x̂, through μ and through v. With gᵢ = γ gyᵢ = ∂L/∂x̂ᵢ
+
+    ∂x̂ᵢ/∂xᵢ = 1/σ      ∂x̂ᵢ/∂μ = −1/σ      ∂x̂ᵢ/∂v = −(xᵢ − μ)/(2σ³) = −x̂ᵢ/(2σ²)
+    ∂L/∂μ = −(1/σ) Σ gᵢ                      (∂v/∂μ = −(2/m) Σ (xᵢ − μ) = 0, so v adds nothing here)
+    ∂L/∂v = −(1/2σ²) Σ gᵢ x̂ᵢ
+    ∂L/∂xⱼ = gⱼ/σ + ∂L/∂μ · 1/m + ∂L/∂v · 2(xⱼ − μ)/m
+           = (1/σ) (gⱼ − (1/m) Σ gᵢ − x̂ⱼ (1/m) Σ gᵢ x̂ᵢ)
+
+So the gradient has no part along a constant and none along x̂: a shift or a scale of all x changes no x̂.
+∂L/∂γ = Σ gyᵢ x̂ᵢ and ∂L/∂β = Σ gyᵢ. In evaluation μ and v are given, and only the first path is left.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,17 @@
-"""Pooling: the largest or the mean value of each window, and the adjoints."""
+"""Pooling: the largest or the mean value of each window, and the adjoints.
+
+The mean is linear, yᵢ = Σⱼ Aᵢⱼ xⱼ with Aᵢⱼ = 1/(size of window i) for the places j of the window, else 0. So
+
+    ∂L/∂xⱼ = Σᵢ gyᵢ Aᵢⱼ         each gradient is spread evenly over its window; windows that overlap add up
+
+The maximum picks one place j(i) of each window, yᵢ = x_j(i). Near a point without ties the places stay the
+same, so there it is linear too, with Aᵢⱼ = [j = j(i)]:
+
+    ∂L/∂xⱼ = Σᵢ gyᵢ [j = j(i)]   each gradient goes to the place of its maximum, and is added there
+
+Among equals the first in scan order is taken: the gradient is neither split nor given twice. Places are
+integers, no path leads through them, and the scatter's own adjoint is to gather at the same places.
+"""
 
 from __future__ import annotations
 

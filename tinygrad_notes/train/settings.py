@@ -52,6 +52,10 @@ class Settings:
                 f"--momentum is of sgd, and {self.model} is trained with {self.optimizer}: "
                 "add --optimizer sgd, or leave out --momentum"
             )
+        if "patience" in given and not self.validation:
+            raise RunError(
+                "--patience needs a validation part to judge by: leave it out, or add --validation 0.1"
+            )
 
     def make_schedule(self, optimizer: Optimizer, batches: int) -> Any:
         """What steps after each batch, of which an epoch has `batches`; None: nothing."""

@@ -40,7 +40,9 @@ class Dataset(Protocol):
 class Batches(Protocol):
     """Batches of one epoch, each a tuple of Tensors, and where the iteration stands; see `data.DataLoader`.
 
-    Batches that differ in size or length, or that follow one stream, only have to keep to this.
+    Batches that differ in size or length, or that follow one stream, only have to keep to this. The state is
+    plain numbers; its `next_batch` counts the batches that were handed out in the epoch under way, and the
+    loop may put back a smaller one. After a state was loaded, iterating goes on with the rest of its epoch.
     """
 
     def __len__(self) -> int: ...

@@ -1,7 +1,7 @@
 """Convolution with the batch innermost in memory, (H, W, C, N): for many small images with few channels.
 
 Every pixel is a contiguous run of C·N numbers, so a copy of pixels is one of long runs, however few channels
-there are. Outputs are computed q neighbours of a row at a time, all their channels in one matrix product:
+there are. Outputs are computed q neighbors of a row at a time, all their channels in one matrix product:
 
     y[p, bq + s, o, n] = Σ T[(s, o), (i, t, c)] x̄[p + i, bq + t, c, n]
     T[(s, o), (i, t, c)] = w[o, c, i, t − s]
@@ -235,7 +235,7 @@ def _overlap(columns: Array, q: int) -> Array:
 
 
 def _long(b: Array, q: int, n: int) -> Array:
-    """The bias b (O,) of q neighbours for n images, written out (q·O, n): NumPy adds it in long runs."""
+    """The bias b (O,) of q neighbors for n images, written out (q·O, n): NumPy adds it in long runs."""
     bias = np.empty((q, len(b), n), dtype=b.dtype)
     bias[...] = b[:, None]
     return bias.reshape(-1, n)

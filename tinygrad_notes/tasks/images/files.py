@@ -14,14 +14,14 @@ from ...data import ArrayDataset
 from ...data.sources import holds_images
 from ...train.options import RunError
 from .parts import listed
-from .settings import Settings
+from .settings import ImageSettings
 
 NAME = "files.csv"
 COLUMNS = ("part", "file", "bytes", "left out", "blake2b")
 Files = dict[str, tuple[str, int]]  # name below the data's folder: (part, bytes)
 
 
-def list_files(settings: Settings) -> Files | None:
+def list_files(settings: ImageSettings) -> Files | None:
     """The files that a run with `settings` decodes, in their order; None for data of another kind."""
     if not holds_images(settings.data):
         return None
@@ -32,13 +32,13 @@ def list_files(settings: Settings) -> Files | None:
     }
 
 
-def _name(path: Path, settings: Settings) -> str:
+def _name(path: Path, settings: ImageSettings) -> str:
     """The name below the folder of the data, where it is there."""
     root = Path(settings.data)
     return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
 
 
-def as_csv(files: Files, settings: Settings, parts: Iterable[ArrayDataset]) -> str:
+def as_csv(files: Files, settings: ImageSettings, parts: Iterable[ArrayDataset]) -> str:
     """The text of files.csv; `parts` are what was decoded."""
     skipped: list[tuple[Path, str]] = [pair for part in parts for pair in getattr(part, "skipped", ())]
     reasons = {_name(path, settings): reason for path, reason in skipped}
@@ -53,7 +53,7 @@ def as_csv(files: Files, settings: Settings, parts: Iterable[ArrayDataset]) -> s
     return text.getvalue()
 
 
-def _digests(settings: Settings, parts: Iterable[ArrayDataset]) -> dict[str, str]:
+def _digests(settings: ImageSettings, parts: Iterable[ArrayDataset]) -> dict[str, str]:
     """{name: digest of the file's content} of all that were decoded."""
     return {
         _name(path, settings): digest
@@ -62,7 +62,7 @@ def _digests(settings: Settings, parts: Iterable[ArrayDataset]) -> dict[str, str
     }
 
 
-def changed_contents(folder: Path, settings: Settings, parts: Iterable[ArrayDataset]) -> list[str]:
+def changed_contents(folder: Path, settings: ImageSettings, parts: Iterable[ArrayDataset]) -> list[str]:
     """The files whose contents are not those that files.csv of the run `folder` notes, where it notes any."""
     path = folder / NAME
     if not path.is_file():
@@ -76,7 +76,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def check_files(folder: Path, settings: Settings) -> None:
+def check_files(folder: Path, settings: ImageSettings) -> None:
     """Raises RunError if the images are not those that files.csv of the run `folder` lists."""
     path = folder / NAME
     if not path.is_file():

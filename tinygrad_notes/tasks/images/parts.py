@@ -14,12 +14,12 @@ from ...data.sources import holds_images
 from ...data.split import in_turns
 from .pipeline import decoded_side
 from .recipes import RECIPES
-from .settings import Settings
+from .settings import ImageSettings
 
 Listed = tuple[list[Path], list[int]]  # files and their labels
 
 
-def load_parts(settings: Settings, download: bool, progress: Progress) -> dict[str, ArrayDataset]:
+def load_parts(settings: ImageSettings, download: bool, progress: Progress) -> dict[str, ArrayDataset]:
     """{"train": ..., "validation": ..., "test": ...} with the channels that the network takes; the validation
     is there where the settings want it and it has an image."""
     if holds_images(settings.data):
@@ -40,7 +40,7 @@ def load_parts(settings: Settings, download: bool, progress: Progress) -> dict[s
     return {name: with_channels(part, channels) for name, part in parts.items()}
 
 
-def listed(settings: Settings) -> tuple[dict[str, Listed], list[str]]:
+def listed(settings: ImageSettings) -> tuple[dict[str, Listed], list[str]]:
     """({part: its files and labels}, the classes) of a folder of images: which file is used for what."""
     (train, test), classes = list_parts(Path(settings.data), settings.limit)
     parts = {"train": train, "test": test}
@@ -56,7 +56,7 @@ def listed(settings: Settings) -> tuple[dict[str, Listed], list[str]]:
     return parts, classes
 
 
-def _first(part: Listed, settings: Settings) -> Listed:
+def _first(part: Listed, settings: ImageSettings) -> Listed:
     return _chosen(part, in_turns(part[1])[: settings.limit])
 
 
@@ -66,7 +66,7 @@ def _chosen(part: Listed, places: np.ndarray) -> Listed:
 
 
 def _decoded(
-    settings: Settings, parts: dict[str, Listed], classes: list[str], progress: Progress
+    settings: ImageSettings, parts: dict[str, Listed], classes: list[str], progress: Progress
 ) -> dict[str, Any]:
     size = decoded_side(settings)
     return {

@@ -21,13 +21,13 @@ from ...data import (
 )
 from ...train.options import RunError
 from .recipes import RECIPES
-from .settings import Settings
+from .settings import ImageSettings
 
 Facts = dict[str, Any]  # of the training data: see `task`
 ANY_SIZE = 32  # images in files are decoded at this side for networks that take any
 
 
-def sides(settings: Settings) -> tuple[int | None, int | None]:
+def sides(settings: ImageSettings) -> tuple[int | None, int | None]:
     """(side the images are scaled to, side of the network's input); None: as they are."""
     recipe = RECIPES[settings.model]
     size, resize = settings.size or recipe.size, settings.resize
@@ -40,20 +40,20 @@ def sides(settings: Settings) -> tuple[int | None, int | None]:
     return resize, size
 
 
-def decoded_side(settings: Settings) -> int:
+def decoded_side(settings: ImageSettings) -> int:
     """The side at which images in files are decoded."""
     resize, size = sides(settings)
     return resize or size or ANY_SIZE
 
 
-def network_shape(settings: Settings, shape: tuple[int, ...]) -> tuple[int, ...]:
+def network_shape(settings: ImageSettings, shape: tuple[int, ...]) -> tuple[int, ...]:
     """(C, H, W) that the network gets for stored images of `shape`."""
     resize, size = sides(settings)
     side = size or resize
     return tuple(shape) if side is None else (shape[0], side, side)
 
 
-def training_transform(settings: Settings, facts: Facts, shape: tuple[int, ...]) -> Compose:
+def training_transform(settings: ImageSettings, facts: Facts, shape: tuple[int, ...]) -> Compose:
     """Scale, shift, crop at random, mirror, light, normalize: what the settings ask for, for stored images of
     `shape`."""
     resize, size = sides(settings)
@@ -71,7 +71,7 @@ def training_transform(settings: Settings, facts: Facts, shape: tuple[int, ...])
 
 
 def evaluation_transform(
-    settings: Settings, facts: Facts, shape: tuple[int, ...], ten_crop: bool = False
+    settings: ImageSettings, facts: Facts, shape: tuple[int, ...], ten_crop: bool = False
 ) -> Any:
     """The same without chance; with `ten_crop` ten views of each image instead of its middle."""
     if not ten_crop:

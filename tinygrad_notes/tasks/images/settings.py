@@ -6,15 +6,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from ...data.sources import NAMES
-from ...train import settings
 from ...train.options import RunError, option
+from ...train.settings import Settings
 from .recipes import RECIPES
 
 ON_ERROR = ("raise", "skip")
 
 
 @dataclass(frozen=True)
-class Settings(settings.Settings):
+class ImageSettings(Settings):
     """Images are scaled to the side `resize` and cropped at random to `size`, the network's input (None: as
     the recipe says)."""
 
@@ -49,7 +49,7 @@ class Settings(settings.Settings):
 
 
 @dataclass(frozen=True)
-class Testing:
+class ImageTesting:
     """What `eval` can be asked besides."""
 
     ten_crop: bool = option(False, help="mean of the softmax of ten views: corners, middle, mirrored")

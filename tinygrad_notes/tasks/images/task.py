@@ -27,7 +27,7 @@ from . import files
 from .parts import load_parts
 from .pipeline import Facts, evaluation_transform, network_shape, training_transform
 from .recipes import RECIPES
-from .settings import Settings, Testing
+from .settings import ImageSettings, ImageTesting
 
 EVALUATION_PIXELS = 500 * 32 * 32  # a batch has as many images as hold them, at most 500
 
@@ -41,14 +41,14 @@ class Images(Task):
     models: Mapping[str, Mapping[str, Any]] = {name: recipe.defaults for name, recipe in RECIPES.items()}
     datasets = NAMES
     percent = ("accuracy",)
-    Settings = Settings
-    Testing = Testing
+    Settings = ImageSettings
+    Testing = ImageTesting
 
     def takes(self, data: str) -> bool:
         return data in NAMES or Path(data).is_dir()
 
     def load(
-        self, settings: Settings, facts: Facts | None = None, *, download: bool = False,
+        self, settings: ImageSettings, facts: Facts | None = None, *, download: bool = False,
         progress: Progress = lambda *call: None,
     ) -> Parts:  # fmt: skip
         parts = load_parts(settings, download, progress)
@@ -65,7 +65,7 @@ class Images(Task):
             )
         return Parts(train, parts.get("validation"), parts["test"], facts)
 
-    def build(self, settings: Settings, facts: Facts) -> Module:
+    def build(self, settings: ImageSettings, facts: Facts) -> Module:
         """Raises ValueError if the network cannot take such images."""
         recipe, shape = RECIPES[settings.model], network_shape(settings, facts["shape"])
         model = recipe.build(shape, len(facts["classes"]), settings.variant or recipe.variants[0])
@@ -73,7 +73,12 @@ class Images(Task):
         return model
 
     def batches(
-        self, settings: Settings, facts: Facts, part: Any, training: bool, options: Testing | None = None
+        self,
+        settings: ImageSettings,
+        facts: Facts,
+        part: Any,
+        training: bool,
+        options: ImageTesting | None = None,
     ) -> DataLoader:
         """Where one image would be left for the last batch of an epoch, that batch is dropped: batch
         normalization has no variance over one number. The order is new in each epoch, so is the image."""
@@ -105,14 +110,16 @@ class Images(Task):
     def figures(self, loss: float, weight: int, sums: Mapping[str, float]) -> dict[str, float]:
         return {"loss": loss, "accuracy": sums["correct"] / weight}
 
-    def test(self, settings: Settings, facts: Facts, model: Module, part: Any, options: Testing) -> Outcome:
+    def test(
+        self, settings: ImageSettings, facts: Facts, model: Module, part: Any, options: ImageTesting
+    ) -> Outcome:
         batches = self.batches(settings, facts, part, training=False, options=options)
         found = evaluate(self, model, batches, each=True)
         predicted, labels = found.each["predicted"], found.each["labels"]
         return classification.outcome(found.figures, predicted, labels, facts["classes"], self.unit)
 
     def predict(
-        self, settings: Settings, facts: Facts, model: Module, inputs: Sequence[str], options: Any
+        self, settings: ImageSettings, facts: Facts, model: Module, inputs: Sequence[str], options: Any
     ) -> Outcome:
         """The class of each image file, and its probability: the softmax of the network."""
         channels, height, width = facts["shape"]  # files are made what the images of the training were
@@ -154,14 +161,14 @@ class Images(Task):
             classification.confusion_plot(counts, classes, run.folder / "confusion_matrix.png")
             pictures.mistakes(part, predicted, run.folder / "misclassified.png")
 
-    def notes(self, settings: Settings, parts: Parts) -> dict[str, str]:
+    def notes(self, settings: ImageSettings, parts: Parts) -> dict[str, str]:
         used = files.list_files(settings)
         return {} if used is None else {files.NAME: files.as_csv(used, settings, parts.named().values())}
 
-    def check_notes(self, folder: Path, settings: Settings) -> None:
+    def check_notes(self, folder: Path, settings: ImageSettings) -> None:
         files.check_files(folder, settings)
 
-    def changed(self, folder: Path, settings: Settings, parts: Parts) -> list[str]:
+    def changed(self, folder: Path, settings: ImageSettings, parts: Parts) -> list[str]:
         return files.changed_contents(folder, settings, parts.named().values())
 
 
@@ -177,7 +184,7 @@ def mean_of_views(logits: Tensor, images: int) -> Tensor:
     return logsumexp(apart, axis=1) - math.log(views)
 
 
-def _facts(settings: Settings, train: Any) -> Facts:
+def _facts(settings: ImageSettings, train: Any) -> Facts:
     mean, std = normalization(train)
     found = {"classes": list(train.classes), "shape": list(train.images.shape[1:]),
              "mean": mean.tolist(), "std": np.where(std > 0, std, 1.0).tolist()}  # fmt: skip

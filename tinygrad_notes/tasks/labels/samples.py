@@ -1,4 +1,4 @@
-"""Labelled sequences from files: texts, or series of numbers, of different lengths."""
+"""Labeled sequences from files: texts, or series of numbers, of different lengths."""
 
 from __future__ import annotations
 
