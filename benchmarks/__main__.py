@@ -16,7 +16,7 @@ from . import harness, overhead, sequences, steps
 
 MIB = ("mib_ours", "mib_torch", "mib_chainer")
 CHAINER = ("chainer", "faster_than_chainer")
-PEERS = ("channels_last", "compile")  # other ways to run PyTorch's networks
+PEERS = tuple(steps.PREPARED)  # other ways to run PyTorch's networks
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from functools import partial
 
 import numpy as np
 import pytest
@@ -202,7 +203,7 @@ def same(a, b):
 @pytest.mark.parametrize("negative", [0, 5])
 @pytest.mark.parametrize("stop", [1, PIECE - 1, PIECE, PIECE + 5])
 def test_what_is_left_of_an_epoch_goes_on_bit_for_bit(stop, negative):
-    make = lambda **more: Windows(TEXT, COUNTS, negative=negative, words_per_batch=20, seed=3, **more)  # noqa: E731
+    make = partial(Windows, TEXT, COUNTS, negative=negative, words_per_batch=20, seed=3)
     whole, later = arrays(first := make()), arrays(first)
     assert len(whole) == len(first)
     assert not same(whole, later)  # every epoch draws anew

@@ -32,7 +32,9 @@ def test_the_tree_gives_every_word_a_probability_and_all_add_up_to_one():
 
 
 def test_noise_that_equals_the_target_is_as_if_it_were_not_there():
-    of = lambda noise: lambda x, w: F.negative_sampling_loss(x[:1], w, TARGET[:1], noise)  # noqa: E731
+    def of(noise):
+        return lambda x, w: F.negative_sampling_loss(x[:1], w, TARGET[:1], noise)
+
     for with_it, without in zip(gradients(of([[1, 2]])), gradients(of([[2]])), strict=True):
         np.testing.assert_allclose(with_it, without, rtol=1e-14)
 

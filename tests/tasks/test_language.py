@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_notes as tg
+from tests.cut_trainings import equal_to_the_whole
 from tinygrad_notes import backend
 from tinygrad_notes.cli import main
 from tinygrad_notes.data.text import BytePairs, Stream, Streams
@@ -63,23 +64,12 @@ def test_every_cell_learns_a_sentence_by_heart(cell, text, tmp_path):
 
 @pytest.mark.parametrize("cell", ["lstm", "transformer"])
 def test_a_training_cut_anywhere_goes_on_bit_for_bit(cell, text, tmp_path):
-    chosen = LANGUAGE.settings("charlm", data=text, cell=cell, **SMALL)
-    whole = Run.start(LANGUAGE, chosen, tmp_path / "whole")
-    whole.fit()
-    batches = len(whole.trainer.train)
-    run = Run.start(LANGUAGE, chosen, tmp_path / "cut")
-    for stops in (3, batches, batches + 5):
-        with pytest.raises(Interrupted):
-            run.fit(should_stop=lambda: run.trainer.batch + len(run.trainer.history) * batches >= stops)  # noqa: B023
-        if stops == 3 and cell == "lstm":
+    def look(run, stop):
+        if stop == 3 and cell == "lstm":
             assert run.trainer.state_dict()["resume"]["loader"]["carried"]["place"] == 3
-        run.claim.release()
-        run = Run.resume(LANGUAGE, tmp_path / "cut")
-    run.fit()
-    for name, value in whole.model.state_dict().items():
-        np.testing.assert_array_equal(run.model.state_dict()[name], value, err_msg=name)
-    strip = [{k: v for k, v in line.items() if k != "seconds"} for line in whole.trainer.history]
-    assert [{k: v for k, v in line.items() if k != "seconds"} for line in run.trainer.history] == strip
+
+    chosen = LANGUAGE.settings("charlm", data=text, cell=cell, **SMALL)
+    equal_to_the_whole(LANGUAGE, chosen, tmp_path, lambda batches: (3, batches, batches + 5), look)
 
 
 def test_a_stop_in_memory_goes_on_with_the_state_that_was_carried(text, tmp_path):

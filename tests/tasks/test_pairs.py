@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_notes as tg
+from tests.cut_trainings import equal_to_the_whole
 from tinygrad_notes import backend
 from tinygrad_notes.cli import main
 from tinygrad_notes.tasks import find_task
@@ -18,7 +19,6 @@ from tinygrad_notes.tasks.pairs.bleu import bleu
 from tinygrad_notes.tasks.pairs.settings import Decoding
 from tinygrad_notes.tasks.pairs.task import rows
 from tinygrad_notes.tasks.translation import learning_rates
-from tinygrad_notes.train.interrupt import Interrupted
 from tinygrad_notes.train.loop import evaluate
 from tinygrad_notes.train.options import RunError
 from tinygrad_notes.train.run import Run
@@ -177,15 +177,8 @@ def test_seq2seq_learns_to_turn_words_around(trained, capsys):
 @pytest.mark.parametrize("model", TASKS)
 def test_a_training_cut_anywhere_goes_on_bit_for_bit(model, pairs, tmp_path):
     more = {"epochs": 2, "dropout": 0.2, "limit": 50} | ({"forcing": 0.5} if model == "seq2seq" else {})
-    whole = start(model, pairs, tmp_path / "whole", **more)
-    whole.fit()
-    run = start(model, pairs, tmp_path / "cut", **more)
-    with pytest.raises(Interrupted):
-        run.fit(should_stop=lambda: run.trainer.batch == 2)
-    run = Run.resume(TASKS[model], tmp_path / "cut")
-    run.fit()
-    for name, value in whole.model.state_dict().items():
-        np.testing.assert_array_equal(run.model.state_dict()[name], value, err_msg=name)
+    chosen = TASKS[model].settings(model, data=pairs, **SMALL[model] | more)
+    equal_to_the_whole(TASKS[model], chosen, tmp_path, lambda batches: [2])
 
 
 @pytest.mark.parametrize("model", TASKS)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_notes as tg
+from tests.cut_trainings import equal_to_the_whole
 from tinygrad_notes.cli import main
 from tinygrad_notes.data import DataError, WordVectors, load_vectors
 from tinygrad_notes.tasks import find_task, task_of
@@ -16,7 +17,6 @@ from tinygrad_notes.tasks.words import corpus
 from tinygrad_notes.tasks.words.corpus import END, tokens
 from tinygrad_notes.tasks.words.pictures import principal_plane, words_in_a_plane
 from tinygrad_notes.tasks.words.task import vectors_of
-from tinygrad_notes.train.interrupt import Interrupted
 from tinygrad_notes.train.loop import evaluate
 from tinygrad_notes.train.options import RunError
 from tinygrad_notes.train.run import Run
@@ -139,23 +139,7 @@ def test_broken_bytes_can_be_read_all_the_same(tmp_path):
 @pytest.mark.parametrize("options", [{}, {"architecture": "cbow", "negative": 0, "formula": "paper"}])
 def test_a_training_cut_anywhere_goes_on_bit_for_bit(options, text, tmp_path):
     chosen = WORDS.settings("word2vec", data=text, **SMALL, **options)
-    whole = Run.start(WORDS, chosen, tmp_path / "whole")
-    whole.fit()
-    batches = len(whole.trainer.train)
-    run = Run.start(WORDS, chosen, tmp_path / "cut")
-    for stops in (3, batches, batches + 5):
-        with pytest.raises(Interrupted):
-            run.fit(should_stop=lambda: run.trainer.batch + len(run.trainer.history) * batches >= stops)  # noqa: B023
-        run.claim.release()
-        run = Run.resume(WORDS, tmp_path / "cut")
-    run.fit()
-    for name, value in whole.model.state_dict().items():
-        np.testing.assert_array_equal(run.model.state_dict()[name], value, err_msg=name)
-    lines = [
-        [{k: v for k, v in line.items() if k != "seconds"} for line in r.trainer.history]
-        for r in (whole, run)
-    ]
-    assert lines[0] == lines[1]
+    run = equal_to_the_whole(WORDS, chosen, tmp_path, lambda batches: (3, batches, batches + 5))
     assert run.trainer.history[-1]["lr"] == pytest.approx(1e-4 * run.settings.lr)
 
 

@@ -53,6 +53,7 @@ class Function:
     backward_rules: ClassVar[tuple[Rule, ...]]
     keeps: ClassVar[tuple[tuple[int, Callable[[Sequence[Any]], Sequence[Any]]], ...]]
     replays: ClassVar[tuple[int, ...]]  # the intermediates that backward rules name
+    replayed: ClassVar[Callable[[Sequence[Any]], Sequence[Any]]]  # picks the inputs of `save`
     unruled: ClassVar[tuple[int, ...]]  # the inputs for which no backward rule gives a gradient
 
     def __init_subclass__(cls) -> None:
@@ -75,6 +76,7 @@ class Function:
         cls.direct = not save and in_order and named <= set(cls.forward_rule.attributes)
         middle = range(len(cls.inputs), len(cls.inputs) + len(cls.saves))
         cls.replays = tuple({i for rule in rules for i in rule.plan if i in middle})
+        cls.replayed = cls.save_rule.take if cls.save_rule else tuple
 
     @classmethod
     def _backward_rules(cls) -> Iterator[Rule]:
@@ -153,7 +155,7 @@ def _record(
         kept.append(take(known) if target < 0 or edges[target] is not None else None)
     node.save_inputs = node.stamps = None
     if cls.replays and any(known[i] is not None and known[i].dtype.kind == "f" for i in cls.replays):
-        node.save_inputs = cls.save_rule.take(known)  # type: ignore[union-attr]
+        node.save_inputs = cls.replayed(known)
     node.sequence = _next_number()
     if _guarded:
         node.stamps = [None if group is None else [guard.stamp(v) for v in group]

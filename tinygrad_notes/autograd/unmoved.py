@@ -43,8 +43,8 @@ def unmoved(node: Node, plan: tuple[int, ...], result: Any, since: int) -> Any:
     for i in plan:
         if 0 <= i < count:
             read.append(i)
-        elif count <= i < count + saved:  # an intermediate
-            read += node.operation.save_rule.plan  # type: ignore[union-attr]
+        elif count <= i < count + saved and node.operation.save_rule is not None:  # an intermediate
+            read += node.operation.save_rule.plan
         elif i >= 0 and node not in reached:  # y
             read += range(count)
     for edge in dict.fromkeys(node.edges[i] for i in read):

@@ -65,9 +65,9 @@ class Windows(DataLoader):
         if size is None:
             size = steady(self.questions.often(self.keep * counts / np.sum(counts)) * (self.window + 1), lr)
         super().__init__(text, _at_least("words_per_batch", size, 1), prefetch=prefetch, seed=seed)
+        self._augments = True  # what is asked is drawn, so each epoch has a key
 
     def _draw_key(self) -> int:
-        self._augments = True  # so that a key is drawn
         if self.fixed:
             return int(_bits(self.seed or 0, 0).random_raw() >> 1)
         return super()._draw_key()

@@ -36,11 +36,11 @@ def analogies(vectors: WordVectors, file: str | os.PathLike[str]) -> dict[str, A
             continue
         if len(fields) != 4:
             raise DataError(f"{file}, line {number}: four words make an analogy, got {len(fields)}")
-        places = [_place(vectors, word) for word in fields]
-        if None in places:
+        places = [place for word in fields if (place := _place(vectors, word)) is not None]
+        if len(places) < len(fields):
             skipped += 1
         else:
-            sections.setdefault(name, []).append(places)  # type: ignore[arg-type]
+            sections.setdefault(name, []).append(places)
     right = {name: int(_solved(vectors, np.array(asked)).sum()) for name, asked in sections.items()}
     total = sum(map(len, sections.values()))
     return {

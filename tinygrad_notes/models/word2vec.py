@@ -47,18 +47,14 @@ class Word2Vec(Module):
         self.pick: Callable[[Any, Tensor], Tensor] = F.embedding
         init.uniform_(self.syn0, -0.5 / dim, 0.5 / dim)
 
-    def forward(
-        self, around: Sequence[Tensor], pick: Callable[[Any, Tensor], Tensor] = F.embedding
-    ) -> Tensor:
+    def forward(self, around: Sequence[Tensor]) -> Tensor:
         """The sum of the losses of all pairs of a batch of `data.Windows` (CBOW: of all words with a window).
 
         word2vec.c steps after every pair, so the sum is what its learning rate belongs to.
         """
         around = Around(*around)
-        words, questions = (
-            self.pick(around.words, self.syn0),
-            self.pick(around.ids, self.syn1),
-        )  # (B, P, D), (B, M, D)
+        words = self.pick(around.words, self.syn0)  # (B, P, D)
+        questions = self.pick(around.ids, self.syn1)  # (B, M, D)
         xp = backend.xp
         seen, yes, no = (n._data.astype(words.dtype) for n in (around.seen, around.yes, around.no))
         if self.architecture == "cbow":

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..train.plots import new_figure
+from ..train.plots import new_figure, tidy
 
 COLORS = "#4269d0", "#c2410c", "#3a9d5d", "#8e5bb5", "#7a7a7a"
 Line = tuple[Sequence[float], Sequence[float]]
@@ -66,7 +66,5 @@ def _draw(axes: Any, panel: Panel) -> None:
     axes.set_title(panel.title, loc="left", fontsize=11)
     axes.set_xlabel(panel.x)
     axes.set_ylabel(panel.y)
-    axes.grid(color="#ececec", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    tidy(axes)
     axes.legend(frameon=False, fontsize=9)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..train.plots import TRAIN, new_figure
+from ..train.plots import TRAIN, new_figure, tidy
 from .lettering import Lettering, label
 
 MAP = "Blues"
@@ -90,7 +90,5 @@ def learning_rates(rates: Sequence[float], path: Path) -> None:
     axes.set_xlabel("step")
     axes.set_title("learning rate", loc="left")
     axes.margins(x=0.02, y=0.1)
-    axes.grid(color="#e5e5e5", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    tidy(axes)
     figure.savefig(path, dpi=144)

@@ -32,21 +32,9 @@ def option(
     mapping says in the help what each means. None is a value only where the annotation has it: "none" on the
     command line.
     """
-    words = (
-        None
-        if choices is None
-        else dict(choices)
-        if isinstance(choices, Mapping)
-        else dict.fromkeys(choices, "")
-    )
-    declared = {
-        "help": help,
-        "least": least,
-        "above": above,
-        "below": below,
-        "choices": words,
-        "metavar": metavar,
-    }
+    if choices is not None:
+        choices = dict(choices) if isinstance(choices, Mapping) else dict.fromkeys(choices, "")
+    declared = dict(help=help, least=least, above=above, below=below, choices=choices, metavar=metavar)
     return dataclasses.field(default=default, metadata={"option": declared})
 
 

@@ -32,9 +32,7 @@ def learning_curves(
         axes.set_xlabel("epoch")
         axes.set_title(f"{name} (%)" if name in percent else name, loc="left")
         axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-        axes.grid(color="#e5e5e5", linewidth=0.8)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
+        tidy(axes)
         axes.legend(frameon=False)
         if name in percent and values[-1] is not None:
             last = factor * values[-1]
@@ -42,6 +40,13 @@ def learning_curves(
             axes.annotate(f"{last:.2f}", (epochs[-1], last), xytext=(0, up), color=VALIDATION,
                           textcoords="offset points", ha="center", fontsize=9)  # fmt: skip
     figure.savefig(path, dpi=144)
+
+
+def tidy(axes: Any) -> None:
+    """The look of every plot of curves: a pale grid below them, and no frame above and on the right."""
+    axes.grid(color="#e5e5e5", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def shown(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from .. import optim
 from ..nn import Module
@@ -20,7 +20,11 @@ class Settings:
     """All that decides the outcome of a training, besides the code and the data.
 
     A task's class derives from this one. `epochs` and `patience` may be changed when a run goes on.
+    `also` is an option of the class that is another name for `data`, and what it names: where it is given it
+    takes its place.
     """
+
+    also: ClassVar[tuple[str, str] | None] = None
 
     model: str
     data: str = option("", metavar="D", help="a data set by its name, or a path")
@@ -43,10 +47,15 @@ class Settings:
     def __post_init__(self) -> None:
         if not isinstance(self.model, str):
             raise RunError(f"model must be a word, got {self.model!r}")
+        if self.also is not None and getattr(self, self.also[0]) is not None:
+            object.__setattr__(self, "data", getattr(self, self.also[0]))
+            object.__setattr__(self, self.also[0], None)
         check_options(self)
 
     def check_given(self, given: Collection[str]) -> None:
         """Raises RunError where an option that a user gave, one of the names `given`, has no effect."""
+        if self.also is not None and {self.also[0], "data"} <= set(given):
+            raise RunError(f"--{self.also[0]} and --data both name the {self.also[1]}: leave one out")
         if "momentum" in given and self.optimizer != "sgd":
             raise RunError(
                 f"--momentum is of sgd, and {self.model} is trained with {self.optimizer}: "

@@ -61,7 +61,7 @@ def read_table(name: str | os.PathLike[str], decimal_comma: bool = False) -> Tab
 
 def _pandas() -> Any:
     try:
-        import pandas  # type: ignore[import-untyped]
+        import pandas
     except ImportError as error:
         raise ImportError("reading tables needs pandas: pip install 'tinygrad-notes[tables]'") from error
     return pandas
@@ -70,7 +70,7 @@ def _pandas() -> Any:
 def _read_parquet(path: Path) -> Table:
     pandas = _pandas()
     try:
-        from pyarrow import parquet  # type: ignore[import-untyped]
+        from pyarrow import parquet
     except ImportError as error:
         raise ImportError("reading Parquet needs PyArrow: pip install pyarrow") from error
     try:

@@ -16,8 +16,9 @@ DEFAULTS = {"epochs": 15, "batch_size": 64, "lr": 3e-3, "clip_norm": 1.0}
 
 @dataclass(frozen=True)
 class Settings(settings.Settings):
-    """`labels` is another name for `data`: where it is given it takes its place."""
+    """See `models.SequenceClassifier`."""
 
+    also = "labels", "file"
     data: str = option(SURNAMES, metavar="D", help="surnames (and their languages), or a file: rows of text "
                        "and label with a tab between them (.tsv), or series of numbers (.csv, .npz); a fifth "
                        "is the test part")  # fmt: skip
@@ -33,9 +34,6 @@ class Settings(settings.Settings):
     places: int = option(512, least=1, help="steps at most, of a transformer")
 
     def __post_init__(self) -> None:
-        if self.labels is not None:
-            object.__setattr__(self, "data", self.labels)
-            object.__setattr__(self, "labels", None)
         super().__post_init__()
         if self.cell == TRANSFORMER and self.width % self.heads:
             raise RunError(f"heads = {self.heads} must divide width = {self.width}")
@@ -44,8 +42,6 @@ class Settings(settings.Settings):
 
     def check_given(self, given: Collection[str]) -> None:
         super().check_given(given)
-        if "labels" in given and "data" in given:
-            raise RunError("--labels and --data both name the file: leave one out")
         for name in ("heads", "places"):
             if name in given and self.cell != TRANSFORMER:
                 raise RunError(f"--{name} is of a transformer, not of {self.cell}: add --cell transformer")

@@ -16,11 +16,9 @@ DEFAULTS = {"epochs": 8, "batch_size": 32, "lr": 2e-3, "clip_norm": 1.0, "valida
 
 @dataclass(frozen=True)
 class Settings(settings.Settings):
-    """A batch has `batch_size` rows of `places` ids, each row from a place of its own in the text.
+    """A batch has `batch_size` rows of `places` ids, each row from a place of its own in the text."""
 
-    `text` is another name for `data`: where it is given it takes its place.
-    """
-
+    also = "text", "text"
     data: str = option(TOPICS, metavar="D", help="topics (what Python's help() knows of the language), or a "
                        "text file in UTF-8; its last tenth is the test part")  # fmt: skip
     text: str | None = option(None, metavar="FILE", help="a text of your own, the same as --data FILE")
@@ -38,17 +36,12 @@ class Settings(settings.Settings):
     sample: int = option(120, least=0, help="ids to write after each epoch, as a look at what was learned")
 
     def __post_init__(self) -> None:
-        if self.text is not None:
-            object.__setattr__(self, "data", self.text)
-            object.__setattr__(self, "text", None)
         super().__post_init__()
         if self.cell == TRANSFORMER and self.width % self.heads:
             raise RunError(f"heads = {self.heads} must divide width = {self.width}")
 
     def check_given(self, given: Collection[str]) -> None:
         super().check_given(given)
-        if "text" in given and "data" in given:
-            raise RunError("--text and --data both name the text: leave one out")
         if "heads" in given and self.cell != TRANSFORMER:
             raise RunError(f"--heads is of a transformer, not of {self.cell}: add --cell transformer")
         if "tokens" in given and self.model != "tokenlm":

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from ...train import settings
-from ...train.options import RunError, option
+from ...train.options import option
 
 DATES, TATOEBA = "dates", "tatoeba"
 
 
 @dataclass(frozen=True)
 class Settings(settings.Settings):
-    """`pairs` is another name for `data`: where it is given it takes its place."""
+    """What both tasks on pairs of texts are told."""
 
+    also = "pairs", "pairs"
     pairs: str | None = option(None, metavar="FILE", help="pairs of your own, the same as --data FILE")
     reverse: bool = option(False, help="from the second text of each pair to the first")
     errors: str = option("raise", choices=("raise", "replace"), metavar="WHAT",
@@ -25,17 +25,6 @@ class Settings(settings.Settings):
     dropout: float = option(0.1, least=0, below=1, metavar="P", help="chance of a number to be dropped")
     label_smoothing: float = option(0.0, least=0, below=1, metavar="E",
                                     help="probability that training gives to all ids alike")  # fmt: skip
-
-    def __post_init__(self) -> None:
-        if self.pairs is not None:
-            object.__setattr__(self, "data", self.pairs)
-            object.__setattr__(self, "pairs", None)
-        super().__post_init__()
-
-    def check_given(self, given: Collection[str]) -> None:
-        super().check_given(given)
-        if "pairs" in given and "data" in given:
-            raise RunError("--pairs and --data both name the pairs: leave one out")
 
 
 @dataclass(frozen=True)

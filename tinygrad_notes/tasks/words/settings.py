@@ -16,8 +16,9 @@ NO_EFFECT = "momentum", "weight_decay"  # they would move every row in every ste
 
 @dataclass(frozen=True)
 class Settings(settings.Settings):
-    """`text` is another name for `data`: where it is given it takes its place."""
+    """See `data.Windows` and `models.Word2Vec`."""
 
+    also = "text", "text"
     data: str = option(TOPICS, metavar="D", help="topics (what Python's help() knows of the language), or a "
                        "text file in UTF-8, of any size; its last tenth is the test part")  # fmt: skip
     text: str | None = option(None, metavar="FILE", help="a text of your own, the same as --data FILE")
@@ -43,16 +44,8 @@ class Settings(settings.Settings):
     optimizer: str = option("sgd", choices=("sgd",), help="on the rows that a batch has read")
     clip_norm: float | None = option(40.0, above=0, help="limit of the norm of each row's gradient, or none")
 
-    def __post_init__(self) -> None:
-        if self.text is not None:
-            object.__setattr__(self, "data", self.text)
-            object.__setattr__(self, "text", None)
-        super().__post_init__()
-
     def check_given(self, given: Collection[str]) -> None:
         super().check_given(given)
-        if "text" in given and "data" in given:
-            raise RunError("--text and --data both name the text: leave one out")
         for name in NO_EFFECT:
             if name in given:
                 flag = name.replace("_", "-")

@@ -76,9 +76,10 @@ class Words(Task):
 
     def score(self, model: Any, batch: Any, training: bool) -> Score:
         """The mean as the loss, with the gradient of the sum: the learning rate is that of a single pair."""
-        total, count = model(batch), model.count(batch)
-        share = (total.detach() * (1 / max(count, 1))).detach()
-        return Score(total - total.detach() + share if training else share, max(count, 1))
+        total, count = model(batch), max(model.count(batch), 1)
+        value = total.detach()
+        mean = value * (1 / count)
+        return Score(total - value + mean if training else mean, count)
 
     def test(
         self, settings: Settings, facts: dict[str, Any], model: Module, part: Any, options: Any
@@ -96,9 +97,9 @@ class Words(Task):
     ) -> Outcome:
         """The nearest neighbors of each word."""
         vectors = vectors_of(facts, model)
-        rows = [(word, near, f"{cosine:.3f}") for word in inputs
-                for near, cosine in nearest(vectors, word, options.count)]  # fmt: skip
-        details = {word: dict(nearest(vectors, word, options.count)) for word in inputs}
+        found = {word: nearest(vectors, word, options.count) for word in inputs}
+        rows = [(word, near, f"{cosine:.3f}") for word in inputs for near, cosine in found[word]]
+        details = {word: dict(neighbors) for word, neighbors in found.items()}
         return Outcome("", {}, {"neighbors": details}, ("word", "neighbor", "cosine"), rows, 2)
 
     def announce(self, folder: Path, parts: Parts) -> list[str]:
