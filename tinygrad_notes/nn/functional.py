@@ -32,8 +32,9 @@ from ..ops.loss import (
     mse_loss,
     nll_loss,
 )  # fmt: skip
-from ..ops.normalization import group_norm, instance_norm, layer_norm, local_response_norm, rms_norm
+from ..ops.normalization import group_norm, instance_norm, layer_norm, rms_norm
 from ..ops.pooling import adaptive_avg_pool2d
+from ..ops.response import local_response_norm
 from ..ops.shape import flatten, pad
 from ..ops.words import hierarchical_softmax_loss, negative_sampling_loss
 

@@ -10,8 +10,9 @@ import numpy as np
 from .. import backend
 from ..autograd import Tensor
 from ..ops.arguments import as_tensor, raw_array
-from ..ops.arithmetic import add, where
+from ..ops.arithmetic import add
 from ..ops.comparison import bitwise_or, invert
+from ..ops.piecewise import where
 from ..ops.shape import pad
 
 

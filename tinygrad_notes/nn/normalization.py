@@ -8,6 +8,7 @@ import numpy as np
 
 from ..autograd import Tensor, mode
 from ..ops import normalization as ops
+from ..ops.response import local_response_norm
 from .module import Buffer, Module, Parameter
 
 
@@ -170,7 +171,7 @@ class LocalResponseNorm(Module):
         self.size, self.alpha, self.beta, self.k, self.convention = size, alpha, beta, k, convention
 
     def forward(self, x: Any) -> Tensor:
-        return ops.local_response_norm(x, self.size, self.alpha, self.beta, self.k, self.convention)
+        return local_response_norm(x, self.size, self.alpha, self.beta, self.k, self.convention)
 
     def extra_repr(self) -> str:
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}, {self.convention!r}"

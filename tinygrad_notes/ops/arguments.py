@@ -119,6 +119,22 @@ def mixed_dtypes(op: str, x: Tensor, **parameters: Any) -> TypeError:
     )
 
 
+def check_channels(op: str, x: Tensor, **per_channel: Tensor) -> None:
+    """Refuse what is not (N, C, ...) of real numbers, and parameters that are not (C,) of its dtype."""
+    if x.ndim < 2 or x.dtype.kind != "f":
+        raise ValueError(f"{op}: needs real numbers (N, C, ...), got {x.shape} {x.dtype}")
+    check_parameters(op, x, (x.shape[1],), **per_channel)
+
+
+def check_parameters(op: str, x: Tensor, shape: tuple[int, ...], **parameters: Any) -> None:
+    """Refuse Tensors among `parameters` that have another shape, or another dtype than `x`."""
+    for name, p in parameters.items():
+        if isinstance(p, Tensor) and p.shape != shape:
+            raise ValueError(f"{op}: {name} is {p.shape}; for input {x.shape} it must be {shape}")
+        if isinstance(p, Tensor) and p.dtype != x.dtype:
+            raise mixed_dtypes(op, x, **{name: p})
+
+
 def normalize_axis(axis: Any, shape: tuple[int, ...] | int, op: str = "") -> tuple[int, ...]:
     """The axes as a tuple of numbers in 0..ndim−1. `axis` is None (all), an integer or several."""
     ndim = shape if isinstance(shape, int) else len(shape)

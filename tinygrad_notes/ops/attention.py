@@ -23,8 +23,8 @@ from .arguments import (
     raw_array,
     stretches,
 )
-from .arithmetic import where
 from .dropout import _draw
+from .piecewise import where
 from .sequence import masked_softmax
 
 KEPT = 1 << 22  # weights up to which they are kept for the backward: one product and one exp less
