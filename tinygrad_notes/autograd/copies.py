@@ -55,7 +55,7 @@ def _check_leaf(how: str, x: Tensor) -> None:
     if not x.is_leaf:
         raise RuntimeError(
             f"{how}: a Tensor of shape {x.shape} made by {x._edge[0].operation.name} would lose its graph "  # type: ignore[index]
-            "without a word; call .detach() first, or copy the leaves it was made from"
+            "silently; call .detach() first, or copy the leaves it was made from"
         )
 
 

@@ -35,7 +35,7 @@ def raw_array(x: Any) -> Any:
 def constant(op: str, name: str, x: Any) -> Any:
     """The array of an argument to which no gradient flows.
 
-    Raises RuntimeError if it requires grad while operations are recorded: it would get none, without a word.
+    Raises RuntimeError if it requires grad while operations are recorded: it would silently get none.
     """
     if isinstance(x, Tensor) and x.requires_grad and is_grad_enabled():
         raise RuntimeError(
