@@ -120,10 +120,8 @@ def load_vectors(
         if form != "glove":
             count, dim = _header(path, opened.readline(200))
             limit = count if limit is None else min(limit, count)
-        if form == "word2vec-binary":
-            rows = _binary_rows(opened, dim)
-        else:
-            rows = _text_rows(path, opened, dim, 1 if dim is None else 2)
+        binary = form == "word2vec-binary"
+        rows = _binary_rows(opened, dim) if binary else _text_rows(path, opened, dim, 1 if dim is None else 2)
         words, vectors, read = {}, [], 0
         for raw, vector in rows:
             read += 1
