@@ -1,4 +1,17 @@
-"""Element-wise arithmetic. Inputs broadcast as in NumPy; the engine sums gradients back."""
+"""Element-wise arithmetic. Inputs broadcast as in NumPy; the engine sums gradients back.
+
+Each element of y = f(a, b) is made of one a and one b, so ∂L/∂a = gy · ∂f/∂a and ∂L/∂b = gy · ∂f/∂b. The
+slopes of a product are the factors; the others follow by differentiating what defines y:
+
+    y = a/b:      y b = a, so ∂y/∂a · b = 1 and ∂y/∂b · b + y = 0:      ∂y/∂a = 1/b,  ∂y/∂b = −y/b
+    y = ln x:     eʸ = x, so eʸ y′ = 1:                                 y′ = 1/x
+    y = √x:       y² = x, so 2 y y′ = 1:                                y′ = 1/(2y)
+    y = aᵇ:       ln y = b ln a, so y′/y is b/a in a and ln a in b:     ∂y/∂a = b aᵇ⁻¹,  ∂y/∂b = y ln a
+    sin, cos:     (cos x + i sin x)′ = i (cos x + i sin x):             cos′ = −sin,  sin′ = cos
+
+Where broadcasting made several elements of one a, each is a path to the loss: ∂L/∂a is the sum of their
+gradients, which the engine takes (autograd/broadcast.py).
+"""
 
 from __future__ import annotations
 
