@@ -109,13 +109,14 @@ def test_sparse_steps_are_the_dense_rule_and_sgd(architecture, negative, gradien
     dense, sparse = made(architecture, gradient), made(architecture, gradient)
     by_all = optim.SGD(dense.parameters(), lr=0.05)
     by_row = optim.RowSGD(sparse.parameters(), lr=0.05)
+    sparse.pick = by_row.pick
     for step, batch in enumerate(windows(negative)):
         for optimizer in (by_all, by_row):
             optimizer.param_groups[0]["lr"] = 0.05 / (1 + step)
         by_all.zero_grad()
         dense(batch).backward()
         by_all.step()
-        sparse(batch, by_row.pick).backward()
+        sparse(batch).backward()
         by_row.step()
         for name, expected in dense.state_dict().items():
             np.testing.assert_allclose(sparse.state_dict()[name], expected, rtol=1e-9, atol=1e-12)
@@ -130,9 +131,10 @@ def test_rows_that_no_batch_read_stay_bit_for_bit(architecture, negative):
     model.syn1._data += 0.1  # at 0 no gradient would reach syn0
     before = {k: v.copy() for k, v in model.state_dict().items()}
     optimizer = optim.RowSGD(model.parameters(), lr=0.1)
+    model.pick = optimizer.pick
     loader = Windows(TEXT[:20], np.ones(many), negative=negative, sample=0, words_per_batch=20, seed=0)
     batch = Around(*next(iter(loader)))
-    model(batch, optimizer.pick).backward()
+    model(batch).backward()
     optimizer.step()
     for name, ids in (("syn0", batch.words), ("syn1", batch.ids)):
         untouched = np.setdiff1d(np.arange(many), to_numpy(ids._data))
@@ -147,8 +149,9 @@ def test_an_empty_batch_costs_nothing_and_moves_nothing(architecture, negative):
     model = made(architecture)
     before = model.state_dict()
     optimizer = optim.RowSGD(model.parameters(), lr=0.1)
+    model.pick = optimizer.pick
     batch = Around(*next(iter(Windows(np.full(9, -1), COUNTS, negative=negative, seed=0))))
-    loss = model(batch, optimizer.pick)
+    loss = model(batch)
     loss.backward()
     optimizer.step()
     assert loss.item() == 0 and model.count(batch) == 0
@@ -183,6 +186,7 @@ def test_picking_gives_the_rows_and_records_nothing_where_nothing_is_recorded():
     )
     with tg.no_grad():
         assert not optimizer.pick(ids, weight).requires_grad
+    optimizer.pick(ids, weight).sum().backward()
     optimizer.zero_grad()
     optimizer.step()
     np.testing.assert_array_equal(weight.detach().numpy(), table().detach().numpy())
@@ -237,6 +241,11 @@ def test_wrong_arguments(message, arguments):
         Word2Vec(*arguments)
 
 
+def mean_loss(model, batches):
+    with tg.no_grad():
+        return sum(model(batch).item() for batch in batches) / sum(map(model.count, batches))
+
+
 @every_form
 def test_words_that_stand_in_the_same_places_come_together(architecture, negative):
     """Two topics of ten words that never meet; the nearest neighbor of every word is of its topic."""
@@ -247,17 +256,15 @@ def test_words_that_stand_in_the_same_places_come_together(architecture, negativ
     tg.manual_seed(0)
     model = Word2Vec(20, 10, architecture)
     optimizer = optim.RowSGD(model.parameters(), lr=0.05)
-    losses = []
+    model.pick = optimizer.pick
     loader = Windows(text, counts, negative=min(negative, 5), sample=0, seed=0, lr=0.05)
+    batches = list(loader)
+    before = mean_loss(model, batches)
     for _ in range(4):
-        total = count = 0
         for batch in loader:
-            loss = model(batch, optimizer.pick)
-            loss.backward()
+            model(batch).backward()
             optimizer.step()
-            total, count = total + loss.item(), count + model.count(batch)
-        losses.append(total / count)
-    assert losses[-1] < 0.95 * losses[0]
+    assert mean_loss(model, batches) < 0.9 * before
     vectors = model.state_dict()["syn0"]
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     similar = vectors @ vectors.T - 2 * np.eye(20)

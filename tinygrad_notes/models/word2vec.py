@@ -26,6 +26,9 @@ class Word2Vec(Module):
     from U(±0.5/dim), `syn1` from 0. Whether the questions are noise or the turns of a tree, the batch knows
     (`data.Windows`).  Mikolov et al. 2013a, b.
 
+    `pick` reads the rows of a table: `F.embedding`, whose gradient is a whole table, or that of
+    `optim.RowSGD`, with which only the rows that were read are differentiated.
+
     In CBOW each of n words of a window has 1/n of the gradient of their mean; `context_gradient="code"` steps
     by all of it, as word2vec.c and gensim do.
     """
@@ -41,18 +44,21 @@ class Word2Vec(Module):
         self.architecture, self.context_gradient = architecture, context_gradient
         self.syn0 = Parameter(np.empty((num_words, dim), np.float32))
         self.syn1 = Parameter(np.zeros((num_words, dim), np.float32))
+        self.pick: Callable[[Any, Tensor], Tensor] = F.embedding
         init.uniform_(self.syn0, -0.5 / dim, 0.5 / dim)
 
     def forward(
         self, around: Sequence[Tensor], pick: Callable[[Any, Tensor], Tensor] = F.embedding
     ) -> Tensor:
-        """The sum of the losses of all pairs of a batch (CBOW: of all words that have a window), a number.
+        """The sum of the losses of all pairs of a batch of `data.Windows` (CBOW: of all words with a window).
 
-        word2vec.c steps after every pair, so the sum is what its learning rate belongs to. With the `pick` of
-        `optim.RowSGD` only the rows that were read are differentiated.
+        word2vec.c steps after every pair, so the sum is what its learning rate belongs to.
         """
         around = Around(*around)
-        words, questions = pick(around.words, self.syn0), pick(around.ids, self.syn1)  # (B, P, D), (B, M, D)
+        words, questions = (
+            self.pick(around.words, self.syn0),
+            self.pick(around.ids, self.syn1),
+        )  # (B, P, D), (B, M, D)
         xp = backend.xp
         seen, yes, no = (n._data.astype(words.dtype) for n in (around.seen, around.yes, around.no))
         if self.architecture == "cbow":

@@ -19,13 +19,19 @@ class RowSGD(Optimizer):
 
     The dense gradient of a table (V, D) costs V·D numbers a step, whatever the batch. So `pick` stands in for
     `F.embedding`: it reads each row once, as a leaf of the graph, and `step` moves it. Ids that repeat add up
-    in the leaf's gradient, as they do in the table's.
+    in the leaf's gradient, as they do in the table's. `max_norm` limits the length of each row's gradient:
+    one batch may read a row hundreds of times.
+
+    Raises ValueError for a `max_norm` that is not above 0.
     """
 
     states = ()
 
-    def __init__(self, params: Iterable[Any], lr: float) -> None:
+    def __init__(self, params: Iterable[Any], lr: float, max_norm: float | None = None) -> None:
+        if max_norm is not None and not max_norm > 0:
+            raise ValueError(f"RowSGD: max_norm must be above 0, got {max_norm}")
         super().__init__(params, lr=lr)
+        self.max_norm = max_norm
         self._picked: list[tuple[Tensor, Any, Tensor]] = []
 
     def pick(self, input: Any, weight: Tensor) -> Tensor:
@@ -50,11 +56,20 @@ class RowSGD(Optimizer):
         rates = {id(p): group["lr"] for group in self.param_groups for p in group["params"]}
         for weight, rows, leaf in self._picked:
             if leaf.grad is not None:
-                weight._data[rows] -= rates[id(weight)] * leaf.grad._data
+                weight._data[rows] -= rates[id(weight)] * self._limited(leaf.grad._data)
                 touched(weight._data)
         self._picked.clear()
 
+    def _limited(self, g: Any) -> Any:
+        """g (rows, D), each row at most `max_norm` long. (NaN stays: it is to be seen.)"""
+        if self.max_norm is None:
+            return g
+        xp = backend.xp
+        length = xp.sqrt(xp.sum(g * g, axis=-1, keepdims=True))
+        return g * (self.max_norm / xp.maximum(length, self.max_norm))
+
     def zero_grad(self) -> None:
-        """Forget what was picked, and gradients."""
-        self._picked.clear()
+        """Forget the gradients; what was picked waits for its step."""
+        for _, _, leaf in self._picked:
+            leaf.zero_grad()
         super().zero_grad()

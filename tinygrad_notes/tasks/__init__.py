@@ -16,9 +16,11 @@ MODELS: dict[str, tuple[str, ...]] = {  # the models of each task, as users type
         "resnet34", "resnet20", "resnet32", "resnet44", "resnet56", "resnet110",
     ),
     "language": ("charlm", "tokenlm"),
+    "words": ("word2vec",),
     "seq2seq": ("seq2seq",),
     "translation": ("translate",),
     "labels": ("classify",),
+    "tables": ("mlp",),
 }  # fmt: skip
 
 

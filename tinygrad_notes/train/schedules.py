@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..optim import Optimizer
-from ..optim.lr_scheduler import CosineAnnealingLR, LRScheduler, StepLR
+from ..optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, StepLR
 
 SCHEDULES = {
     "cosine": "down to 0",
@@ -14,6 +14,7 @@ SCHEDULES = {
     "resnet": "a tenth after 1/2 and after 3/4",
     "resnet-warmup": "the same, and a tenth for the first 400 steps",
     "googlenet": "4 % less every 8 epochs",
+    "linear": "down to a ten-thousandth",
     "constant": "always the same",
 }
 
@@ -44,6 +45,8 @@ def make_schedule(name: str, optimizer: Optimizer, epochs: int, batches: int) ->
         return CosineAnnealingLR(optimizer, steps)
     if name == "step":
         return StepLR(optimizer, max(1, math.ceil(steps / 4)))
+    if name == "linear":  # as word2vec.c, never 0
+        return LinearLR(optimizer, 1.0, 1e-4, steps)
     if name.startswith("resnet"):
         milestones = math.ceil(steps / 2), math.ceil(3 * steps / 4)
         return Drops(optimizer, milestones, WARMUP if name == "resnet-warmup" else 0)
