@@ -8,15 +8,17 @@ can be read on any backend.
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, TypeVar
 
 from .. import backend
 from .tensor import Tensor
 
+Kind = TypeVar("Kind", bound=Tensor)
 
-def make_leaf(kind: type[Tensor], array: Any, requires_grad: bool, attributes: Any = None) -> Tensor:
+
+def make_leaf(kind: type[Kind], array: Any, requires_grad: bool, attributes: Any = None) -> Kind:
     """A leaf of class `kind` on `array` itself, with the `attributes` that a class of the user's may have."""
-    tensor: Tensor = object.__new__(kind)
+    tensor = object.__new__(kind)
     tensor._data, tensor._edge = backend.asarray(array), None
     if requires_grad:
         tensor.requires_grad = True

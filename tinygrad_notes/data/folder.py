@@ -30,7 +30,8 @@ TOGETHER = 4  # files a thread decodes before it hands over
 FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")  # none starts another program
 SMALL = 4096  # bytes of a file, on average, below which two threads wait for the GIL more than they decode
 
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class ImageFiles(ArrayDataset):

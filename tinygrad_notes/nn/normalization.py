@@ -22,6 +22,9 @@ class _BatchNorm(Module):
     """
 
     dimensions: tuple[int, ...]
+    running_mean: Any  # Buffers, or None
+    running_var: Any
+    num_batches_tracked: Any
 
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,

@@ -59,13 +59,9 @@ class BytePairs:
 
     @classmethod
     def train(
-        cls,
-        texts: Iterable[str],
-        size: int,
-        kind: str = "bytes",
-        specials: Sequence[str] = (),
+        cls, texts: Iterable[str], size: int, kind: str = "bytes", specials: Sequence[str] = (),
         least: int = 2,
-    ) -> BytePairs:
+    ) -> BytePairs:  # fmt: skip
         """At most `size` tokens from `texts` (pieces of a corpus; no word reaches from one into the next).
 
         A pair is joined if it stands at least `least` times. Of pairs that stand equally often the one with
