@@ -22,7 +22,7 @@ CONFIGURATION = """\
 branch = true
 parallel = true
 patch = subprocess
-source = tinygrad_notes.ops
+include = */tinygrad_notes/ops/*
 data_file = {data}
 [report]
 exclude_also =
