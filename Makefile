@@ -37,7 +37,7 @@ lint:  ## style of the code, spelling
 	$(RUN) -m ruff format --check .
 	.venv/bin/codespell
 
-types:  ## type check of the engine and the backends
+types:  ## type check of all but the rules
 	@$(call environment,dev)
 	$(RUN) -m mypy
 

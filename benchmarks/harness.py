@@ -1,4 +1,4 @@
-"""How things are timed: in turn, in the same minutes, medians; and how a figure is recorded.
+"""How things are timed: alternating, as medians; and how a figure is recorded.
 
 With ``BACKEND=cupy`` both sides compute on the GPU.
 """
@@ -118,7 +118,7 @@ def serve(functions: dict[str, Callable[[], Any]], burst: float = 0.4) -> None:
 
 
 def in_turn(workers: dict[str, Worker], what: str, seconds: float) -> dict[str, list[float]]:
-    """Bursts of all workers in turn for about `seconds`, at least 3 rounds after one to warm up.
+    """Alternating bursts of all workers for about `seconds`, at least 3 rounds after one to warm up.
 
     A round in which other processes used more than `QUIET` of the cores is taken again, for at most as long
     as the whole measurement should take; what is still missing then is measured beside them.

@@ -2,7 +2,7 @@
 
 LeNet-5 (digits), ResNet-20 (32×32 JPEG, shifted and mirrored) and ResNet-18 (500×375 JPEG scaled to 256,
 cropped to 224, mirrored, lit) run by their recipes as ``tinygrad-notes train`` runs them, on images made for
-it. One loop loads and steps in turn; in the other a thread loads ahead, as in every training; they alternate.
+it. One loop loads, then steps; in the other a thread loads ahead, as in every training; they alternate.
 The first batch of an epoch, which nothing can hide, is left out. Files are decoded once, at the start.
 """
 

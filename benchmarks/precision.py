@@ -102,7 +102,7 @@ def layer_errors() -> list[dict[str, Any]]:
 
 
 def _times(call: Callable[[], Any], rounds: int = 9) -> dict[str, float]:
-    """Median ms of `call` in both settings, in turn."""
+    """Median ms of `call` in both settings, alternating."""
     times: dict[str, list[float]] = {setting: [] for setting in SETTINGS}
     for _ in range(rounds):
         for setting in SETTINGS:

@@ -106,6 +106,60 @@ def test_no_machine_is_named():
     assert not {name: found for name, found in bad.items() if found}
 
 
+# ---- limits ------------------------------------------------------------------------------------
+
+LINES_OF_A_FILE, LINES_OF_A_FUNCTION, LINES_OF_A_TEST_FILE = 300, 40, 500
+LONGER = {  # (file or file:function): why
+    "tinygrad_notes/cli/parser.py:make_parser": "the list of commands, one after another",
+    "tests/cli/test_cli.py": "every command through one fixture, a trained run",
+    "tests/tasks/test_images.py": "every property of one task",
+    "tests/train/test_train_loop.py": "every property of one loop",
+}
+
+
+def lengths(text: str) -> dict[str, int]:
+    """Lines of a file, under "", and of the longest function of each name."""
+    found = {"": len(text.splitlines())}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            found[node.name] = max(found.get(node.name, 0), node.end_lineno - node.lineno + 1)
+    return found
+
+
+def too_long(name: str, text: str, of_tests: bool = False) -> set[str]:
+    """What in a file is over its limit: the file's name, "file:function"."""
+    of_file = LINES_OF_A_TEST_FILE if of_tests else LINES_OF_A_FILE
+    return {
+        f"{name}:{part}" if part else name
+        for part, lines in lengths(text).items()
+        if lines > (LINES_OF_A_FUNCTION if part else of_file) and not (part and of_tests)
+    }
+
+
+def test_files_and_functions_are_short():
+    found = set().union(*(too_long(relative(f), f.read_text()) for f in FILES))
+    tests = sorted((ROOT / "tests").rglob("*.py"))
+    found |= set().union(*(too_long(relative(f), f.read_text(), True) for f in tests))
+    assert found - LONGER.keys() == set()
+    assert LONGER.keys() - found == set(), "short again: take them off the list"
+
+
+def test_the_check_of_lengths_sees_what_is_long():
+    function = "def f():\n" + "    pass\n" * 40
+    assert too_long("a.py", function) == {"a.py:f"}
+    assert too_long("a.py", function, of_tests=True) == set()
+    assert too_long("a.py", function.replace("    pass\n", "", 1)) == set()
+    assert too_long("a.py", "\n" * 301) == {"a.py"}
+    assert too_long("a.py", "\n" * 500, of_tests=True) == set()
+
+
+def test_functional_only_lists_names():
+    """Checks of arguments live in ops, beside what they guard."""
+    tree = ast.parse((PACKAGE / "nn" / "functional.py").read_text())
+    kinds = {type(node) for node in tree.body[1:]}
+    assert kinds == {ast.ImportFrom, ast.Assign}
+
+
 # ---- rules and their files ---------------------------------------------------------------------
 
 OPERATIONS = {file.name: file.read_text() for file in FILES if file.parent == PACKAGE / "ops"}

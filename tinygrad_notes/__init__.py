@@ -32,25 +32,18 @@ from .ops.activation import (
     tanh,
 )  # fmt: skip
 from .ops.arithmetic import (
-    abs,
     add,
     astype,
-    clip,
     cos,
     divide,
     exp,
-    isfinite,
     log,
-    maximum,
-    minimum,
     multiply,
     negative,
     power,
-    sign,
     sin,
     sqrt,
     subtract,
-    where,
 )  # fmt: skip
 from .ops.comparison import (
     bitwise_and,
@@ -66,6 +59,7 @@ from .ops.comparison import (
 )  # fmt: skip
 from .ops.creation import arange, full, ones, ones_like, tensor, zeros, zeros_like
 from .ops.linear import einsum, matmul
+from .ops.piecewise import abs, clip, isfinite, maximum, minimum, sign, where
 from .ops.reduction import (
     all,
     any,

@@ -92,7 +92,7 @@ def test_what_is_recorded_becomes_the_tensor(symbol, wanted):
 
 
 def test_running_totals_of_plain_tensors():
-    """A sum, and a moving average in a list: what is rebound in a loop would be lost without a word."""
+    """A sum, and a moving average in a list: what is rebound in a loop would be lost silently."""
     w = tg.Tensor([1.0, 2.0], requires_grad=True)
     total = tg.Tensor(0.0)
     for k in range(3):

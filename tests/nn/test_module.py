@@ -153,7 +153,7 @@ def test_layers_name_the_shapes_they_refuse():
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_an_input_of_another_precision_is_refused(layer, name, shape):
-    """A float64 batch would make everything behind the first layer float64, without a word."""
+    """A float64 batch would silently make everything behind the first layer float64."""
     x = np.ones(shape)
     with pytest.raises(TypeError, match=rf"{name}: input is float64 but \w+ is float32"):
         layer(tg.Tensor(x))
@@ -229,7 +229,7 @@ def test_astype_converts_the_gradient():
     lambda p: nn.Buffer(p.numpy()),
 ])  # fmt: skip
 def test_nothing_but_a_parameter_takes_the_name_of_one(make):
-    """As in torch; otherwise it would never train nor be saved again, without a word."""
+    """As in torch; otherwise it would silently never train nor be saved again."""
     layer = nn.Linear(2, 3)
     weight = layer.weight
     with pytest.raises(TypeError, match=r"Linear: weight is the name of a Parameter, and a \w+ cannot take"):

@@ -6,7 +6,8 @@ import pytest
 import tinygrad_notes as tg
 from tinygrad_notes import nn
 from tinygrad_notes.nn import functional as F
-from tinygrad_notes.ops.normalization import group_norm, local_response_norm
+from tinygrad_notes.ops.normalization import group_norm
+from tinygrad_notes.ops.response import local_response_norm
 
 
 @pytest.fixture

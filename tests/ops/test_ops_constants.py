@@ -106,7 +106,7 @@ def called_in(function):
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_arguments_outside_the_graph_are_read_by_constant(name):
-    """`raw` and `raw_array` drop a graph without a word: operations read such arguments with `constant`."""
+    """`raw` and `raw_array` drop a graph silently: operations read such arguments with `constant`."""
     functions = [f for f in ast.walk(ast.parse(OPERATIONS[name])) if isinstance(f, ast.FunctionDef)]
     using = {f.name for f in functions if {"raw", "raw_array"} & called_in(f)}
     assert using <= WITHOUT_GRADIENT

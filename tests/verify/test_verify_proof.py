@@ -15,7 +15,7 @@ import sympy
 import tinygrad_notes as tg
 from tinygrad_notes.autograd import Function
 from tinygrad_notes.ops import activation, arithmetic, reduction
-from tinygrad_notes.verify import proof, symbolic
+from tinygrad_notes.verify import proof, scalar, symbolic
 from tinygrad_notes.verify.cases import CASES
 from tinygrad_notes.verify.proof import prove, prove_operation
 from tinygrad_notes.verify.wrong import normal, spoil
@@ -29,12 +29,12 @@ def row(name):
 
 
 def test_floats_are_the_fractions_that_they_hold():
-    symbolic.trace.clear()
-    assert symbolic.lift(0.5).expr == sympy.Rational(1, 2)
-    assert symbolic.lift(True).expr == 1
-    assert not symbolic.trace.rounded
-    assert symbolic.lift(0.1).expr == sympy.Rational(*(0.1).as_integer_ratio())
-    assert symbolic.trace.rounded
+    scalar.trace.clear()
+    assert scalar.lift(0.5).expr == sympy.Rational(1, 2)
+    assert scalar.lift(True).expr == 1
+    assert not scalar.trace.rounded
+    assert scalar.lift(0.1).expr == sympy.Rational(*(0.1).as_integer_ratio())
+    assert scalar.trace.rounded
 
 
 def test_arithmetic_follows_expression_and_value():
@@ -43,7 +43,7 @@ def test_arithmetic_follows_expression_and_value():
     s = sympy.Symbol("x_0", real=True)
     assert sympy.simplify(y.expr - ((2 - 3 * s) / (s**2 + 1) + s + 1 / s)) == 0
     exact = (2 - 3 * Fraction(3, 4)) / (Fraction(9, 16) + 1) + Fraction(3, 4) + Fraction(4, 3)
-    assert abs(y.value - symbolic.value_of(exact)) < 1e-45
+    assert abs(y.value - scalar.value_of(exact)) < 1e-45
 
 
 @pytest.mark.parametrize("name", symbolic.FUNCTIONS)
@@ -52,17 +52,17 @@ def test_functions_have_the_value_of_their_expression_and_of_numpy(name):
     ours = getattr(symbolic.xp, name)(symbolic.symbols(points, "x"))
     expected = getattr(tg.backend.cpu, name)(points)
     for i, (y, e) in enumerate(zip(ours, expected, strict=True)):
-        value = {sympy.Symbol(f"x_{i}", real=True): symbolic.value_of(points[i])}
+        value = {sympy.Symbol(f"x_{i}", real=True): scalar.value_of(points[i])}
         assert abs(symbolic.evaluate(y.expr, value, {}) - y.value) < 1e-45
         assert float(y.value) == pytest.approx(e, rel=1e-14)
 
 
 def test_branches_go_by_the_value_and_are_noted():
     x = symbolic.symbols(np.array([-2.0, 3.0]), "x")
-    symbolic.trace.clear()
+    scalar.trace.clear()
     y = symbolic.xp.maximum(x, 0)
-    assert [str(symbolic.lift(v).expr) for v in y] == ["0", "x_1"]
-    assert len(symbolic.trace.decisions) == 2
+    assert [str(scalar.lift(v).expr) for v in y] == ["0", "x_1"]
+    assert len(scalar.trace.decisions) == 2
     assert [str(v.expr) for v in symbolic.xp.abs(x)] == ["-x_0", "x_1"]
     assert symbolic.xp.isfinite(x).tolist() == [True, True]
     assert int(symbolic.xp.argmax(x)) == 1
@@ -72,8 +72,8 @@ def test_branches_go_by_the_value_and_are_noted():
 def test_evaluation_has_fifty_digits(expression):
     x = sympy.Symbol("x", real=True)
     e = sympy.sympify(expression, locals={"x": x})
-    ours = symbolic.evaluate(e, {x: symbolic.mp.mpf(3) / 7}, {})
-    assert abs(ours - symbolic.mp.mpf(str(e.subs(x, sympy.Rational(3, 7)).evalf(60)))) < 1e-48
+    ours = symbolic.evaluate(e, {x: scalar.mp.mpf(3) / 7}, {})
+    assert abs(ours - scalar.mp.mpf(str(e.subs(x, sympy.Rational(3, 7)).evalf(60)))) < 1e-48
 
 
 @pytest.mark.parametrize("expression", [
@@ -82,7 +82,7 @@ def test_evaluation_has_fifty_digits(expression):
     "exp(x*y)*log(1 + x**2) + erf(y*x)", "x**y",
 ])  # fmt: skip
 def test_the_derivative_of_shared_parts_is_sympys(expression):
-    point = {sympy.Symbol(n, real=True): symbolic.mp.mpf(v) / 7 for n, v in (("x", 3), ("y", 5))}
+    point = {sympy.Symbol(n, real=True): scalar.mp.mpf(v) / 7 for n, v in (("x", 3), ("y", 5))}
     e = sympy.sympify(expression, locals={s.name: s for s in point})
     for s in point:
         ours, expected = symbolic.derivative(e, s, {}), sympy.diff(e, s)

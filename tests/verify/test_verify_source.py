@@ -7,7 +7,7 @@ import inspect
 import pytest
 
 from tinygrad_notes.cli import main
-from tinygrad_notes.ops import activation, loss, normalization
+from tinygrad_notes.ops import activation, loss, normalization, response
 from tinygrad_notes.verify.cases import CASES
 from tinygrad_notes.verify.source import helpers, source
 
@@ -15,10 +15,9 @@ OPERATIONS = sorted({c for case in CASES for c in case.operations}, key=lambda c
 
 
 def test_helpers_come_in_the_order_in_which_they_are_met():
-    assert helpers(normalization.BatchNorm) == [
-        normalization._all_but_channels, normalization._centered_square, normalization._normalized,
-        normalization._centered_product, normalization._batch_norm_gx,
-        normalization._scaled,  # met in two helpers only
+    assert helpers(normalization.BatchNorm) == [normalization._all_but_channels]
+    assert helpers(response.LocalResponseNorm) == [
+        response._channels_around, response._added, response._power
     ]  # fmt: skip
     assert helpers(loss.CrossEntropy) == [
         activation._log_softmax, loss._expected,
@@ -41,7 +40,7 @@ def test_no_private_name_is_left_unexplained(operation):
 
 
 def test_derive_shows_them(capsys):
-    assert main(["derive", "batch_norm"]) == 0
+    assert main(["derive", "local_response_norm"]) == 0
     text = capsys.readouterr().out
-    assert "def _batch_norm_gx(x, mean, slope, shift, gy, scale):" in text
-    assert text.index("def backward(xp, g, x") < text.index("def _scaled(")
+    assert "def _channels_around(xp, x, window):" in text
+    assert text.index("def backward(xp, gy, x") < text.index("def _power(")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tinygrad_notes.ops import alignment, attention, linear, loss, normalization, reduction
+from tinygrad_notes.ops import alignment, attention, linear, loss, normalization, reduction, response
 from tinygrad_notes.verify.wrong import CATALOGUE, check
 
 every_entry = pytest.mark.parametrize("entry", CATALOGUE, ids=lambda e: e.name)
@@ -19,7 +19,7 @@ def test_the_operations_with_the_longest_rules_are_in_it():
     """As they are shipped, not a likeness of them."""
     n = normalization
     assert {entry.right for entry in CATALOGUE} >= {
-        n.BatchNorm, n.BatchNormFixed, n.LayerNorm, n.LocalResponseNorm, loss.CrossEntropy,
+        n.BatchNorm, n.BatchNormFixed, n.LayerNorm, response.LocalResponseNorm, loss.CrossEntropy,
         loss.CrossEntropyOfClasses, loss.BinaryCrossEntropy, linear.Einsum, reduction.Std,
         attention.Attention, alignment.AdditiveScore, n.RMSNorm,
     }  # fmt: skip

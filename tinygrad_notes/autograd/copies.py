@@ -8,15 +8,17 @@ can be read on any backend.
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, TypeVar
 
 from .. import backend
 from .tensor import Tensor
 
+Kind = TypeVar("Kind", bound=Tensor)
 
-def make_leaf(kind: type[Tensor], array: Any, requires_grad: bool, attributes: Any = None) -> Tensor:
+
+def make_leaf(kind: type[Kind], array: Any, requires_grad: bool, attributes: Any = None) -> Kind:
     """A leaf of class `kind` on `array` itself, with the `attributes` that a class of the user's may have."""
-    tensor: Tensor = object.__new__(kind)
+    tensor = object.__new__(kind)
     tensor._data, tensor._edge = backend.asarray(array), None
     if requires_grad:
         tensor.requires_grad = True
@@ -55,7 +57,7 @@ def _check_leaf(how: str, x: Tensor) -> None:
     if not x.is_leaf:
         raise RuntimeError(
             f"{how}: a Tensor of shape {x.shape} made by {x._edge[0].operation.name} would lose its graph "  # type: ignore[index]
-            "without a word; call .detach() first, or copy the leaves it was made from"
+            "silently; call .detach() first, or copy the leaves it was made from"
         )
 
 

@@ -109,6 +109,7 @@ class Tensor:
         def __getitem__(self, index: Any) -> Tensor: ...
         def __setitem__(self, index: Any, value: Any) -> None: ...
         def __add__(self, other: Any) -> Tensor: ...
+        def __matmul__(self, other: Any) -> Tensor: ...
 
     def __len__(self) -> int:
         if self.ndim == 0:
@@ -134,7 +135,7 @@ class Tensor:
         if self._edge is not None:
             raise TypeError(
                 "a Tensor that requires grad cannot turn into a NumPy array by itself, the graph "
-                "would be lost without a word; call .detach().numpy(), or use the functions of "
+                "would be lost silently; call .detach().numpy(), or use the functions of "
                 "tinygrad_notes instead of NumPy's"
             )
         return np.array(self.numpy(), dtype=dtype, copy=copy)

@@ -62,6 +62,7 @@ from .kernels.convolution import (
 from .kernels.elementwise import erf
 from .kernels.fusion import elementwise, elementwise_sum
 from .kernels.matrixwise import matrixwise
+from .kernels.normalization import normalize, normalize_grad
 from .kernels.pooling import (
     avg_pool2d,
     avg_pool2d_adjoint,
@@ -78,13 +79,14 @@ from .kernels.ufuncs import add, exp, log, maximum, minimum, multiply, sqrt, tan
 from .kernels.update import adam_update, sgd_update
 
 __all__ = [
-    "abs", "adam_update", "add", "add_rows", "arange", "argmax", "argmin", "argsort", "asarray", "avg_pool2d",
-    "avg_pool2d_adjoint", "broadcast_to", "col2im", "concatenate", "conv2d", "conv2d_input_grad",
-    "conv2d_weight_grad", "cos", "divide", "einsum", "elementwise", "elementwise_sum", "empty", "empty_like",
-    "equal", "erf", "exp", "expand_dims", "expm1", "flip", "full", "greater", "greater_equal", "im2col",
-    "isfinite", "isnan", "less", "less_equal", "log", "log1p", "matmul", "matrixwise", "max", "max_pool2d",
-    "max_pool2d_gather", "max_pool2d_scatter", "maximum", "mean", "min", "minimum", "moveaxis", "multiply",
-    "ndarray", "negative", "not_equal", "ones", "ones_like", "pad", "power", "reshape", "rowwise", "scan",
-    "scatter_add", "sgd_update", "sign", "sin", "sqrt", "squeeze", "stack", "subtract", "sum", "swapaxes",
-    "take_rows", "tanh", "transpose", "where", "zeros", "zeros_like",
+    "abs", "adam_update", "add", "add_rows", "arange", "argmax", "argmin", "argsort", "asarray",
+    "avg_pool2d", "avg_pool2d_adjoint", "broadcast_to", "col2im", "concatenate", "conv2d",
+    "conv2d_input_grad", "conv2d_weight_grad", "cos", "divide", "einsum", "elementwise", "elementwise_sum",
+    "empty", "empty_like", "equal", "erf", "exp", "expand_dims", "expm1", "flip", "full", "greater",
+    "greater_equal", "im2col", "isfinite", "isnan", "less", "less_equal", "log", "log1p", "matmul",
+    "matrixwise", "max", "max_pool2d", "max_pool2d_gather", "max_pool2d_scatter", "maximum", "mean", "min",
+    "minimum", "moveaxis", "multiply", "ndarray", "negative", "normalize", "normalize_grad", "not_equal",
+    "ones", "ones_like", "pad", "power", "reshape", "rowwise", "scan", "scatter_add", "sgd_update", "sign",
+    "sin", "sqrt", "squeeze", "stack", "subtract", "sum", "swapaxes", "take_rows", "tanh", "transpose",
+    "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -68,7 +68,7 @@ from cupy import (
 )
 from cupyx.scipy.special import erf as _erf
 
-from .kernels import plain, update
+from .kernels import normalization, plain, update
 
 add_rows = partial(plain.add_rows, cupy)
 avg_pool2d = partial(plain.avg_pool2d, cupy)
@@ -86,6 +86,8 @@ max_pool2d = partial(plain.max_pool2d, cupy)
 max_pool2d_gather = partial(plain.max_pool2d_gather, cupy)
 max_pool2d_scatter = partial(plain.max_pool2d_scatter, cupy)
 mean = partial(plain.mean, cupy)
+normalize = partial(normalization.fused_normalize, elementwise)
+normalize_grad = partial(normalization.fused_normalize_grad, elementwise)
 rowwise = partial(plain.rowwise, cupy)
 scan = partial(plain.scan, cupy)
 scatter_add = partial(plain.scatter_add, cupy)

@@ -81,7 +81,8 @@ def _formulas(
     """
     import sympy
 
-    from ..verify.symbolic import Scalar, lift, trace, value_of, xp
+    from ..verify.scalar import Scalar, lift, trace, value_of
+    from ..verify.symbolic import xp
 
     numbers = {k: Fraction(v) for k, v in attributes.items() if type(v) in (int, float)}
     symbols = {name: sympy.Symbol(name, real=True) for name in (*point, *numbers)}

@@ -10,7 +10,7 @@ from .transforms import Rng, Transform, pair, room
 class TenCrop(Transform):
     """(N, C, H, W) → (10 N, C, size): the four corners and the middle, and their mirror images.
 
-    The ten views of an image lie behind each other, the mirrored ones last. What a network says of
+    The ten views of an image follow one another, the mirrored ones last. What a network says of
     them is averaged by `tasks.images`.
     """
 

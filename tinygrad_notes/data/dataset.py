@@ -69,7 +69,7 @@ class ArrayDataset:
     def _digest(self, kind: str, content: Iterable[Any]) -> str:
         digest = hashlib.blake2b(json.dumps([kind, self.classes]).encode(), digest_size=16)
         for part in itertools.chain([self.labels], content):
-            digest.update(np.ascontiguousarray(part))
+            digest.update(np.ascontiguousarray(part))  # type: ignore[arg-type]
         return digest.hexdigest()
 
     def __repr__(self) -> str:

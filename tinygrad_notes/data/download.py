@@ -34,7 +34,7 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class Source:
-    """A data set: its files, and the folders of the web that have them all."""
+    """A data set: its files, and the web addresses of the folders that hold them."""
 
     files: tuple[RemoteFile, ...]
     mirrors: tuple[str, ...]

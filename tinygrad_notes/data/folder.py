@@ -30,7 +30,8 @@ TOGETHER = 4  # files a thread decodes before it hands over
 FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")  # none starts another program
 SMALL = 4096  # bytes of a file, on average, below which two threads wait for the GIL more than they decode
 
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class ImageFiles(ArrayDataset):
@@ -81,14 +82,17 @@ class ImageFiles(ArrayDataset):
             if label in missing:
                 raise DataError(f"{path.parent}: holds no usable image")
         if self.skipped:
-            count, root = len(self.skipped), self.skipped[0][0].parents[1]
-            named = [f"{path.relative_to(root)} ({reason})" for path, reason in self.skipped[:NAMED]]
-            more = f" and {count - NAMED} more" if count > NAMED else ""
-            warnings.warn(
-                f"ImageFolder: left out {count} of {len(files)} files in {root}: {', '.join(named)}{more}",
-                stacklevel=3,
-            )
+            self._tell_of_skipped(len(files))
         super().__init__(images[: len(used)], used, classes)
+
+    def _tell_of_skipped(self, total: int) -> None:
+        count, root = len(self.skipped), self.skipped[0][0].parents[1]
+        named = [f"{path.relative_to(root)} ({reason})" for path, reason in self.skipped[:NAMED]]
+        more = f" and {count - NAMED} more" if count > NAMED else ""
+        warnings.warn(
+            f"ImageFolder: left out {count} of {total} files in {root}: {', '.join(named)}{more}",
+            stacklevel=4,
+        )
 
     def fingerprint(self) -> str:
         """A digest of the files as they are stored, of the labels and the classes."""

@@ -39,7 +39,7 @@ class Noise:
 
     def often(self, words: np.ndarray) -> np.ndarray:
         """How often each row is asked about `words` (V,) of each word."""
-        return words + self.negative * words.sum() * self.probability
+        return words + self.negative * words.sum() * self.probability  # type: ignore[no-any-return]
 
     def ask(self, words: np.ndarray, rng: np.random.Generator) -> Asked:
         """The questions about `words` (B, L)."""

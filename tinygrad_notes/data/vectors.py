@@ -42,7 +42,7 @@ class WordVectors:
 
     def __getitem__(self, word: str) -> np.ndarray:
         """The vector of a word; KeyError if it has none."""
-        return self.vectors[self.number(word)]
+        return self.vectors[self.number(word)]  # type: ignore[no-any-return]
 
     def number(self, word: str) -> int:
         """The place of a word in `words`; KeyError if it is not there."""
@@ -120,13 +120,12 @@ def load_vectors(
         if form != "glove":
             count, dim = _header(path, opened.readline(200))
             limit = count if limit is None else min(limit, count)
-        if form == "word2vec-binary":
-            rows = _binary_rows(opened, dim)
-        else:
-            rows = _text_rows(path, opened, dim, 1 if dim is None else 2)
-        words, vectors, read = {}, [], 0
-        for raw, vector in rows:
-            read += 1
+        first = 1 if dim is None else 2
+        binary = form == "word2vec-binary"  # dim is read from its first line
+        rows = _binary_rows(opened, dim or 0) if binary else _text_rows(path, opened, dim, first)
+        words: dict[str, int] = {}
+        vectors, read = [], 0
+        for read, (raw, vector) in enumerate(rows, 1):
             word = _decoded(path, raw, read, errors)
             if word not in words:
                 words[word] = len(words)
@@ -193,7 +192,7 @@ def _text_rows(
         try:
             vector = np.array(numbers, np.float32)
         except ValueError:
-            vector = np.zeros(0)
+            vector = np.zeros(0, np.float32)
         if vector.shape != (dim,) or not dim:
             raise DataError(f"{path}, line {number}: a word and {dim} numbers should be here: {line[:60]!r}")
         yield word, vector

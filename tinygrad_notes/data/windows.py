@@ -111,7 +111,7 @@ def _seen(sentence: np.ndarray, radius: np.ndarray, window: int) -> np.ndarray:
     middle = sentence[:, None, window : window + size]
     distance = abs(np.arange(places)[:, None] - window - np.arange(size))  # (P, L)
     reached = (distance > 0) & (distance <= radius[:, None])
-    return reached & (sentence[:, :, None] == middle) & (middle >= 0)
+    return reached & (sentence[:, :, None] == middle) & (middle >= 0)  # type: ignore[no-any-return]
 
 
 def steady(often: np.ndarray, lr: float) -> int:
@@ -140,7 +140,7 @@ def keep_probability(counts: np.ndarray, sample: float = 1e-3, formula: str = "c
     if sample == 0:
         return np.ones(len(counts))
     ratio = sample * counts.sum() / counts
-    return np.minimum(1, np.sqrt(ratio) + (ratio if formula == "code" else 0))
+    return np.minimum(1, np.sqrt(ratio) + (ratio if formula == "code" else 0))  # type: ignore[no-any-return]
 
 
 def write_ids(sentences: Iterable[Iterable[int]], file: str | Path) -> np.ndarray:

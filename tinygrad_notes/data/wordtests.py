@@ -60,7 +60,7 @@ def _solved(vectors: WordVectors, asked: np.ndarray) -> np.ndarray:
         for given in (a, b, c):
             cosine[rows, given] = -np.inf
         answers.append(cosine.argmax(axis=1))
-    return np.concatenate(answers) == asked[:, 3]
+    return np.concatenate(answers) == asked[:, 3]  # type: ignore[no-any-return]
 
 
 def similarities(
@@ -87,7 +87,7 @@ def similarities(
             pairs.append(places)
             scores.append(score)
     first, second = np.array(pairs, int).reshape(-1, 2).T
-    cosines = np.sum(vectors.unit[first] * vectors.unit[second], axis=1, dtype=np.float64)
+    cosines = (vectors.unit[first] * vectors.unit[second]).sum(axis=1, dtype=np.float64)
     return {
         "spearman": _correlation(_ranks(cosines), _ranks(np.array(scores))),
         "pearson": _correlation(cosines, np.array(scores)), "pairs": len(pairs), "skipped": skipped,

@@ -19,7 +19,7 @@ from .. import nn
 from ..autograd import Tensor
 from ..nn import functional as F
 from ..nn import init
-from ..ops.normalization import local_response_norm
+from ..ops.response import local_response_norm
 from ..ops.shape import concat
 from .images import check_images, choose
 

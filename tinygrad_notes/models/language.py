@@ -3,8 +3,8 @@
     model(ids, state=()) → (logits, state)
 
 ids (N, T) are characters or tokens, logits (N, T, V) are those of each next one. The state is what the model
-keeps of all it has read: h, or h and c, of a recurrent network, the keys and values of a Transformer. Given
-back, it goes on from there, so a text may be read in pieces or one id at a time, with the same logits. The
+keeps of all it has read: h, or h and c, of a recurrent network, the keys and values of a Transformer. With it
+the next call continues the text, which may be read in pieces or one id at a time, with the same logits. The
 caller holds the state; all its Tensors have the samples first (see `decoding.select`).
 """
 

@@ -212,12 +212,13 @@ def _check_cache(owner: str, cache: Cache | None, q: Tensor, given: bool, is_cau
         raise ValueError(
             f"{owner}: without key and value is_causal has no place to count from: give attn_mask"
         )
-    for x in map(as_tensor, cache or ()):
+    parts = cache or ()
+    for x in map(as_tensor, parts):
         n, h, _, d = q.shape
         if x.dtype != q.dtype:
             raise mixed_dtypes(owner, q, cache=x)
-        if x.ndim != 4 or (*x.shape[:2], x.shape[3]) != (n, h, d) or x.shape != cache[0].shape:
+        if x.ndim != 4 or (*x.shape[:2], x.shape[3]) != (n, h, d) or x.shape != parts[0].shape:
             raise ValueError(
                 f"{owner}: keys and values of a cache are alike, (N, num_heads, S, head_dim) = "
-                f"({n}, {h}, S, {d}); got {[tuple(x.shape) for x in cache]}"
+                f"({n}, {h}, S, {d}); got {[tuple(x.shape) for x in parts]}"
             )

@@ -25,7 +25,7 @@ class _Weights(Module):
     """What layers and cells share: gates blocks of rows in each weight, and how they start."""
 
     gates: int
-    states = ("h",)
+    states: tuple[str, ...] = ("h",)
     hidden_size: int
 
     def _make(self, suffix: str, inputs: int, width: int, bias: bool, extra: Names) -> None:
@@ -134,7 +134,7 @@ class RNNCell(_Cell):
         super().__init__(input_size, hidden_size, bias, initialization=initialization)
 
     def _run(self, x: Tensor, state: list[Any], weights: Names, **options: Any) -> tuple[Tensor, ...]:
-        return ops.rnn(x, *state, **weights, nonlinearity=self.nonlinearity, **options)
+        return ops.rnn(x, state[0], **weights, nonlinearity=self.nonlinearity, **options)
 
     def extra_repr(self) -> str:
         return _settings(self, "nonlinearity", before=super().extra_repr())
@@ -153,7 +153,7 @@ class GRUCell(_Cell):
         super().__init__(input_size, hidden_size, bias, initialization=initialization)
 
     def _run(self, x: Tensor, state: list[Any], weights: Names, **options: Any) -> tuple[Tensor, ...]:
-        return ops.gru(x, *state, **weights, reset_after=self.reset_after, **options)
+        return ops.gru(x, state[0], **weights, reset_after=self.reset_after, **options)
 
     def extra_repr(self) -> str:
         return _settings(self, "reset_after", before=super().extra_repr())
@@ -174,7 +174,7 @@ class LSTMCell(_Cell):
         super().__init__(input_size, hidden_size, bias, extra, initialization, forget_bias)
 
     def _run(self, x: Tensor, state: list[Any], weights: Names, **options: Any) -> tuple[Tensor, ...]:
-        return ops.lstm(x, *state, **weights, forget_gate=self.variant != "1997", **options)
+        return ops.lstm(x, state[0], state[1], **weights, forget_gate=self.variant != "1997", **options)
 
     def extra_repr(self) -> str:
         return _settings(self, "variant", before=super().extra_repr())

@@ -52,7 +52,7 @@ class Embedding(Module):
         if embeddings.ndim != 2:
             raise ValueError(f"Embedding.from_pretrained: embeddings must be (V, D), got {embeddings.shape}")
         weight = Parameter(embeddings, requires_grad=not freeze)
-        return cls(*weight.shape, padding_idx, weight)
+        return cls(weight.shape[0], weight.shape[1], padding_idx, weight)
 
     def forward(self, x: Any) -> Tensor:
         return F.embedding(x, self.weight, self.padding_idx)

@@ -10,8 +10,9 @@ import numpy as np
 from .. import backend
 from ..autograd import Tensor
 from ..ops.arguments import as_tensor, raw_array
-from ..ops.arithmetic import add, where
+from ..ops.arithmetic import add
 from ..ops.comparison import bitwise_or, invert
+from ..ops.piecewise import where
 from ..ops.shape import pad
 
 
@@ -29,7 +30,7 @@ def is_subsequent_mask(mask: Any) -> bool:
     mask = as_tensor(mask)
     if mask.requires_grad or mask.ndim != 2 or mask.shape[0] != mask.shape[1]:
         return False
-    later = _later(*mask.shape, 0)
+    later = _later(mask.shape[0], mask.shape[1], 0)
     expected = later if mask.dtype.kind == "b" else backend.xp.where(later, -np.inf, 0.0)
     return bool((raw_array(mask) == expected).all())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -44,6 +44,10 @@ class Module:
 
     training: bool = True
     _places: Mapping[str, type] = {}  # name: Parameter, Buffer or Module, also where it is None now
+
+    if TYPE_CHECKING:  # parts are put in place by name, so their types are known only when they run
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def __setattr__(self, name: str, value: Any) -> None:
         place = self._places.get(name)
@@ -229,7 +233,8 @@ class Module:
 
     def __repr__(self) -> str:
         names: dict[int, str] = {}  # of what has been printed: a part that is shared is printed once
-        lines, stack = list[str](), [(0, "", "", self)]
+        lines = list[str]()
+        stack: list[tuple[int, str, str, Module | None]] = [(0, "", "", self)]
         while stack:
             depth, label, name, module = stack.pop()
             indent = "  " * depth + label
@@ -244,7 +249,8 @@ class Module:
             names[id(module)] = name
             parts = [(depth + 1, f"({key}): ", _join(name, key), part) for key, part in module._named_parts()]
             lines.append(f"{indent}{type(module).__name__}({module.extra_repr()}" + ("" if parts else ")"))
-            stack += [(depth, ")", "", None)] * bool(parts) + parts[::-1]
+            stack += [(depth, ")", "", None)] * bool(parts)
+            stack += parts[::-1]
         return "\n".join(lines)
 
 

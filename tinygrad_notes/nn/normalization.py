@@ -8,6 +8,7 @@ import numpy as np
 
 from ..autograd import Tensor, mode
 from ..ops import normalization as ops
+from ..ops.response import local_response_norm
 from .module import Buffer, Module, Parameter
 
 
@@ -21,6 +22,9 @@ class _BatchNorm(Module):
     """
 
     dimensions: tuple[int, ...]
+    running_mean: Any  # Buffers, or None
+    running_var: Any
+    num_batches_tracked: Any
 
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
@@ -170,7 +174,7 @@ class LocalResponseNorm(Module):
         self.size, self.alpha, self.beta, self.k, self.convention = size, alpha, beta, k, convention
 
     def forward(self, x: Any) -> Tensor:
-        return ops.local_response_norm(x, self.size, self.alpha, self.beta, self.k, self.convention)
+        return local_response_norm(x, self.size, self.alpha, self.beta, self.k, self.convention)
 
     def extra_repr(self) -> str:
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}, {self.convention!r}"

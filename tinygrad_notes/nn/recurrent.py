@@ -166,7 +166,7 @@ class LSTM(_Layer):
 
     x (T, N, C), (N, T, C) with `batch_first`, or (T, C); output likewise, both directions next to each other.
     h and c (layers · directions, N, H) are the states after each sample's last step, of the reverse direction
-    after t = 0; given back as `state` the layer goes on from there. `lengths` (N,): see `ops.recurrent.rnn`.
+    after t = 0; as `state` they let the next call continue there. `lengths` (N,): see `ops.recurrent.rnn`.
     `proj_size` projects h; `variant` "1997" has no forget gate, "peephole" lets gates see c; `forget_bias` is
     what the sum of the forget gate's two biases starts from (Jozefowicz et al. 2015: 1). `initialization`:
     "torch" U(±1/√H); "orthogonal" or "xavier" blocks of W_hh, with Xavier's W_ih and biases of 0.

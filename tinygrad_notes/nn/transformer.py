@@ -213,7 +213,7 @@ class Transformer(Module):
         custom_encoder: Module | None = None, custom_decoder: Module | None = None,
         layer_norm_eps: float = 1e-5, batch_first: bool = False, norm_first: bool = False, bias: bool = True,
     ) -> None:  # fmt: skip
-        layer = dict(
+        layer: dict[str, Any] = dict(
             d_model=d_model, nhead=nhead, dim_feedforward=dim_feedforward, dropout=dropout,
             activation=activation, layer_norm_eps=layer_norm_eps, batch_first=batch_first,
             norm_first=norm_first, bias=bias,

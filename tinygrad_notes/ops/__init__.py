@@ -18,9 +18,11 @@ from . import (
     loss,
     lstm,
     normalization,
+    piecewise,
     pooling,
     recurrent,
     reduction,
+    response,
     rnn,
     sequence,
     shape,
@@ -28,8 +30,9 @@ from . import (
 )
 
 FILES = (
-    creation, arithmetic, comparison, reduction, shape, linear, activation, loss, convolution, pooling,
-    normalization, dropout, embedding, rnn, lstm, recurrent, alignment, attention, sequence, words,
+    creation, arithmetic, piecewise, comparison, reduction, shape, linear, activation, loss, convolution,
+    pooling, normalization, response, dropout, embedding, rnn, lstm, recurrent, alignment, attention,
+    sequence, words,
 )  # fmt: skip
 
 _fill_tape(

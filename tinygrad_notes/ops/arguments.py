@@ -35,7 +35,7 @@ def raw_array(x: Any) -> Any:
 def constant(op: str, name: str, x: Any) -> Any:
     """The array of an argument to which no gradient flows.
 
-    Raises RuntimeError if it requires grad while operations are recorded: it would get none, without a word.
+    Raises RuntimeError if it requires grad while operations are recorded: it would silently get none.
     """
     if isinstance(x, Tensor) and x.requires_grad and is_grad_enabled():
         raise RuntimeError(
@@ -117,6 +117,22 @@ def mixed_dtypes(op: str, x: Tensor, **parameters: Any) -> TypeError:
     return TypeError(
         f"{op}: input is {x.dtype} but {found}; all must have one dtype: use x.astype({str(dtype)!r}){whole}"
     )
+
+
+def check_channels(op: str, x: Tensor, **per_channel: Tensor) -> None:
+    """Refuse what is not (N, C, ...) of real numbers, and parameters that are not (C,) of its dtype."""
+    if x.ndim < 2 or x.dtype.kind != "f":
+        raise ValueError(f"{op}: needs real numbers (N, C, ...), got {x.shape} {x.dtype}")
+    check_parameters(op, x, (x.shape[1],), **per_channel)
+
+
+def check_parameters(op: str, x: Tensor, shape: tuple[int, ...], **parameters: Any) -> None:
+    """Refuse Tensors among `parameters` that have another shape, or another dtype than `x`."""
+    for name, p in parameters.items():
+        if isinstance(p, Tensor) and p.shape != shape:
+            raise ValueError(f"{op}: {name} is {p.shape}; for input {x.shape} it must be {shape}")
+        if isinstance(p, Tensor) and p.dtype != x.dtype:
+            raise mixed_dtypes(op, x, **{name: p})
 
 
 def normalize_axis(axis: Any, shape: tuple[int, ...] | int, op: str = "") -> tuple[int, ...]:

@@ -1,4 +1,17 @@
-"""Element-wise arithmetic. Inputs broadcast as in NumPy; the engine sums gradients back."""
+"""Element-wise arithmetic. Inputs broadcast as in NumPy; the engine sums gradients back.
+
+Each element of y = f(a, b) is made of one a and one b, so ∂L/∂a = gy · ∂f/∂a and ∂L/∂b = gy · ∂f/∂b. The
+slopes of a product are the factors; the others follow by differentiating what defines y:
+
+    y = a/b:      y b = a, so ∂y/∂a · b = 1 and ∂y/∂b · b + y = 0:      ∂y/∂a = 1/b,  ∂y/∂b = −y/b
+    y = ln x:     eʸ = x, so eʸ y′ = 1:                                 y′ = 1/x
+    y = √x:       y² = x, so 2 y y′ = 1:                                y′ = 1/(2y)
+    y = aᵇ:       ln y = b ln a, so y′/y is b/a in a and ln a in b:     ∂y/∂a = b aᵇ⁻¹,  ∂y/∂b = y ln a
+    sin, cos:     (cos x + i sin x)′ = i (cos x + i sin x):             cos′ = −sin,  sin′ = cos
+
+Where broadcasting made several elements of one a, each is a path to the loss: ∂L/∂a is the sum of their
+gradients, which the engine takes (autograd/broadcast.py).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +19,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Function, Tensor
-from .arguments import as_tensor, constant, number, raw_array
+from .arguments import as_tensor, number
 
 
 class Add(Function):
@@ -109,16 +122,6 @@ class PowerTensor(Function):
         return gy * y * xp.log(a + (a == 0) * (b >= 0))
 
 
-class Abs(Function):
-    """y = |x|;  y′ = sign x: 0 at 0, and at NaN."""
-
-    def forward(xp, x):
-        return xp.abs(x)
-
-    def backward(xp, gy, x):
-        return xp.where(x > 0, gy, xp.where(x < 0, -gy, 0))
-
-
 class Exp(Function):
     """y = eˣ = y′."""
 
@@ -167,64 +170,6 @@ class Cos(Function):
 
     def backward(xp, gy, x):
         return -gy * xp.sin(x)
-
-
-class Maximum(Function):
-    """y = max(a, b). Where a = b each gets half of the gradient (the mean of the two sides).
-
-    Where one is NaN, so is y, and both get the gradient, as in torch: only what lost gets none.
-    """
-
-    broadcasts = True
-
-    def forward(xp, a, b):
-        return xp.maximum(a, b)
-
-    def backward_a(xp, gy, a, b):
-        return xp.where(a < b, 0, xp.where(a == b, 0.5 * gy, gy))
-
-    def backward_b(xp, gy, a, b):
-        return xp.where(b < a, 0, xp.where(a == b, 0.5 * gy, gy))
-
-
-class Minimum(Function):
-    """y = min(a, b). Where a = b each gets half of the gradient; NaN as for the maximum."""
-
-    broadcasts = True
-
-    def forward(xp, a, b):
-        return xp.minimum(a, b)
-
-    def backward_a(xp, gy, a, b):
-        return xp.where(a > b, 0, xp.where(a == b, 0.5 * gy, gy))
-
-    def backward_b(xp, gy, a, b):
-        return xp.where(b > a, 0, xp.where(a == b, 0.5 * gy, gy))
-
-
-class Clip(Function):
-    """y = min(max(x, low), high);  y′ = 1 on [low, high], 0 outside."""
-
-    def forward(xp, x, *, low, high):
-        return xp.minimum(xp.maximum(x, low), high)
-
-    def backward(xp, gy, x, *, low, high):
-        return xp.where((x >= low) * (x <= high), gy, 0)
-
-
-class Where(Function):
-    """y = a where the condition holds, else b."""
-
-    broadcasts = True
-
-    def forward(xp, a, b, *, condition):
-        return xp.where(condition, a, b)
-
-    def backward_a(xp, gy, *, condition):
-        return xp.where(condition, gy, 0)  # not gy · condition: the side not taken may be ∞ · 0
-
-    def backward_b(xp, gy, *, condition):
-        return xp.where(condition, 0, gy)
 
 
 class Astype(Function):
@@ -280,11 +225,6 @@ def elementwise(function, *arrays) -> Tensor:
     return function(*arrays)
 
 
-def abs(x) -> Tensor:
-    """|x|, element by element."""
-    return Abs.apply(x)
-
-
 def exp(x) -> Tensor:
     """eˣ, element by element."""
     return Exp.apply(x)
@@ -310,43 +250,6 @@ def cos(x) -> Tensor:
     return Cos.apply(x)
 
 
-def maximum(a, b) -> Tensor:
-    """The larger of a and b, element by element; equal values share the gradient."""
-    return Maximum.apply(a, b)
-
-
-def minimum(a, b) -> Tensor:
-    """The smaller of a and b, element by element; equal values share the gradient."""
-    return Minimum.apply(a, b)
-
-
-def clip(x, a_min=None, a_max=None) -> Tensor:
-    """x limited to [a_min, a_max]; either bound may be None."""
-    x = as_tensor(x)
-    whole = np.iinfo(x.dtype) if x.dtype.kind in "iu" else None
-    low = (whole.min if whole else -np.inf) if a_min is None else number("clip", "a_min", a_min)
-    high = (whole.max if whole else np.inf) if a_max is None else number("clip", "a_max", a_max)
-    if not low <= high:
-        raise ValueError(f"clip: a_min = {low} must not be above a_max = {high}")
-    return Clip.apply(x, low=low, high=high)
-
-
-def where(condition, a, b) -> Tensor:
-    """a where `condition` holds, else b. No gradient flows through the side not taken."""
-    return Where.apply(a, b, condition=constant("where", "condition", condition).astype(bool))
-
-
 def astype(x, dtype) -> Tensor:
     """x in another dtype."""
     return Astype.apply(x, dtype=backend.check_dtype(dtype))
-
-
-def sign(x) -> Tensor:
-    """−1, 0 or 1; 0 for NaN, as in torch; no gradient."""
-    array, xp = raw_array(x), backend.xp
-    return Tensor._wrap(xp.asarray(xp.sign(xp.where(array == array, array, xp.zeros_like(array)))))
-
-
-def isfinite(x) -> Tensor:
-    """Where x is neither infinite nor NaN: booleans, without gradient."""
-    return Tensor._wrap(backend.xp.asarray(backend.xp.isfinite(raw_array(x))))

@@ -2,6 +2,15 @@
 
 A query is the state s of the notes, a key is h, which mostly is the value as well. Masks are True where a
 query may attend.
+
+Step by step, for one query q with scores s, weights p and output y (keys and values add up over the queries):
+
+    sⱼ = scale q · kⱼ + biasⱼ      pⱼ = e^(sⱼ) / Σᵤ e^(sᵤ)      y = Σⱼ dⱼ vⱼ,  dⱼ = pⱼ dropⱼ
+
+    gvⱼ = dⱼ gy      gdⱼ = gy · vⱼ      gpⱼ = dropⱼ gdⱼ                  y is linear in d and in v
+    gsⱼ = pⱼ (gpⱼ − Σᵤ pᵤ gpᵤ)                                          the softmax (activation.py)
+        = pⱼ (gpⱼ − gy · y)             since Σ pᵤ gpᵤ = Σ dᵤ gdᵤ = gy · Σ dᵤ vᵤ: no sum over the keys is left
+    gq = scale Σⱼ gsⱼ kⱼ      gkⱼ = scale gsⱼ q      gbiasⱼ = gsⱼ
 """
 
 from __future__ import annotations
@@ -23,8 +32,8 @@ from .arguments import (
     raw_array,
     stretches,
 )
-from .arithmetic import where
 from .dropout import _draw
+from .piecewise import where
 from .sequence import masked_softmax
 
 KEPT = 1 << 22  # weights up to which they are kept for the backward: one product and one exp less

@@ -1,11 +1,14 @@
-"""Class indices as factors of a cross-entropy: weights, label smoothing, ignored rows and the mean's 1/N."""
+"""Class indices as rows of 0 and 1, and as factors of a cross-entropy: weights, smoothing, ignored rows."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .. import backend
 from ..autograd import Tensor
+from .arguments import as_tensor, integer
 
 CONVENTIONS = "torch", "transformer"  # of label smoothing
 
@@ -54,3 +57,26 @@ def check_convention(op: str, convention: str, classes: int, ignore_index: int, 
             f"{op}: convention='transformer' needs class indices, at least 3 classes, and the padding class "
             f"as ignore_index; got {target.dtype} targets, {classes} classes, ignore_index {ignore_index}"
         )
+
+
+def one_hot(tensor: Any, num_classes: int = -1) -> Tensor:
+    """1 at the place that each integer of `tensor` names, else 0: (*) → int64 (*, num_classes).
+
+    `num_classes` −1: one more than the largest. The integers are read by the host, so a GPU is waited for.
+    Raises ValueError for integers out of range, and where there is none to infer `num_classes` from.
+    """
+    x = as_tensor(tensor)
+    if x.dtype.kind not in "iu":
+        raise TypeError(f"one_hot: class indices must be integers, got {x.dtype}; use .astype('int64')")
+    labels = backend.to_numpy(x._data).astype(np.int64)
+    num_classes = integer("one_hot", "num_classes", num_classes)
+    if num_classes == -1:
+        if not labels.size:
+            raise ValueError(f"one_hot: no class indices in {x.shape} to infer num_classes from; give it")
+        num_classes = max(1, int(labels.max()) + 1)
+    if num_classes < 1:
+        raise ValueError(f"one_hot: num_classes must be positive, or -1, got {num_classes}")
+    wrong = labels[(labels < 0) | (labels >= num_classes)]
+    if wrong.size:
+        raise ValueError(f"one_hot: class index {wrong[0]} is not in 0..{num_classes - 1}")
+    return Tensor((labels[..., None] == np.arange(num_classes)).astype(np.int64))

@@ -1,4 +1,8 @@
-"""Dropout (Srivastava et al. 2014), inverted: scaled in training, nothing to do in evaluation."""
+"""Dropout (Srivastava et al. 2014), inverted: scaled in training, nothing to do in evaluation.
+
+E[mask] = p · 0 + (1 − p) · 1/(1 − p) = 1, so E[y] = x: evaluation takes the mean, without a factor. The mask
+is a constant, and so y = x ∘ mask has ∂L/∂x = gy ∘ mask: what was dropped learns nothing.
+"""
 
 from __future__ import annotations
 

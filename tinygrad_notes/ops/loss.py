@@ -23,8 +23,8 @@ from .. import backend
 from ..autograd import Function, Tensor
 from .activation import _log_softmax, _sigmoid, softplus
 from .arguments import as_tensor, check_real, constant, in_float32, number
-from .arithmetic import where
 from .classes import check_convention, class_factors
+from .piecewise import where
 from .shape import moveaxis
 
 

@@ -1,4 +1,4 @@
-"""Normalization: to mean 0 and variance 1, or by a power of the sum of squares in neighboring channels.
+"""Normalization to mean 0 and variance 1, and by the root mean square.
 
 Of the m numbers that are normalized together (a channel of the batch, or the features of one sample)
 
@@ -18,15 +18,14 @@ So the gradient has no part along a constant and none along x̂: a shift or a sc
 
 from __future__ import annotations
 
-import functools
 import math
-import operator
 from typing import Any
 
 import numpy as np
 
-from ..autograd import Function, Tensor
-from .arguments import as_tensor, constant, in_float32, mixed_dtypes, number
+from ..autograd import Function, Tensor, tape
+from ..backend.kernels import plain
+from .arguments import as_tensor, check_channels, check_parameters, constant, in_float32, number
 
 
 class BatchNorm(Function):
@@ -40,34 +39,31 @@ class BatchNorm(Function):
 
     def save(xp, x):
         axes = _all_but_channels(x)
-        mean = xp.sum(x, axis=axes, keepdims=True)
-        m = x.size // mean.size
-        mean = mean / m
-        return mean, xp.elementwise_sum(_centered_square, axes, x, mean) / m
+        mean = xp.mean(x, axis=axes, keepdims=True)
+        square = xp.elementwise_sum(lambda x, mean: (x - mean) ** 2, axes, x, mean)
+        return mean, square / (x.size // mean.size)
 
     def forward(xp, x, mean, var, gamma, beta, *, eps):
-        return _normalized(xp, x, mean, var, gamma, beta, eps), mean, var
+        return xp.normalize(x, mean, xp.sqrt(var + eps), gamma, beta), mean, var
 
     def backward(xp, g, x, mean, var, gamma, *, eps):
         gy, g_mean, g_var = g  # the last two are 0 unless somebody differentiates μ or v themselves
         axes, m = _all_but_channels(x), x.size // mean.size
-        inv_std = 1 / xp.sqrt(var + eps)
+        std, gamma = xp.sqrt(var + eps), xp.reshape(gamma, mean.shape)
         g_beta = xp.sum(gy, axis=axes, keepdims=True)
-        g_gamma = xp.elementwise_sum(_centered_product, axes, x, mean, gy) * inv_std  # Σ gy x̂
-
-        # gx = (γ/σ) (gy − mean(gy) − x̂ mean(gy x̂)), as gy·scale + (x − μ)·slope + shift
-        scale = xp.reshape(gamma, mean.shape) * inv_std
-        slope = (2 * g_var - scale * inv_std * g_gamma) / m  # ∂v/∂x = 2 (x − μ)/m
-        shift = (g_mean - scale * g_beta) / m
-        gx = xp.elementwise(_batch_norm_gx, x, mean, slope, shift, gy, scale)
-        return gx, xp.reshape(g_gamma, gamma.shape), xp.reshape(g_beta, gamma.shape)
+        g_gamma = xp.elementwise_sum(lambda x, mean, gy: (x - mean) * gy, axes, x, mean, gy) / std  # Σ gy x̂
+        # (1/m) Σ g and (1/m) Σ g x̂ for g = γ gy, less what comes by μ and v: ∂μ/∂x = 1/m, ∂v/∂x = 2 σ x̂/m
+        along_one = (gamma * g_beta - std * g_mean) / m
+        along_x_hat = (gamma * g_gamma - 2 * std * std * g_var) / m
+        gx = xp.normalize_grad(gy, x, mean, std, gamma, along_one, along_x_hat)
+        return gx, xp.reshape(g_gamma, gamma.size), xp.reshape(g_beta, gamma.size)
 
 
 class BatchNormFixed(Function):
     """y = γ (x − μ)/√(v + ε) + β with given μ, v (1, C, 1, ...): evaluation. No term of the batch."""
 
     def forward(xp, x, gamma, beta, *, mean, var, eps):
-        return _normalized(xp, x, mean, var, gamma, beta, eps)
+        return xp.normalize(x, mean, xp.sqrt(var + eps), gamma, beta)
 
     def backward_x(xp, gy, gamma, *, mean, var, eps):
         return gy * (xp.reshape(gamma, mean.shape) / xp.sqrt(var + eps))
@@ -115,65 +111,30 @@ class LayerNorm(Function):
         return gy
 
 
-class LocalResponseNorm(Function):
-    """yᵢ = xᵢ sᵢ^(−β),  sᵢ = k + α Σⱼ xⱼ²,  j from i − before to i + after: `window` = (before, after).
+class RMSNorm(Function):
+    """y = γ x̂,  x̂ = x/√(q + ε),  q = (1/n) Σ x² over `axes` of each sample.  Zhang & Sennrich 2019.
 
-    ∂L/∂xⱼ = gⱼ sⱼ^(−β) − 2αβ xⱼ Σᵢ gᵢ xᵢ sᵢ^(−β−1): the sum runs over the windows i that hold j, from
-    j − after to j + before. Krizhevsky et al. 2012. x (N, C, *).
+    Layer normalization without the mean. With ĝ = gy γ:  gx = (ĝ − x̂ mean(ĝ x̂)) / √(q + ε),  gγ = gy x̂.
     """
 
-    saves = ("s",)
+    broadcasts = True
+    saves = ("inv_rms",)
 
-    def save(xp, x, *, window, alpha, k):
-        around = _channels_around(xp, x, window)
-        return (xp.elementwise(lambda *xs: _added(x * x for x in xs) * alpha + k, *around),)
+    def save(xp, x, *, axes, eps):
+        return (1 / xp.sqrt(xp.mean(x * x, axis=axes, keepdims=True) + eps),)
 
-    def forward(xp, x, s, *, beta):
-        return xp.elementwise(lambda x, s: x / _power(xp, s, beta), x, s)
+    def forward(xp, x, inv_rms, gamma):
+        y = x * inv_rms
+        y *= gamma
+        return y
 
-    def backward(xp, gy, x, s, *, window, alpha, beta):
-        g = xp.elementwise(lambda gy, s: gy / _power(xp, s, beta), gy, s)
-        terms = xp.elementwise(lambda g, x, s: g * x / s, g, x, s)
-        around, scale = _channels_around(xp, terms, window[::-1]), 2 * alpha * beta
-        return xp.elementwise(lambda g, x, *terms: g - x * (_added(terms) * scale), g, x, *around)
+    def backward_x(xp, gy, x, inv_rms, gamma, *, axes):
+        x_hat, g = x * inv_rms, gy * gamma
+        along = xp.mean(g * x_hat, axis=axes, keepdims=True)
+        return (g - x_hat * along) * inv_rms
 
-
-def _normalized(xp, x, mean, var, gamma, beta, eps):
-    """γ (x − μ)/√(v + ε) + β, per channel."""
-    scale = xp.reshape(gamma, mean.shape) / xp.sqrt(var + eps)
-    return xp.elementwise(_scaled, x, mean, scale, xp.reshape(beta, mean.shape))
-
-
-# Element by element, in place from the first result on: a block of a large array and one intermediate
-# stay in the cache.
-
-
-def _scaled(x, mean, scale, beta):
-    """(x − μ)·scale + β."""
-    y = x - mean
-    y *= scale
-    y += beta
-    return y
-
-
-def _centered_square(x, mean):
-    """(x − μ)²."""
-    centered = x - mean
-    return centered * centered
-
-
-def _centered_product(x, mean, gy):
-    """(x − μ)·gy."""
-    products = x - mean
-    products *= gy
-    return products
-
-
-def _batch_norm_gx(x, mean, slope, shift, gy, scale):
-    """(x − μ)·slope + shift + gy·scale."""
-    gx = _scaled(x, mean, slope, shift)
-    gx += gy * scale
-    return gx
+    def backward_gamma(xp, gy, x, inv_rms):
+        return gy * (x * inv_rms)
 
 
 def _all_but_channels(x: Any) -> tuple[int, ...]:
@@ -181,42 +142,14 @@ def _all_but_channels(x: Any) -> tuple[int, ...]:
     return (0, *range(2, x.ndim))
 
 
-def _channels_around(xp, x, window):
-    """x[:, i − before], ..., x[:, i + after] for all channels i, with zeros where there is none.
-
-    They are to be added: a product with a matrix of ones and zeros is as quick, but makes NaN of 0 · ∞ in
-    channels that do not see the ∞. Channels come last in memory.
-    """
-    before, after = (min(n, x.shape[1] - 1) for n in window)
-    padded = xp.pad(xp.moveaxis(x, 1, -1), ((0, 0),) * (x.ndim - 1) + ((before, after),))
-    return [xp.moveaxis(padded[..., d : d + x.shape[1]], -1, 1) for d in range(before + after + 1)]
+def normalize(x, mean, std, gamma, beta) -> Tensor:
+    """γ (x − μ)/σ + β; see `plain.normalize`."""
+    return plain.normalize(tape, x, mean, std, gamma, beta)
 
 
-def _added(parts):
-    """Σ parts."""
-    return functools.reduce(operator.add, parts)
-
-
-def _power(xp, s, beta: float):
-    """sᵝ; for the usual 3/4 by square roots, which are ten times faster than a power."""
-    if beta == 0.75:
-        root = xp.sqrt(s)
-        return root * xp.sqrt(root)
-    return s**beta
-
-
-def _check_channels(op: str, x: Tensor, **per_channel: Tensor) -> None:
-    if x.ndim < 2 or x.dtype.kind != "f":
-        raise ValueError(f"{op}: needs real numbers (N, C, ...), got {x.shape} {x.dtype}")
-    _check_parameters(op, x, (x.shape[1],), **per_channel)
-
-
-def _check_parameters(op: str, x: Tensor, shape: tuple[int, ...], **parameters: Any) -> None:
-    for name, p in parameters.items():
-        if isinstance(p, Tensor) and p.shape != shape:
-            raise ValueError(f"{op}: {name} is {p.shape}; for input {x.shape} it must be {shape}")
-        if isinstance(p, Tensor) and p.dtype != x.dtype:
-            raise mixed_dtypes(op, x, **{name: p})
+def normalize_grad(gy, x, mean, std, gamma, along_one, along_x_hat) -> Tensor:
+    """(γ gy − a − x̂ b)/σ; see `plain.normalize_grad`."""
+    return plain.normalize_grad(tape, gy, x, mean, std, gamma, along_one, along_x_hat)
 
 
 @in_float32
@@ -226,7 +159,7 @@ def batch_norm(x: Any, gamma: Any, beta: Any, eps: float = 1e-5) -> tuple[Tensor
     Raises ValueError where a channel has a single number: its variance is 0, its x̂ always 0.
     """
     x, gamma, beta = as_tensor(x), as_tensor(gamma), as_tensor(beta)
-    _check_channels("batch_norm", x, gamma=gamma, beta=beta)
+    check_channels("batch_norm", x, gamma=gamma, beta=beta)
     if x.size <= x.shape[1]:
         raise ValueError(
             f"batch_norm: {x.shape} has {x.size // max(x.shape[1], 1)} numbers per channel; training needs "
@@ -240,7 +173,7 @@ def batch_norm_fixed(x: Any, mean: Any, var: Any, gamma: Any, beta: Any, eps: fl
     """x (N, C, *) normalized by a given mean and variance (C,), which get no gradient."""
     x, gamma, beta = as_tensor(x), as_tensor(gamma), as_tensor(beta)
     mean, var = (Tensor._wrap(constant("batch_norm", *v)) for v in (("mean", mean), ("variance", var)))
-    _check_channels("batch_norm", x, gamma=gamma, beta=beta, mean=mean, variance=var)
+    check_channels("batch_norm", x, gamma=gamma, beta=beta, mean=mean, variance=var)
     shape = (1, -1) + (1,) * (x.ndim - 2)
     return BatchNormFixed.apply(
         x, gamma, beta, mean=mean._data.reshape(shape), var=var._data.reshape(shape),
@@ -259,7 +192,7 @@ def layer_norm(
         raise ValueError(f"layer_norm: input {x.shape} does not end in normalized_shape {shape}")
     weight = 1.0 if weight is None else as_tensor(weight)
     bias = 0.0 if bias is None else as_tensor(bias)
-    _check_parameters("layer_norm", x, shape, weight=weight, bias=bias)
+    check_parameters("layer_norm", x, shape, weight=weight, bias=bias)
     axes = tuple(range(x.ndim - len(shape), x.ndim))
     return LayerNorm.apply(x, weight, bias, axes=axes, eps=number("layer_norm", "eps", eps))
 
@@ -274,7 +207,7 @@ def group_norm(
     """
     x = as_tensor(input)
     parameters = {n: as_tensor(p) for n, p in (("weight", weight), ("bias", bias)) if p is not None}
-    _check_channels("group_norm", x, **parameters)
+    check_channels("group_norm", x, **parameters)
     n, c, *rest = x.shape
     if num_groups < 1 or c % num_groups:
         raise ValueError(f"group_norm: num_groups = {num_groups} must divide the {c} channels")
@@ -303,59 +236,6 @@ def instance_norm(input: Any, *, weight: Any = None, bias: Any = None, eps: floa
 
 
 @in_float32
-def local_response_norm(
-    input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0,
-    convention: str = "torch",
-) -> Tensor:  # fmt: skip
-    """x (N, C, *) divided by (k + α Σ x²)ᵝ.  Krizhevsky et al. 2012.
-
-    The sum of channel i runs over the `size` channels i − size//2 to i + (size − 1)//2, those there are.
-    `convention`: "torch" (and Caffe) divide α by `size`; "paper" takes it as it is. AlexNet, with
-    k = 2, size = 5, α = 10⁻⁴, β = 0.75 in the paper's form, is α = 5·10⁻⁴ in torch's.
-    """
-    x = as_tensor(input)
-    _check_channels("local_response_norm", x)
-    if convention not in ("paper", "torch"):
-        raise ValueError(f"local_response_norm: convention is 'paper' or 'torch', got {convention!r}")
-    if not isinstance(size, int) or size < 1:
-        raise ValueError(f"local_response_norm: size must be a positive integer, got {size!r}")
-    alpha, beta, k = (
-        number("local_response_norm", name, value)
-        for name, value in (("alpha", alpha), ("beta", beta), ("k", k))
-    )
-    return LocalResponseNorm.apply(
-        x, window=(size // 2, (size - 1) // 2), alpha=alpha / size if convention == "torch" else alpha,
-        beta=beta, k=k,
-    )  # fmt: skip
-
-
-class RMSNorm(Function):
-    """y = γ x̂,  x̂ = x/√(q + ε),  q = (1/n) Σ x² over `axes` of each sample.  Zhang & Sennrich 2019.
-
-    Layer normalization without the mean. With ĝ = gy γ:  gx = (ĝ − x̂ mean(ĝ x̂)) / √(q + ε),  gγ = gy x̂.
-    """
-
-    broadcasts = True
-    saves = ("inv_rms",)
-
-    def save(xp, x, *, axes, eps):
-        return (1 / xp.sqrt(xp.mean(x * x, axis=axes, keepdims=True) + eps),)
-
-    def forward(xp, x, inv_rms, gamma):
-        y = x * inv_rms
-        y *= gamma
-        return y
-
-    def backward_x(xp, gy, x, inv_rms, gamma, *, axes):
-        x_hat, g = x * inv_rms, gy * gamma
-        along = xp.mean(g * x_hat, axis=axes, keepdims=True)
-        return (g - x_hat * along) * inv_rms
-
-    def backward_gamma(xp, gy, x, inv_rms):
-        return gy * (x * inv_rms)
-
-
-@in_float32
 def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Tensor:
     """x/√(mean(x²) + ε) over the last axes, of shape `normalized_shape`, times weight of that shape.
 
@@ -369,7 +249,7 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
             f"{op}: input must be real numbers that end in normalized_shape {shape}, got {x.shape} {x.dtype}"
         )
     weight = 1.0 if weight is None else as_tensor(weight)
-    _check_parameters(op, x, shape, weight=weight)
+    check_parameters(op, x, shape, weight=weight)
     eps = float(np.finfo(x.dtype).eps) if eps is None else number(op, "eps", eps)
     axes = tuple(range(x.ndim - len(shape), x.ndim))
     return RMSNorm.apply(x, weight, axes=axes, eps=eps)

@@ -10,8 +10,8 @@ from ..backend.kernels import plain
 from . import lstm as long
 from . import rnn as simple
 from .arguments import as_tensor, check_real, mixed_dtypes
-from .arithmetic import where
 from .linear import linear
+from .piecewise import where
 from .sequence import _read_lengths, length_mask
 from .shape import split, squeeze
 

@@ -1,4 +1,14 @@
-"""Reductions over axes. `axis` is None (all), an integer or a tuple; negative counts from the end."""
+"""Reductions over axes. `axis` is None (all), an integer or a tuple; negative counts from the end.
+
+Every x of a line has one path to its result y, so ∂L/∂xⱼ = gy · ∂y/∂xⱼ: gy is stretched over the line.
+
+    Σ x:            ∂y/∂xⱼ = 1                     (1/n) Σ x:     ∂y/∂xⱼ = 1/n
+    v = (1/m) Σ (xᵢ − μ)²,  m = n − ddof:          ∂(xᵢ − μ)/∂xⱼ = [i = j] − 1/n
+        ∂v/∂xⱼ = (2/m) Σᵢ (xᵢ − μ) ([i = j] − 1/n) = (2/m) (xⱼ − μ)              since Σ (xᵢ − μ) = 0
+    σ = √v:         ∂σ/∂xⱼ = 1/(2σ) · ∂v/∂xⱼ = (xⱼ − μ)/(m σ)
+    y = ln Σ eˣ:    ∂y/∂xⱼ = eˣʲ / Σ eˣ = e^(xⱼ − y), the softmax
+    y = max x:      1 at the largest x, 0 elsewhere; k equal ones get 1/k each, a sub-gradient
+"""
 
 from __future__ import annotations
 

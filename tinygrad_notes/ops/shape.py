@@ -1,4 +1,12 @@
-"""Shape and selection: linear maps that move numbers, each beside its adjoint."""
+"""Shape and selection: linear maps that move numbers, each beside its adjoint.
+
+If yᵢ = x_s(i), each y is a copy of one x, the one at s(i), then ∂yᵢ/∂xⱼ = [s(i) = j] and
+
+    ∂L/∂xⱼ = Σᵢ gyᵢ [s(i) = j]        the sum over all places to which xⱼ was copied
+
+A permutation copies each x once: the gradient goes back by the inverse permutation. What was not copied gets
+0, what was copied twice the sum of both gradients (`ScatterAdd`); a constant border leads to no x.
+"""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[int, dict[str, Any]] = {}
         self._parameters: list[Any] = []
-        listed = [params] if isinstance(params, Tensor) else list(params)
+        listed: list[Any] = [params] if isinstance(params, Tensor) else list(params)
         if not listed:
             raise ValueError(f"{type(self).__name__}: no parameters to optimize")
         for group in listed if isinstance(listed[0], Mapping) else [{"params": listed}]:

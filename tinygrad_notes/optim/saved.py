@@ -36,7 +36,7 @@ def hyperparameter(title: str, value: Any, signed: bool = False) -> float:
         number = number.item()
     if not math.isfinite(number) or (number < 0 and not signed):
         raise ValueError(f"{title} must be a finite number{'' if signed else ' ≥ 0'}, got {value}")
-    return number
+    return number  # type: ignore[no-any-return]
 
 
 def flag(title: str, value: Any) -> bool:

@@ -24,7 +24,8 @@ from ..autograd.broadcast import unbroadcast
 from ..autograd.function import _call
 from ..backend import use_backend
 from .cases import Case
-from .symbolic import constants, derivative, evaluate, mp, numbers, symbols, sympy, trace, value_of, xp
+from .scalar import mp, sympy, trace, value_of
+from .symbolic import constants, derivative, evaluate, numbers, symbols, xp
 
 EXACT = 1e-40  # relative; the computation carries 50 digits
 DOUBLE = 1e-14  # where a rule holds a constant that was rounded to float64, such as 1/√(2π)

@@ -155,7 +155,7 @@ def choose(
 
 
 def _quickest(op: str, conv: Conv, dtype: np.dtype[Any], precision: str) -> ModuleType:
-    """The choice by measurement on two cores (docs/performance.md)."""
+    """The choice by measurement on two cores (docs/performance-log.md)."""
     n, _, h, w = conv.x
     c, o = conv.w[1], conv.w[0] // conv.groups
     if pointwise.can(conv, dtype):

@@ -1,7 +1,7 @@
 """Matrix products shared among the cores by our own threads, each with a single-threaded BLAS.
 
 OpenBLAS's threads spin for tens of milliseconds after every product, in case another follows: on the cores
-that element-wise kernels and other programs want. Waiting threads of ours sleep (docs/performance.md has
+that element-wise kernels and other programs want. Waiting threads of ours sleep (docs/performance-log.md has
 the figures).
 """
 

@@ -16,7 +16,7 @@ both sides. Summed over channels, the element-wise product becomes one matrix pr
 positions: M_e (tiles, O) = V_e (tiles, C) @ U_e (C, O). Written on flattened tiles the transforms are
 products with Kronecker squares, (B⊗B)ᵀ etc., so that BLAS does all arithmetic. The adjoint of the same chain
 in w gives the weight gradient. Float32 only: rounding errors are three to five times those of the direct sum
-(docs/performance.md has a table, and what the points have to do with it).
+(docs/performance-log.md has a table, and what the points have to do with it).
 
 A pixel reaches every output of its tile, multiplied by what adds up to zero for those that do not see it: an
 infinite one would make NaN of them, a large one leave its rounding errors there. So blocks of tiles in which
@@ -40,7 +40,7 @@ from .outliers import Level
 from .products import matmul
 
 # u/v = 0, ±2/3, ±3/2, ∞, as integers: A and Bᵀ are exact. No five reals beside ∞ amplify rounding errors by
-# half a percent less (docs/performance.md).
+# half a percent less (docs/performance-log.md).
 POINTS = ((0, 1), (2, 3), (-2, 3), (3, 2), (-3, 2), (1, 0))
 
 

@@ -59,30 +59,19 @@ class BytePairs:
 
     @classmethod
     def train(
-        cls,
-        texts: Iterable[str],
-        size: int,
-        kind: str = "bytes",
-        specials: Sequence[str] = (),
+        cls, texts: Iterable[str], size: int, kind: str = "bytes", specials: Sequence[str] = (),
         least: int = 2,
-    ) -> BytePairs:
+    ) -> BytePairs:  # fmt: skip
         """At most `size` tokens from `texts` (pieces of a corpus; no word reaches from one into the next).
 
         A pair is joined if it stands at least `least` times. Of pairs that stand equally often the one with
         the smallest ids comes first, so that the same corpus gives the same tokens.
         """
-        words: Counter[str] = Counter()
-        for text in [texts] if isinstance(texts, str) else texts:
-            check_unicode(text)
-            words.update(PIECES[kind](text))
+        words = _counted(texts, kind)
         if kind == "words" and (like := next((word for word in words if END in word), None)):
             raise ValueError(f"BytePairs.train: {like!r} has {END} in it, the sign of a word's end")
         specials = [*specials, *([UNKNOWN] if kind == "words" and UNKNOWN not in specials else [])]
-        if kind == "bytes":
-            alphabet = sorted(CHARACTERS)
-        else:
-            alphabet = sorted({c for word in words for c in word[:-1]} | {word[-1] + END for word in words})
-        tokens = [*specials, *alphabet]
+        tokens = [*specials, *_alphabet(words, kind)]
         if size < len(tokens):
             raise ValueError(
                 f"BytePairs.train: {len(tokens)} special tokens and smallest symbols do not fit a size of "
@@ -256,3 +245,19 @@ def _json(path: Path) -> Any:
         return json.loads(_read(path))
     except (json.JSONDecodeError, RecursionError) as error:
         raise DataError(f"{path}: not JSON ({error})") from error
+
+
+def _counted(texts: Iterable[str], kind: str) -> Counter[str]:
+    """How often each word stands in `texts`."""
+    words: Counter[str] = Counter()
+    for text in [texts] if isinstance(texts, str) else texts:
+        check_unicode(text)
+        words.update(PIECES[kind](text))
+    return words
+
+
+def _alphabet(words: Iterable[str], kind: str) -> list[str]:
+    """The smallest symbols, of which all `words` are made."""
+    if kind == "bytes":
+        return sorted(CHARACTERS)
+    return sorted({c for word in words for c in word[:-1]} | {word[-1] + END for word in words})

@@ -82,7 +82,7 @@ class PolynomialLR(LRScheduler):
         super().__init__(optimizer)
 
     def factor(self, step: int) -> float:
-        return (1 - min(step, self.total_iters) / self.total_iters) ** self.power
+        return (1 - min(step, self.total_iters) / self.total_iters) ** self.power  # type: ignore[no-any-return]
 
 
 class LambdaLR(LRScheduler):
@@ -93,7 +93,10 @@ class LambdaLR(LRScheduler):
     ) -> None:
         self._attach(optimizer)
         groups = len(optimizer.param_groups)
-        self.lr_lambdas = list(lr_lambda) if isinstance(lr_lambda, list | tuple) else [lr_lambda] * groups
+        one_each = isinstance(lr_lambda, list | tuple)
+        self.lr_lambdas: list[Callable[[int], float]] = (
+            list(lr_lambda) if one_each else [lr_lambda] * groups  # type: ignore[arg-type, list-item]
+        )
         if len(self.lr_lambdas) != groups:
             raise ValueError(f"LambdaLR: {len(self.lr_lambdas)} functions for {groups} groups")
         if not all(map(callable, self.lr_lambdas)):
@@ -138,4 +141,4 @@ class NoamLR(LRScheduler):
 
     def factor(self, step: int) -> float:
         s = step + 1
-        return self.d_model**-0.5 * min(s**-0.5, s * self.warmup_steps**-1.5)
+        return self.d_model**-0.5 * min(s**-0.5, s * self.warmup_steps**-1.5)  # type: ignore[no-any-return]

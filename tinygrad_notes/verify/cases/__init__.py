@@ -13,6 +13,7 @@ from . import (
     linear,
     loss,
     normalization,
+    piecewise,
     pooling,
     recurrent,
     reduction,
@@ -22,8 +23,8 @@ from . import (
 from .case import Case
 
 FILES = (
-    arithmetic, reduction, shape, linear, activation, loss, convolution, pooling, normalization, dropout,
-    embedding, recurrent, attention, words,
+    arithmetic, piecewise, reduction, shape, linear, activation, loss, convolution, pooling, normalization,
+    dropout, embedding, recurrent, attention, words,
 )  # fmt: skip
 
 CASES: tuple[Case, ...] = tuple(row for file in FILES for row in file.CASES)

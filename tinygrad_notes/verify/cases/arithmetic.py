@@ -7,18 +7,14 @@ import math
 import numpy as np
 
 from ...ops import arithmetic as ops
+from ...ops.piecewise import sign
 from .case import T, case, each, positive, real
 
 S = (2, 3)
-CONDITION = np.array([[True, False, True], [False, False, True]])
 
 
 def _sign(v: float) -> float:
     return float(v > 0) - float(v < 0)
-
-
-def _where(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return each(lambda c, u, v: u if c else v, CONDITION, a, b)
 
 
 CASES = (
@@ -61,39 +57,15 @@ CASES = (
          lambda a, b: each(math.pow, a, b), lambda a, b: a**b),
     case("power: base a number", ops.PowerTensor, lambda x: 2.5**x, real(S),
          lambda x: each(lambda u: math.pow(2.5, u), x), lambda x: 2.5**x),
-    case("abs", ops.Abs, ops.abs, real(S), lambda x: each(lambda u: u if u > 0 else -u, x),
-         lambda x: x.abs()),
     case("exp", ops.Exp, ops.exp, real(S), lambda x: each(math.exp, x), lambda x: x.exp()),
     case("log", ops.Log, ops.log, positive(S), lambda x: each(math.log, x), lambda x: x.log()),
     case("sqrt", ops.Sqrt, ops.sqrt, positive(S), lambda x: each(math.sqrt, x), lambda x: x.sqrt()),
     case("sin", ops.Sin, ops.sin, real(S), lambda x: each(math.sin, x), lambda x: x.sin()),
     case("cos", ops.Cos, ops.cos, real(S), lambda x: each(math.cos, x), lambda x: x.cos()),
-    case("maximum", ops.Maximum, ops.maximum, real(S, S),
-         lambda a, b: each(lambda u, v: u if u > v else v, a, b), T.later("maximum")),
-    case("maximum: broadcast", ops.Maximum, ops.maximum, real(S, (2, 1)),
-         lambda a, b: each(lambda u, v: u if u > v else v, a, b), T.later("maximum")),
-    case("maximum: a number", ops.Maximum, lambda x: ops.maximum(x, 0.0), real(S),
-         lambda x: each(lambda u: u if u > 0 else 0, x), lambda x: x.clamp(min=0.0)),
-    case("minimum", ops.Minimum, ops.minimum, real(S, S),
-         lambda a, b: each(lambda u, v: u if u < v else v, a, b), T.later("minimum")),
-    case("minimum: broadcast", ops.Minimum, ops.minimum, real((3,), (2, 1)),
-         lambda a, b: each(lambda u, v: u if u < v else v, a, b), T.later("minimum")),
-    case("clip", ops.Clip, lambda x: ops.clip(x, -1, 1), real(S),
-         lambda x: each(lambda u: -1 if u < -1 else 1 if u > 1 else u, x), lambda x: x.clamp(-1, 1)),
-    case("clip: below only", ops.Clip, lambda x: ops.clip(x, a_min=0), real(S),
-         lambda x: each(lambda u: max(u, 0), x), lambda x: x.clamp(min=0)),
-    case("where", ops.Where, lambda a, b: ops.where(CONDITION, a, b), real(S, S),
-         _where, lambda a, b: T.where(T.tensor(CONDITION), a, b)),
-    case("where: broadcast", ops.Where, lambda a, b: ops.where(CONDITION, a, b), real((3,), ()),
-         _where, lambda a, b: T.where(T.tensor(CONDITION), a, b)),
-    case("where: the condition stretches", ops.Where,
-         lambda a, b: ops.where(CONDITION[:, :1], a, b), real((3,), (1,)),
-         lambda a, b: each(lambda c, u, v: u if c else v, CONDITION[:, :1], a, b),
-         lambda a, b: T.where(T.tensor(CONDITION[:, :1]), a, b)),
     case("astype", ops.Astype, lambda x: ops.astype(x, np.float64), real(S), lambda x: x + 0,
          lambda x: x.to(T.float64), proof=False),
     case("sign and comparison: constants", ops.Multiply,
-         lambda x: x * (x > 0) + ops.sign(x) * (x != 0), real(S),
+         lambda x: x * (x > 0) + sign(x) * (x != 0), real(S),
          lambda x: each(lambda u: (u if u > 0 else 0) + _sign(u), x),
          lambda x: x * (x > 0) + x.sign()),
 )  # fmt: skip

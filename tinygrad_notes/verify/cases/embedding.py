@@ -9,8 +9,8 @@ import numpy as np
 
 from ... import backend
 from ...autograd import Tensor
-from ...ops import arithmetic, loss
 from ...ops import embedding as ops
+from ...ops import loss, piecewise
 from .case import Case, F, T, build, case, real, softmax_of
 
 V, D = 4, 2
@@ -44,13 +44,13 @@ def _of(name: str, ids: Any) -> Case:
 
 
 def _with_padding(w: Tensor) -> Tensor:
-    return arithmetic.where(Tensor(PADDING), Tensor(FIXED, dtype=w.dtype), w)
+    return piecewise.where(Tensor(PADDING), Tensor(FIXED, dtype=w.dtype), w)
 
 
 def _padded(padding_idx: int) -> Case:
     """The padding's row is fixed beforehand: a constant has no derivative, neither here nor in numbers."""
     return case(
-        f"embedding: padding_idx {padding_idx}", (ops.Embedding, arithmetic.Where),
+        f"embedding: padding_idx {padding_idx}", (ops.Embedding, piecewise.Where),
         lambda w: ops.embedding(IDS, _with_padding(w), padding_idx),
         real((V, D)), lambda w: _picked(np.where(PADDING, FIXED, w), IDS),
         lambda w: F.embedding(T.tensor(IDS), T.where(T.tensor(PADDING), T.tensor(FIXED), w), padding_idx),

@@ -1,4 +1,4 @@
-"""Rows of ops/normalization.py."""
+"""Rows of ops/normalization.py and ops/response.py."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...ops import normalization as ops
+from ...ops import response
 from .case import Case, Domain, F, T, build, case, fold, real, total
 
 EPS = 1 / 256  # a power of two is exact in a proof
@@ -115,8 +116,8 @@ def _response_row(name: str, x: tuple[int, ...], size: int, beta: float, convent
         return build(a.shape, element)
 
     return case(
-        f"local_response_norm: {name}", ops.LocalResponseNorm,
-        lambda a: ops.local_response_norm(a, size, alpha, beta, k, convention), real(x), plain,
+        f"local_response_norm: {name}", response.LocalResponseNorm,
+        lambda a: response.local_response_norm(a, size, alpha, beta, k, convention), real(x), plain,
         lambda a: F.local_response_norm(a, size, alpha if convention == "torch" else alpha * size, beta, k),
     )  # fmt: skip
 

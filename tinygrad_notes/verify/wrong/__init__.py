@@ -13,6 +13,7 @@ from . import (
     linear,
     loss,
     normalization,
+    piecewise,
     recurrent,
     reduction,
     words,
@@ -20,8 +21,8 @@ from . import (
 from .entry import Wrong, check, normal, spoil
 
 FILES = (
-    activation, arithmetic, reduction, normalization, linear, loss, images, embedding, recurrent, attention,
-    words,
+    activation, arithmetic, piecewise, reduction, normalization, linear, loss, images, embedding, recurrent,
+    attention, words,
 )  # fmt: skip
 CATALOGUE: tuple[Wrong, ...] = tuple(e for file in FILES for e in file.entries())
 

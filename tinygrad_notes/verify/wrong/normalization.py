@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ops import normalization
+from ...ops import normalization, response
 from .entry import Wrong, entry, normal
 
 FIXED = {"mean": np.array([[0.5, -0.25]]), "var": np.array([[1.5, 0.75]]), "eps": 0.125}
@@ -43,7 +43,7 @@ def _own_channel(xp, gy, x, s, *, alpha, beta):
 
 
 def _as_in_the_forward(xp, gy, x, s, *, window, alpha, beta):
-    right = normalization.LocalResponseNorm.backward
+    right = response.LocalResponseNorm.backward
     return right(xp, gy, x, s, window=window[::-1], alpha=alpha, beta=beta)
 
 
@@ -73,8 +73,8 @@ def entries() -> list[Wrong]:
                {"backward_x": lambda xp, gy, inv_std, gamma: gy * gamma * inv_std}, **last),
         entry("layer norm: x instead of x̂ for γ", n.LayerNorm, layer,
                {"backward_gamma": lambda xp, gy, x: gy * x}, **last),
-        entry("response norm: the own channel alone", n.LocalResponseNorm, normal((2, 3, 1)),
+        entry("response norm: the own channel alone", response.LocalResponseNorm, normal((2, 3, 1)),
                {"backward": _own_channel}, **RESPONSE),
-        entry("response norm: the windows of the forward, not transposed", n.LocalResponseNorm,
+        entry("response norm: the windows of the forward, not transposed", response.LocalResponseNorm,
                normal((2, 3, 1)), {"backward": _as_in_the_forward}, **RESPONSE),
     ]  # fmt: skip

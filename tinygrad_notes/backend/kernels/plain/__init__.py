@@ -19,6 +19,7 @@ from .arrays import (
     take_rows,
 )
 from .convolution import col2im, conv2d, conv2d_input_grad, conv2d_weight_grad, im2col
+from .normalization import normalize, normalize_grad
 from .pooling import (
     avg_pool2d,
     avg_pool2d_adjoint,
@@ -36,5 +37,6 @@ __all__ = [
     "adam", "add_rows", "avg_pool2d", "avg_pool2d_adjoint", "check_index", "check_times", "col2im", "conv2d",
     "conv2d_input_grad", "conv2d_weight_grad", "einsum", "elementwise", "elementwise_sum", "erf",
     "first_inside", "im2col", "index_dtype", "matrixwise", "max_pool2d", "max_pool2d_gather",
-    "max_pool2d_scatter", "mean", "rowwise", "scan", "scatter_add", "sgd", "sum", "take_rows",
+    "max_pool2d_scatter", "mean", "normalize", "normalize_grad", "rowwise", "scan", "scatter_add", "sgd",
+    "sum", "take_rows",
 ]  # fmt: skip
