@@ -70,7 +70,8 @@ class Sequences:
     def lengths(self) -> np.ndarray:
         """(N,): the longest ragged column of each sample."""
         ragged = [column.lengths for column in self.columns if isinstance(column, Ragged)]
-        return np.max(ragged, axis=0)
+        longest: np.ndarray = np.max(ragged, axis=0)
+        return longest
 
     def subset(self, index: np.ndarray) -> Sequences:
         """The samples at `index`, in its order."""
@@ -89,7 +90,7 @@ class Sequences:
         for column in self.columns:
             for array in (column.flat, column.lengths) if isinstance(column, Ragged) else (column,):
                 digest.update(f"{array.dtype.str} {array.shape}".encode())
-                digest.update(np.ascontiguousarray(array))
+                digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
 
@@ -100,6 +101,8 @@ class Buckets(DataLoader):
     have that many places together, padding counted (at least one). With `shuffle` samples of equal length
     change places between batches, which come in a new order each epoch; else shorter ones come first.
     """
+
+    dataset: Any  # a Dataset with `lengths`
 
     def __init__(
         self, dataset: Any, batch_size: int = 1, shuffle: bool = False, tokens: int | None = None,
@@ -143,9 +146,12 @@ class Stream:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def __getitem__(self, index: np.ndarray) -> tuple[np.ndarray, ...]:
+        return (self.ids[index],)
+
     def fingerprint(self) -> str:
         """A digest (BLAKE2b) of the ids."""
-        return hashlib.blake2b(np.ascontiguousarray(self.ids.astype("<i8")), digest_size=16).hexdigest()
+        return hashlib.blake2b(np.ascontiguousarray(self.ids.astype("<i8")).data, digest_size=16).hexdigest()
 
 
 class Streams(DataLoader):
@@ -156,6 +162,8 @@ class Streams(DataLoader):
     else 0. T is `length`, and less in the last batch of an epoch. With `shuffle` each epoch leaves out up to
     `length` − 1 ids at the start, so that the cuts fall elsewhere.
     """
+
+    dataset: Stream
 
     def __init__(
         self, dataset: Stream, batch_size: int, length: int, shuffle: bool = False, prefetch: int = 2,

@@ -154,12 +154,14 @@ class BytePairs:
 
     def _smallest(self, word: str) -> list[int]:
         symbols = smallest_symbols(word, self.kind)
-        unknown = self.ids.get(UNKNOWN)
-        if unknown is None and (new := next((s for s in symbols if s not in self.ids), None)):
+        new = next((s for s in symbols if s not in self.ids), None)
+        if new is None:
+            return [self.ids[symbol] for symbol in symbols]
+        if UNKNOWN not in self.ids:
             raise ValueError(
                 f"BytePairs: {new!r} (in {word!r}) is no token, and there is no {UNKNOWN} to stand for it"
             )
-        return [self.ids.get(symbol, unknown) for symbol in symbols]
+        return [self.ids.get(symbol, self.ids[UNKNOWN]) for symbol in symbols]
 
     def _checked(self, i: int) -> int:
         if not 0 <= i < len(self.tokens):

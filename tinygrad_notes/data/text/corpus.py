@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from ..dataset import DataError
 
@@ -26,7 +26,8 @@ def read_text(path: str | os.PathLike[str], on_error: str = "raise", piece: int 
     """
     path = Path(path)
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        opening: Any = gzip.open if path.suffix == ".gz" else open
+        with opening(path, "rb") as file:
             yield from read_stream(file, str(path), on_error, piece)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error

@@ -13,7 +13,7 @@ from __future__ import annotations
 import heapq
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
 
 Pair = tuple[int, int]
@@ -22,7 +22,7 @@ NEVER = sys.maxsize  # a rank that no merge has
 
 
 def learn(
-    words: Mapping[Sequence[int], int], join: Callable[[int, int], int], least: int = 2
+    words: Mapping[tuple[int, ...], int], join: Callable[[int, int], int], least: int = 2
 ) -> Iterator[Pair]:
     """The pairs in the order they are joined; `words` are symbols → how often the word stands.
 
