@@ -20,6 +20,7 @@ TOPICS = {
     "initialization": "zeros, too small, too large, Xavier and He: variances layer by layer",
     "normalization": "inputs of different scales, as they are, standardized, and with batch normalization",
     "optimizer": "SGD, momentum, Nesterov and Adam: the path in a valley, and the curves on digits",
+    "cleaning": "penguins raw, cleaned, and cleaned wrongly by figures of the test part",
 }
 
 

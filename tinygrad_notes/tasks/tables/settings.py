@@ -11,7 +11,7 @@ from ...train import settings
 from ...train.options import RunError, option
 
 LOSSES = {"mse": "", "half-mse": "J = 1/(2n) Σ (y − ŷ)² of the notes", "l1": "", "huber": ""}
-DEFAULTS = {"epochs": 100, "batch_size": 32, "lr": 5e-3}
+DEFAULTS = {"epochs": 40, "batch_size": 32, "lr": 5e-3}
 
 
 @dataclass(frozen=True)

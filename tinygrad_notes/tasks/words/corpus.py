@@ -32,7 +32,7 @@ PATTERNS = {
 
 
 class Numbers:
-    """A part of a text as a dataset: ids (N,) of words, −1 at the end of each sentence; see `data.Windows`."""
+    """A part of a text as a dataset: ids (N,) of words, −1 behind each sentence; see `data.Windows`."""
 
     def __init__(self, ids: np.ndarray) -> None:
         self.ids = ids
@@ -117,13 +117,13 @@ def _cuts(ids: np.ndarray, validation: float) -> dict[str, tuple[int, int]]:
 
 
 def _sentence(ids: np.ndarray, place: int) -> int:
-    """The first place behind the end of a sentence, from `place` on; `place` if none is near."""
-    ends = np.flatnonzero(ids[place : place + 1000] == END)
-    return place + 1 + int(ends[0]) if len(ends) else place
+    """The first place from `place` on that is behind the end of a sentence; `place` if none is near."""
+    ends = np.flatnonzero(ids[max(place - 1, 0) : place + 1000] == END)
+    return max(place - 1, 0) + 1 + int(ends[0]) if len(ends) else place
 
 
 def _vocabulary(settings: Settings, words: dict[str, int], training: np.ndarray) -> Vocabulary:
-    """The words that stand often enough in the training part: frequent ones first, equals by their letters."""
+    """The words that stand often enough in the training part: frequent ones first, equals by letters."""
     counts = np.zeros(len(words), np.int64)
     for start in range(0, len(training), PIECE):
         piece = training[start : start + PIECE]

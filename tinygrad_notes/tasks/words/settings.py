@@ -41,7 +41,7 @@ class Settings(settings.Settings):
         None, least=1, metavar="B", help="words of the text a step; none: what steps of the rate allow"
     )
     optimizer: str = option("sgd", choices=("sgd",), help="on the rows that a batch has read")
-    clip_norm: float | None = option(20.0, above=0, help="limit of the norm of each row's gradient, or none")
+    clip_norm: float | None = option(40.0, above=0, help="limit of the norm of each row's gradient, or none")
 
     def __post_init__(self) -> None:
         if self.text is not None:
