@@ -180,7 +180,7 @@ TROUBLE = {
     "holds dates, such as '2007-11-11'": ["2007-11-11", "2008-01-30", None],
     "holds dates, such as '01.02.2007'": ["01.02.2007", "30.11.2008"],
     "'12,25' has a comma where a number has a point": ["3,5", "4", "12,25", None],
-    "most of it are numbers, but not '?', 'about 7'": ["1", "2", "3", "4", "?", "about 7"],
+    "most of it are numbers, but not '-', 'about 7'": ["1", "2", "3", "4", "-", "about 7"],
 }
 
 
@@ -350,3 +350,13 @@ def test_duplicates_and_columns():
     with pytest.raises(DataError, match="t: no column 'y'; there are x, w"):
         table.without(["y"])
     assert table.fingerprint() != table.rows([0, 1, 2, 3, 3]).fingerprint()
+
+
+def test_units_and_sizes_that_are_refused():
+    assert "'kg' follows each of its numbers, as in '12 kg'" in trouble_with(
+        "x", column_of(["12 kg", "7kg", "9.5 kg"])
+    )
+    assert trouble_with("x", column_of(["3a", "3b", "4a"])) == ""
+    assert "1e+31 in row 2, more than 1e+30" in trouble_with("x", np.array([1.0, 1e31]))
+    with pytest.raises(DataError, match="a has two values, '1' and '2'"):
+        rows_of_words(["a=1,a=2"], "predict")

@@ -122,6 +122,14 @@ def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     study.add_argument("--out", metavar="FILE", help="the plot, a PNG (default study-TOPIC.png)")
     study.add_argument("--no-plot", action="store_true", help="only the table and the sentence")
 
+    look = command("data", "data", "a look at a table or at images before training",
+                   "tinygrad-notes data penguins --target species --out penguins.png")  # fmt: skip
+    add = look.add_argument
+    add("path", metavar="PATH", help="penguins, a file .csv, .tsv or .parquet; or digits, a folder of images")
+    add("--target", metavar="COLUMN", help="what will be told from the other columns")
+    add("--decimal-comma", action="store_true", help="in files of text 3,5 is a number")
+    add("--out", metavar="FILE", help="write histograms there (PNG)")
+
     for name, text in (("gradcheck", "compare gradients with finite differences, to second order"),
                        ("verify", "prove gradients on symbols, and catch wrong ones")):  # fmt: skip
         check = command(name, "checks", text, f"tinygrad-notes {name} sigmoid softmax")
@@ -200,8 +208,18 @@ def _train(parser: argparse.ArgumentParser, words: Sequence[str] | None) -> None
     given = [*pairs, *(word.split("=", 1) for word in words if word.startswith("--data="))]
     data = next((word for before, word in given if before == "--data"), None)
     task = task_of(model, data)
-    group = parser.add_argument_group(f"options of {model} (task: {task.name})")
+    group = parser.add_argument_group(f"options of {model} (task: {task.name})", _others(model, task.name))
     add_options(group, task.Settings, task.models[model])
+
+
+def _others(model: str, name: str) -> str | None:
+    """That other tasks train a model of this name, with other options."""
+    from ..tasks import MODELS
+
+    others = [task for task, models in MODELS.items() if model in models and task != name]
+    if not others:
+        return None
+    return f"{model} learns {' and '.join(others)} as well, with other options: what --data names decides"
 
 
 def _of_run(parser: argparse.ArgumentParser, words: Sequence[str], kind: str) -> None:

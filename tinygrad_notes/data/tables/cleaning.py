@@ -222,8 +222,8 @@ def _fitting(column: Column, table: Table) -> np.ndarray:
     if isinstance(column, Words):
         return as_words(values)
     if values.dtype.kind == "f":
-        if np.isinf(values).any():
-            raise DataError(f"{table.name}: {trouble_with(column.name, values)}")
+        if trouble := trouble_with(column.name, values):
+            raise DataError(f"{table.name}: {trouble}")
         return values
     there = values[~is_missing(values)]
     if len(there):

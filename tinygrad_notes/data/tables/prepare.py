@@ -46,7 +46,7 @@ def prepare(train: Table, cleaning: Cleaning | None = None) -> tuple[Preparation
             raise DataError(f"{train.name}: {error}") from error
     told += [_filled(column, train) for column in columns if is_missing(train[column.name]).any()]
     told += [
-        f"{column.name}: {len(column.words)} words become {len(column.words)} inputs"
+        f"{column.name}: {len(column.words)} words, each an input"
         for column in columns
         if not isinstance(column, Numbers)
     ]
@@ -66,7 +66,7 @@ def _varying(train: Table, cleaning: Cleaning, told: list[str]) -> list[str]:
         there = values[~is_missing(values)]
         if len(there) == 0:
             told.append(f"{name}: left out, as it has no value")
-        elif (there == there[0]).all() and not cleaning.keep_constant:
+        elif len(set(there.tolist())) == 1 and not cleaning.keep_constant:
             told.append(f"{name}: left out, as it is {there[0]!s} everywhere")
         else:
             used.append(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,8 @@ def read_table(name: str | os.PathLike[str], decimal_comma: bool = False) -> Tab
     """The table "penguins", or that of a file. Its first line names the columns.
 
     .csv and .tsv are UTF-8 (or UTF-16 with its mark); of comma, semicolon, tab and | the first line tells
-    which parts the columns. With `decimal_comma` 3,5 is a number. Where a cell is empty, NA, NaN or null, the
-    value is missing. Raises DataError for a file that is no table or too large, ImportError without pandas.
+    which parts the columns. With `decimal_comma` 3,5 is a number. A cell that is empty, NA, NaN, null or ? is
+    a missing value. Raises DataError for a file that is no table or too large, ImportError without pandas.
     """
     if name == PENGUINS:
         return load_penguins()
@@ -167,7 +167,7 @@ def _column(series: Any, decimal_comma: bool = False) -> np.ndarray:
     """A column of pandas as ours: numbers, or words; what is neither is read from how it is written."""
     if series.dtype.kind in "iuf":
         return np.asarray(series.to_numpy(np.float64, na_value=np.nan))
-    cells = [None if cell is None or cell != cell else str(cell) for cell in series.astype(object)]
+    cells = [None if missing else str(cell) for cell, missing in zip(series, series.isna(), strict=True)]
     if series.dtype.kind == "b":
         return words_of(cells)
     if decimal_comma:
@@ -181,16 +181,20 @@ def rows_of_words(words: Sequence[str], name: str) -> Table:
 
     Raises DataError for one that is not of this form.
     """
-    rows = [dict(_pairs(word, name)) for word in words]
+    rows = [_row(word, name) for word in words]
     names = dict.fromkeys(key for row in rows for key in row)
     return Table({key: column_of([row.get(key) for row in rows]) for key in names}, name)
 
 
-def _pairs(word: str, name: str) -> Iterator[tuple[str, str]]:
-    for cell in next(csv.reader([word])):
-        key, equals, value = cell.partition("=")
-        if not (equals and key.strip()):
+def _row(word: str, name: str) -> dict[str, str]:
+    row = dict[str, str]()
+    for cell in next(csv.reader([word], skipinitialspace=True)):
+        key, equals, value = (part.strip() for part in cell.partition("="))
+        if not (equals and key):
             raise DataError(
                 f"{name}: {cell!r} is neither a table ({', '.join(ENDINGS)}) nor of the form column=value"
             )
-        yield key.strip(), value
+        if key in row:
+            raise DataError(f"{name}: {key} has two values, {row[key]!r} and {value!r}")
+        row[key] = value
+    return row

@@ -15,8 +15,10 @@ import numpy as np
 from ..dataset import DataError
 
 # How files write what is not there; PyArrow and pandas know the same words.
-MISSING = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "<NA>", "#N/A"})
+MISSING = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "<NA>", "#N/A", "?"})
 _NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|inf|infinity)", re.IGNORECASE)
+_UNIT = re.compile(r"[+-]?\d+(?:\.\d+)?\s*(\D+)")
+LARGEST = 1e30  # of a number: float64 has its square, and float32 itself
 _DATE = re.compile(
     r"\d{4}-\d{1,2}-\d{1,2}(?:[T ].*)?|\d{4}/\d{1,2}/\d{1,2}.*|\d{1,2}[./]\d{1,2}[./](?:\d{4}|\d{2})(?: .*)?"
 )
@@ -112,15 +114,10 @@ def kind_of(values: np.ndarray) -> str:
 def trouble_with(name: str, values: np.ndarray) -> str:
     """Why a network cannot learn from this column as it is, and what to do; "" where it can.
 
-    Dates; numbers that are text by accident, such as 3,5; and infinite ones.
+    Dates; numbers that are text by accident, such as 3,5 or 12 kg; infinite and very large ones.
     """
     if values.dtype.kind == "f":
-        infinite = np.flatnonzero(np.isinf(values))
-        if len(infinite):
-            return (
-                f"column {name!r} is infinite in row {infinite[0] + 1}: write NA where nothing was measured"
-            )
-        return ""
+        return _too_large(name, values)
     there = sorted({word for word in values.tolist() if word is not None})
     if kind_of(values) == "dates":
         return (
@@ -136,6 +133,12 @@ def trouble_with(name: str, values: np.ndarray) -> str:
             f"column {name!r} is text by accident: {commas[0]!r} has a comma where a number has a point; "
             "pass --decimal-comma if all numbers of the file are written so, or mend the file"
         )
+    units = [found[1] for found in map(_UNIT.fullmatch, there) if found]
+    if len(there) > 2 and len(units) == len(there) and len(set(units)) == 1:
+        return (
+            f"column {name!r} is text by accident: {units[0]!r} follows each of its numbers, as in "
+            f"{there[0]!r}; write the unit into the name of the column"
+        )
     if len(numbers) > len(others):
         shown = ", ".join(map(repr, others[:3])) + ", ..." * (len(others) > 3)
         return (
@@ -143,3 +146,13 @@ def trouble_with(name: str, values: np.ndarray) -> str:
             "write NA for what is missing and numbers without units"
         )
     return ""
+
+
+def _too_large(name: str, values: np.ndarray) -> str:
+    rows = np.flatnonzero(np.abs(values) > LARGEST)
+    if not len(rows):
+        return ""
+    row, value = rows[0] + 1, values[rows[0]]
+    if np.isinf(value):
+        return f"column {name!r} is infinite in row {row}: write NA where nothing was measured"
+    return f"column {name!r} has {value:g} in row {row}, more than {LARGEST:g}: measure it in a larger unit"

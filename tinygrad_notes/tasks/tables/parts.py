@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,8 @@ def load(settings: Settings, facts: Facts | None) -> Parts:
     ready = {name: rows_of(part, facts, name == "train") for name, part in parts.items()}
     for name, part in ready.items():
         if len(part) == 0:
-            raise DataError(f"{settings.data}: {len(table)} rows leave none for the {name} part")
+            hint = "" if name == "train" else f"; do without it by --{name} none"
+            raise DataError(f"{settings.data}: {len(table)} rows leave none for the {name} part{hint}")
     return Parts(ready["train"], ready.get("validation"), ready.get("test"), facts)
 
 
@@ -76,6 +77,9 @@ def learnable(table: Table, settings: Settings, facts: Facts | None, told: list[
         raise RunError(f"--leave-out names {target}, which is the target; leave it out there")
     if facts is None:
         table = table.without(settings.left_out)
+        for name, values in table.columns.items():
+            if trouble := trouble_with(name, values):
+                raise DataError(f"{table.name}: {trouble}")
     there = ~is_missing(table[target])
     if not there.any():
         raise DataError(f"{table.name}: the target {target!r} has no value in any of the {len(there)} rows")
@@ -93,8 +97,6 @@ def learnable(table: Table, settings: Settings, facts: Facts | None, told: list[
 def _labels(table: Table, settings: Settings) -> np.ndarray | None:
     """The target as words, where it is to be classes; None for a number. Raises DataError for neither."""
     target, values = str(settings.target), table[str(settings.target)]
-    if trouble := trouble_with(target, values):
-        raise DataError(f"{table.name}: the target cannot be learned: {trouble}")
     different = len(set(values.tolist()))
     if different == 1:
         raise DataError(
@@ -106,7 +108,7 @@ def _labels(table: Table, settings: Settings) -> np.ndarray | None:
         raise DataError(f"{table.name}: the target {target!r} is words, such as {values[0]!r}, and no number")
     if settings.goal == "number" or (settings.goal is None and numbers):
         return None
-    if 2 * different > len(values):
+    if len(values) > FEW and 2 * different > len(values):
         raise DataError(
             f"{table.name}: the target {target!r} has {different} different values in {len(values)} rows: "
             f"too many to be classes{'; --goal number takes it as a quantity' * numbers}"
@@ -115,10 +117,11 @@ def _labels(table: Table, settings: Settings) -> np.ndarray | None:
 
 
 def _split(table: Table, labels: np.ndarray | None, settings: Settings) -> dict[str, Table]:
-    """Each part holds every class as often as the whole does; the first rows of a part too (--limit)."""
-    strata = (
-        np.zeros(len(table), int) if labels is None else np.unique(labels.astype(str), return_inverse=True)[1]
-    )
+    """Each part holds every class, or every tenth of a number, as often as the whole does.
+
+    So do the first rows of a part (--limit).
+    """
+    strata = _tenths(table[str(settings.target)]) if labels is None else _numbered(labels)
     test = held_out(strata, settings.test or 0, settings.seed)
     rest = np.flatnonzero(~test)
     share = 0 if isinstance(settings.validation, str) else settings.validation or 0
@@ -128,8 +131,18 @@ def _split(table: Table, labels: np.ndarray | None, settings: Settings) -> dict[
     for name, chosen in places.items():
         wanted = {"train": 1, "validation": share, "test": settings.test}[name]
         if len(chosen) or wanted:
-            found[name] = table.rows(chosen[in_turns(strata[chosen])[: settings.limit]])
+            rows = table.rows(chosen[in_turns(strata[chosen])[: settings.limit]])
+            found[name] = replace(rows, name=f"{table.name} ({name} part)")
     return found
+
+
+def _numbered(labels: np.ndarray) -> np.ndarray:
+    return np.unique(labels.astype(str), return_inverse=True)[1]
+
+
+def _tenths(values: np.ndarray) -> np.ndarray:
+    """(N,) 0 to 9: in which tenth of all numbers each lies, so that every part has small and large ones."""
+    return np.argsort(np.argsort(values, kind="stable"), kind="stable") * 10 // max(len(values), 1)
 
 
 def _learn(
