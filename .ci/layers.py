@@ -10,7 +10,8 @@ from pathlib import Path
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "layers.svg"
 ROWS = (  # from the top; folders side by side do not import each other
     {"cli": "the command: train, eval, predict, gradcheck, verify, derive, ..."},
-    {"tasks": "what is learned from what"},
+    {"study": "one comparison at a time: learning rates, activations, ..."},
+    {"tasks": "what is learned from what: images, sequences, texts"},
     {"train": "the loop, checkpoints, curves: knows no task"},
     {"models": "one file per network of the notes", "verify": "proofs and planted mistakes"},
     {"optim": "SGD, Adam, schedules", "data": "sets, batches, text, the embedded data"},

@@ -16,15 +16,17 @@ HEAD = """\
 
 Every file of the package, in reading order: first how gradients come about, last the kernels that make it
 fast. Imports go another way: `backend`, `autograd`, `ops`, `nn`, `optim` and `data`, `models`, `train`,
-`tasks`, `cli`, each only from those before it; `verify` looks at the operations from outside.
+`tasks`, `study`, `cli`, each only from those before it; `verify` looks at the operations from outside.
 
 """
-FOLDERS = ("", "autograd", "ops", "nn", "optim", "data", "models", "train", "tasks", "verify", "cli",
+FOLDERS = ("", "autograd", "ops", "nn", "optim", "data", "models", "train", "tasks", "study", "verify", "cli",
            "backend")  # fmt: skip
 NOT_PYTHON = {
     "py.typed": "Says that the package has type annotations.",
     "data/digits.npz": "10,000 handwritten digits of MNIST, so that a first training needs no network.",
     "data/DIGITS.md": "Where the digits come from, their license, and how they were split.",
+    "data/tables/PENGUINS.md": "Where the penguins come from, and their license.",
+    "data/tables/penguins.csv": "344 penguins of 3 species: words and numbers, 19 of them missing.",
     "data/text/TEXTS.md": "Where the embedded texts come from, and their licenses.",
     "data/text/sentences.tsv.gz": "5,000 short sentences, English and Chinese, from Tatoeba.",
     "data/text/surnames.tsv.gz": "10,881 surnames of 19 languages.",

@@ -22,6 +22,7 @@ BELOW = {
     "verify": {"nn", "ops", "autograd", "backend"},
     "train": {"models", "data", "optim", "nn", "ops", "autograd", "backend"},
     "tasks": {"train", "models", "data", "optim", "nn", "ops", "autograd", "backend"},
+    "study": {"tasks", "train", "models", "data", "optim", "nn", "ops", "autograd", "backend"},
 }
 FRONT = {"__init__", "__main__", "cli"}  # sees everything
 

@@ -322,6 +322,50 @@ def language(cell: str, vocabulary: int, width: int, layers: int, **options: Any
     return _several(run, embedding=embedding, head=head, positions=positions, transformer=stack)
 
 
+def classifier(ours: Any, cell: str, bidirectional: bool, dropout: float, heads: int) -> Any:
+    """`tg.models.SequenceClassifier` in torch, of the sizes of `ours`: net(sequences, lengths) → logits."""
+    import torch
+    from torch import nn
+
+    classes, ends = ours.head.weight.shape
+    if ours.vocabulary:
+        read, width = nn.Embedding(*ours.input.weight.shape), ours.input.weight.shape[1]
+    else:
+        width, features = ours.input.weight.shape
+        read = nn.Linear(features, width)
+    parts: dict[str, Any] = {"input": read, "head": nn.Linear(ends, classes), "dropout": nn.Dropout(dropout)}
+    if cell != "transformer":
+        layers = ours.rnn.num_layers
+        between = dropout if layers > 1 else 0.0
+        make = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[cell]
+        parts["rnn"] = make(
+            width, width, layers, batch_first=True, dropout=between, bidirectional=bidirectional
+        )
+
+        def forward(net: Any, x: Any, lengths: Any) -> Any:
+            packed = nn.utils.rnn.pack_padded_sequence(
+                net.dropout(net.input(x)), lengths.cpu(), batch_first=True, enforce_sorted=False
+            )
+            state = net.rnn(packed)[1]
+            last = (state[0] if isinstance(state, tuple) else state)[-2 if bidirectional else -1 :]
+            return net.head(net.dropout(torch.cat(list(last), dim=1)))
+
+        return _several(forward, **parts)
+    layer = nn.TransformerEncoderLayer(width, heads, 4 * width, dropout, "gelu", batch_first=True)
+    parts["encoder"] = nn.TransformerEncoder(layer, len(ours.encoder.layers), enable_nested_tensor=False)
+    even = torch.arange(0, width, 2, dtype=torch.float64)
+    places = torch.arange(512)[:, None] / 10000 ** (even / width)
+    table = torch.stack([places.sin(), places.cos()], dim=2).reshape(512, -1)
+
+    def attend(net: Any, x: Any, lengths: Any) -> Any:
+        real = torch.arange(x.shape[1]) < lengths[:, None]
+        y = net.dropout(net.input(x) + table[: x.shape[1]].to(net.head.weight.dtype))
+        y = net.encoder(y, src_key_padding_mask=~real).masked_fill(~real[..., None], 0.0)
+        return net.head(net.dropout(y.sum(1) / lengths[:, None]))
+
+    return _several(attend, **parts)
+
+
 def seq2seq(
     ours: Any, v: int, w: int, cell: str, attention: str, width: int, embedding: int, layers: int,
     feeding: bool,

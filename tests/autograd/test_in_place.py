@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import tinygrad_notes as tg
 from tinygrad_notes.autograd.in_place import IN_PLACE
-from tinygrad_notes.autograd.tensor import OPERATORS
+from tinygrad_notes.autograd.tape import OPERATORS
 
 REAL = ["+=", "-=", "*=", "/=", "**="]
 METHODS = {symbol: method for method, (symbol, _) in IN_PLACE.items()}

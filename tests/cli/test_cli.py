@@ -424,7 +424,10 @@ def complain(arguments, capsys):
             ["train", "mlp", "--optimizer", "lion"],
             "argument --optimizer: must be one of sgd, adam, adamw, got 'lion'",
         ),
-        (["train", "mlp", "--schedule", "x"], "cosine, step, resnet, resnet-warmup, googlenet, constant"),
+        (
+            ["train", "mlp", "--schedule", "x"],
+            "cosine, step, resnet, resnet-warmup, googlenet, linear, constant",
+        ),
         (
             ["train", "mlp", "--momentum", "0.5"],
             "mlp is trained with adam: add --optimizer sgd, or leave out",

@@ -54,8 +54,12 @@ def test_parts_that_are_taken_out_and_slices():
     assert a in parts and c not in parts
     body = nn.Sequential(a, b)
     assert body.insert(0, c) is body and list(body) == [c, a, b] and body.append(nn.ReLU()) is body
+    joined = nn.Sequential(a) + nn.Sequential(b, c)
+    assert isinstance(joined, nn.Sequential) and list(joined) == [a, b, c]
     with pytest.raises(IndexError):
         parts[2] = c
+    with pytest.raises(TypeError, match="ModuleList: the index of one part must be an integer"):
+        parts[0:1] = c
     with pytest.raises(TypeError, match="ModuleList: parts must be Modules"):
         parts.append(np.tanh)
     with pytest.raises(TypeError, match="Sequential: parts must be Modules"):
@@ -95,6 +99,8 @@ def test_names_that_a_dictionary_refuses():
     for name in ("keys", "forward", "a.b", "", "training"):
         with pytest.raises(KeyError, match="cannot name a part"):
             parts[name] = nn.ReLU()
+    with pytest.raises(TypeError, match="names of parts are strings, got 1"):
+        parts[1] = nn.ReLU()
     with pytest.raises(KeyError):
         parts["b"]
     with pytest.raises(KeyError):

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_notes as tg
-from tinygrad_notes import nn
-from tinygrad_notes.train import checkpoint
+from tinygrad_notes import checkpoint, nn
 
 CHOICES = {
     "sgd": ("SGD", dict(lr=0.1)),

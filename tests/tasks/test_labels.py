@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tinygrad_notes as tg
+from tests import twins
 from tinygrad_notes.cli import main
 from tinygrad_notes.data import DataError
 from tinygrad_notes.models import SequenceClassifier
@@ -45,31 +46,24 @@ def test_padding_has_no_influence(cell, both, kind):
     np.testing.assert_allclose(alone[0], found[0][0][1], rtol=1e-9)
 
 
-@pytest.mark.parametrize("both", [False, True])
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-def test_logits_and_gradients_as_torch(cell, both):
+@pytest.mark.parametrize("kind", ["ids", "numbers"])
+@pytest.mark.parametrize(("cell", "both"), [*CELLS, ("rnn", True), ("lstm", False)])
+def test_logits_and_gradients_as_torch(cell, both, kind):
     torch = pytest.importorskip("torch", reason="parity with PyTorch needs torch")
     tg.manual_seed(0)
-    ours = SequenceClassifier(4, 11, cell=cell, width=6, layers=2, bidirectional=both).astype("float64")
-    embedding, head = torch.nn.Embedding(11, 6).double(), torch.nn.Linear(12 if both else 6, 4).double()
-    kinds = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
-    rnn = kinds[cell](6, 6, 2, batch_first=True, bidirectional=both).double()
-    for part, name in ((embedding, "input."), (rnn, "rnn."), (head, "head.")):
-        own = {key.removeprefix(name): torch.tensor(value) for key, value in ours.state_dict().items()
-               if key.startswith(name)}  # fmt: skip
-        part.load_state_dict(own)
-    ids, lengths = np.random.default_rng(1).integers(0, 11, (3, 5)), [5, 2, 3]
-    packed = torch.nn.utils.rnn.pack_padded_sequence(
-        embedding(torch.tensor(ids)), lengths, batch_first=True, enforce_sorted=False
-    )
-    _, last = rnn(packed)
-    last = last[0] if isinstance(last, tuple) else last
-    theirs = head(torch.cat(list(last[-2 if both else -1 :]), dim=1))
-    logits = ours(tg.Tensor(ids), lengths)
+    vocabulary = 11 if kind == "ids" else None
+    ours = SequenceClassifier(4, vocabulary, 3, cell, 6, 2, both, heads=2).astype("float64")
+    net = twins.classifier(ours, cell, both, dropout=0.0, heads=2).double()
+    twins.copy_weights(ours, net)
+    rng, lengths = np.random.default_rng(1), np.array([5, 2, 3])
+    x = rng.integers(0, 11, (3, 5)) if vocabulary else rng.standard_normal((3, 5, 3))
+    logits, theirs = ours(tg.Tensor(x), lengths), net(torch.tensor(x), torch.tensor(lengths))
     np.testing.assert_allclose(logits.detach().numpy(), theirs.detach().numpy(), rtol=1e-9)
     tg.nn.functional.cross_entropy(logits, tg.Tensor([0, 3, 1])).backward()
     torch.nn.functional.cross_entropy(theirs, torch.tensor([0, 3, 1])).backward()
-    np.testing.assert_allclose(ours.input.weight.grad.numpy(), embedding.weight.grad.numpy(), atol=1e-12)
+    gradients = dict(net.named_parameters())
+    for name, parameter in ours.named_parameters():
+        np.testing.assert_allclose(parameter.grad.numpy(), gradients[name].grad.numpy(), atol=1e-12)
 
 
 def test_what_the_model_refuses():

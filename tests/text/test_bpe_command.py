@@ -27,7 +27,7 @@ def said(capsys, *words):
 def test_there_and_back(pairs, capsys, monkeypatch):
     ids = said(capsys, "encode", pairs, "lowest <s>低").split()
     assert said(capsys, "decode", pairs, *ids) == "lowest <s>低\n"
-    monkeypatch.setattr("sys.stdin", io.StringIO("lower\nlow"))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"lower\nlow")))
     ids = said(capsys, "encode", pairs)
     monkeypatch.setattr("sys.stdin", io.StringIO(ids))
     assert json.loads(said(capsys, "decode", pairs, "--json")) == {"text": "lower\nlow"}
@@ -41,6 +41,15 @@ def test_a_word_is_shown_merge_by_merge(pairs, capsys):
     assert len(word["steps"]) == len(word["steps"][0]) - len(word["steps"][-1]) + 1
     table = said(capsys, "show", pairs, "lower")
     assert "l o w e r" in table and table.splitlines()[-1].startswith("ids")
+
+
+def test_broken_bytes_on_standard_input(pairs, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"low \xff")))
+    assert main(["bpe", "encode", pairs]) == 2
+    assert re.search(r"standard input: byte 4 \(0xff\) is no UTF-8.*--errors", capsys.readouterr().err)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"low \xff")))
+    ids = said(capsys, "encode", pairs, "--errors", "replace").split()
+    assert said(capsys, "decode", pairs, *ids) == "low \ufffd\n"
 
 
 def test_wrong_use_is_told(pairs, capsys, tmp_path):

@@ -28,6 +28,15 @@ def test_samples_are_padded_to_the_longest_of_a_batch():
     assert samples([2, 0, 3]).subset(np.array([2]))[[0]][0].tolist() == [[201, 202, 203]]
     with pytest.raises(ValueError, match="columns differ in length"):
         Sequences(Ragged([[1]]), np.zeros(2))
+    for arrays, message in (
+        ([[1.7]], r"needs arrays \(T, ...\) of int64, got float64 \(1,\)"),  # ids are never cut off
+        ([3], r"got int64 \(\)"),
+        ([["a"]], "of int64, got <U1"),
+        ([[[1, 2]], [[1]]], r"may differ in their first axis only, got further axes \[\(2,\)\]"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Ragged(arrays)
+    assert Ragged([[], [1]]).lengths.tolist() == [0, 1]
 
 
 def test_a_digest_tells_values_lengths_and_order():
@@ -68,6 +77,11 @@ def test_buckets_come_in_a_new_order_each_epoch():
     assert plain == [[1, 2], [0]]
     with pytest.raises(ValueError, match="tokens must be at least 1"):
         Buckets(samples([1]), tokens=0)
+    with pytest.raises(ValueError, match="Buckets: batch_size must be at least 1, got 0"):
+        Buckets(samples([1]), 0)
+    for size, length, name in ((0, 1, "batch_size"), (1, 0, "length")):
+        with pytest.raises(ValueError, match=f"Streams: {name} must be at least 1, got 0"):
+            Streams(Stream([1, 2, 3]), size, length)
 
 
 @settings(deadline=None)

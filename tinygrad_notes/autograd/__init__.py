@@ -1,10 +1,12 @@
-"""Reverse-mode automatic differentiation: read tensor.py, function.py, plain.py, then engine.py."""
+"""Reverse-mode automatic differentiation: read tensor.py, node.py, function.py, plain.py, then engine.py."""
 
 from . import copies, in_place  # noqa: F401  (they give Tensors their methods)
+from .anomaly import AnomalyError
 from .engine import grad
-from .function import AnomalyError, Function
+from .function import Function
 from .mode import detect_anomaly, enable_grad, is_grad_enabled, no_grad
-from .tensor import Tensor, fill_tape, tape
+from .tape import fill_tape, tape
+from .tensor import Tensor
 
 __all__ = [
     "AnomalyError", "Function", "Tensor", "detect_anomaly", "enable_grad",

@@ -11,13 +11,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from operator import attrgetter
 from typing import Any
 
 from .. import backend
 from . import guard, mode
-from .function import AnomalyError, Node, _finite, _next_number
-from .tensor import Leaf, Tape, Tensor, tape
+from .anomaly import check_backward
+from .broadcast import unbroadcast
+from .function import _next_number
+from .node import Leaf, Node
+from .order import above, reverse_order
+from .replay import replay, rewrap
+from .tape import Tape, tape
+from .tensor import Tensor
 from .unmoved import unmoved
 
 
@@ -63,11 +68,18 @@ def grad(
         node, index = x._edge
         wanted.setdefault(node, {})[index] = None
     _Pass(create_graph, wanted).run(outputs, grad_outputs, retain_graph)
+    return _given_out(inputs, wanted, allow_unused)
+
+
+def _given_out(
+    inputs: Sequence[Tensor], found: dict[Any, dict[int, Any]], allow_unused: bool
+) -> tuple[Tensor | None, ...]:
+    """The gradients of `inputs` as Tensors that share no memory."""
     results: list[Tensor | None] = []
     seen: set[int] = set()
     for i, x in enumerate(inputs):
         node, index = x._edge  # type: ignore[misc]
-        g = wanted[node][index]
+        g = found[node][index]
         if g is None and not allow_unused:
             raise RuntimeError(
                 f"grad: the outputs do not depend on input {i} of shape {x.shape}; "
@@ -75,7 +87,7 @@ def grad(
             )
         if g is not None and not isinstance(g, Tensor):
             g = backend.xp.asarray(g)
-            if g.base is not None or id(g) in seen:  # results never share memory
+            if g.base is not None or id(g) in seen:
                 g = g.copy()
             seen.add(id(g))
             g = Tensor._wrap(g)
@@ -112,12 +124,12 @@ class _Pass:
             seed = _seed(output, gradient)
             node, index = output._edge  # type: ignore[misc]
             self.add(node, index, seed if self.create_graph else seed._data)
-        order = _reverse_order(outputs)
+        order = reverse_order(outputs)
         wanted, pending = self.wanted, self.pending
-        above: set[Any] = set()
+        over: set[Any] = set()
         if wanted is not None:
-            above = _above(wanted, order)
-            self.useful = above.union(wanted)
+            over = above(wanted, order)
+            self.useful = over.union(wanted)
         token = mode.recording.set(self.create_graph)
         try:
             for node in order:
@@ -131,7 +143,7 @@ class _Pass:
                     if wanted is None:  # an output that is itself a leaf
                         _collect(node, gy, True)
                     continue
-                if wanted is not None and node not in above:  # it is not run and not freed
+                if wanted is not None and node not in over:  # it is not run and not freed
                     continue
                 self.visit(node, gy)
                 if not retain:  # a second backward through here is an error; the edges stay to notice it
@@ -143,23 +155,17 @@ class _Pass:
     def visit(self, node: Node, gy: Any) -> None:
         """Run the backward rules of one node and hand their results on."""
         if node.kept is None:
-            raise RuntimeError(
-                f"backward: the graph was freed at {node.operation.name} by an earlier backward; "
-                "pass retain_graph=True to the first one to go through it twice"
-            )
+            raise _freed(node)
         if guard.records:
-            _check_unchanged(node)
+            guard.check(node)
         for i in node.operation.unruled:
             if node.edges[i] is not None:
-                raise RuntimeError(
-                    f"backward of {node.operation.name}: no rule gives the gradient of its input "
-                    f"{node.operation.inputs[i]!r}; write one, or detach the input"
-                )
+                raise _unruled(node, i)
         if node.several:
             gy = tuple(self.zeros(meta) if g is None else g for g, meta in zip(gy, node.meta, strict=True))
         edges, useful = node.edges, self.useful
         since = _next_number() if self.create_graph else 0
-        intermediates = _replay(node) if self.create_graph else None
+        intermediates = replay(node) if self.create_graph else None
         rules = node.operation.backward_rules
         for (run, plan, _, names, target), kept in zip(rules, node.kept):  # noqa: B905 (a hot loop)
             if kept is None or (
@@ -167,7 +173,7 @@ class _Pass:
             ):
                 continue
             if self.create_graph:
-                kept = [_rewrap(node, i, v, intermediates) for i, v in zip(plan, kept, strict=True)]
+                kept = [rewrap(node, i, v, intermediates) for i, v in zip(plan, kept, strict=True)]
             if names:
                 result = run(self.xp, gy, *kept, **{k: node.attributes[k] for k in names})
             else:
@@ -206,14 +212,11 @@ class _Pass:
                     f"backward of {node.operation.name}: gradient of shape {gx.shape} for an input of "
                     f"shape {shape}; the rule is wrong, or the operation must declare `broadcasts`"
                 )
-            gx = _unbroadcast(self.xp, gx, shape)
+            gx = unbroadcast(self.xp, gx, shape)
         if gx.dtype is not dtype and gx.dtype != dtype:
             gx = gx.astype(dtype)
-        if self.checking and not _finite(backend.xp, gx._data if self.create_graph else gx):
-            raise AnomalyError(
-                f"detect_anomaly: the backward of {node.operation.name} gave NaN or infinity. "
-                f"Its forward was called here:\n{node.created or '(outside detect_anomaly)'}"
-            )
+        if self.checking:
+            check_backward(node, backend.xp, gx._data if self.create_graph else gx)
         if type(to) is Leaf and self.wanted is None:
             _collect(to, gx, shared or any(gx is v for group in node.kept or () for v in group or ()))
         elif to not in self.pending and not to.several:
@@ -265,34 +268,18 @@ def _seed(output: Tensor, gradient: Any) -> Tensor:
     return seed if seed.dtype == output.dtype else seed.astype(output.dtype)
 
 
-def _reverse_order(outputs: Sequence[Tensor]) -> list[Any]:
-    """Every node below `outputs`, the last made first."""
-    stack = [t._edge[0] for t in outputs if t._edge is not None]
-    seen = set(stack)
-    while stack:
-        for edge in stack.pop().edges:
-            if edge is not None:
-                node = edge[0]
-                if node not in seen:
-                    seen.add(node)
-                    stack.append(node)
-    return sorted(seen, key=attrgetter("sequence"), reverse=True)
+def _freed(node: Node) -> RuntimeError:
+    return RuntimeError(
+        f"backward: the graph was freed at {node.operation.name} by an earlier backward; "
+        "pass retain_graph=True to the first one to go through it twice"
+    )
 
 
-def _above(wanted: dict[Any, Any], order: list[Any]) -> set[Any]:
-    """The nodes of `order` with a wanted one somewhere below them."""
-    above: set[Any] = set()
-    for node in reversed(order):
-        if any(edge is not None and (edge[0] in above or edge[0] in wanted) for edge in node.edges):
-            above.add(node)
-    return above
-
-
-def _unbroadcast(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
-    """Sum over the axes that broadcasting stretched: the adjoint of broadcast_to."""
-    lead = g.ndim - len(shape)
-    axes = tuple(i for i in range(g.ndim) if i < lead or (shape[i - lead] == 1 and g.shape[i] != 1))
-    return xp.reshape(xp.sum(g, axis=axes), shape)
+def _unruled(node: Node, i: int) -> RuntimeError:
+    return RuntimeError(
+        f"backward of {node.operation.name}: no rule gives the gradient of its input "
+        f"{node.operation.inputs[i]!r}; write one, or detach the input"
+    )
 
 
 def _collect(leaf: Leaf, g: Any, shared: bool) -> None:
@@ -306,45 +293,6 @@ def _collect(leaf: Leaf, g: Any, shared: bool) -> None:
         g = g + 0.0
     with _collecting:  # backwards of several threads may end in one leaf
         leaf.grad = g if leaf.grad is None else leaf.grad + g
-
-
-def _check_unchanged(node: Node) -> None:
-    assert node.kept is not None
-    for group, kept in enumerate((*node.kept, node.save_inputs, guard.arrays(node.attributes))):
-        if not kept:
-            continue
-        noted = node.stamps[group] if node.stamps else None
-        for value, stamp in zip(kept, noted or [None] * len(kept), strict=True):
-            if type(value) is not tuple and not guard.unchanged(value, stamp):
-                raise RuntimeError(
-                    f"backward of {node.operation.name}: data of shape {value.shape} that it needs "
-                    "was changed since the forward; run the forward again after the change, or "
-                    "change a copy"
-                )
-
-
-def _rewrap(node: Node, i: int, value: Any, intermediates: Any) -> Any:
-    """What was kept, as Tensors with their edges; `i` as in `Rule.plan`."""
-    if i < 0 or not hasattr(value, "dtype"):
-        if type(value) is tuple and i >= 0:  # the outputs of an operation with several
-            return tuple(Tensor._wrap(a, (node, k)) for k, a in enumerate(value))
-        return value
-    n_inputs = len(node.edges)
-    if i < n_inputs:
-        return Tensor._wrap(value, node.edges[i])
-    if i < n_inputs + len(node.operation.saves):
-        return value if value.dtype.kind != "f" else intermediates[i - n_inputs]
-    return Tensor._wrap(value, (node, 0))
-
-
-def _replay(node: Node) -> Any:
-    """The intermediates of ``save``, computed again on Tensors."""
-    if node.save_inputs is None:
-        return None
-    rule = node.operation.save_rule
-    assert rule is not None  # only an operation with a save has save_inputs
-    inputs = [_rewrap(node, i, v, None) for i, v in zip(rule.plan, node.save_inputs, strict=True)]
-    return rule.run(tape, *inputs, **{k: node.attributes[k] for k in rule.attributes})
 
 
 Tape.backward = staticmethod(backward)

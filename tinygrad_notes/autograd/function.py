@@ -17,60 +17,22 @@ of a derivative replays ``save`` on Tensors, so a kept intermediate never become
 
 from __future__ import annotations
 
-import inspect
 import itertools
-import traceback
-from collections.abc import Callable, Sequence
-from operator import itemgetter
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .. import backend
 from . import guard, mode
+from .anomaly import check_forward
+from .node import Node
+from .rule import Rule, positional, resolve, takes_any_number
 from .tensor import Tensor
 
 _next_number = itertools.count(1).__next__
 recording = mode.recording.get
 anomaly = mode.anomaly.get
-
-
-class Rule(NamedTuple):
-    """One rule, with where its arguments come from.
-
-    `plan` indexes the values of a call, ``[*inputs, *intermediates, y]``; ``~i`` asks for the shape
-    of value i; `take` picks them. `target` is the input whose gradient a backward rule gives, -1 for
-    all of them.
-    """
-
-    run: Callable[..., Any]
-    plan: tuple[int, ...]
-    take: Callable[[Sequence[Any]], Sequence[Any]]
-    attributes: tuple[str, ...]
-    target: int = -1
-
-
-class Node:
-    """One recorded call: arrays and edges to earlier nodes, never Tensors, so no cycles.
-
-    `edges` has one ``(node, output index)`` per input, None where no gradient flows; `kept` one
-    list of arguments per backward rule, None where the rule is not needed; `meta` the (shape, dtype)
-    of the output, or a tuple of them where `operation` has several.
-    """
-
-    __slots__ = ("attributes", "created", "edges", "kept", "meta", "operation", "save_inputs",
-                 "sequence", "several", "stamps")  # fmt: skip
-
-    operation: type[Function]
-    edges: Sequence[tuple[Any, int] | None]
-    kept: list[Sequence[Any] | None] | None
-    attributes: dict[str, Any]
-    meta: Any
-    several: bool
-    save_inputs: Sequence[Any] | None  # of ``save``, to replay it
-    stamps: list[list[guard.Stamp] | None] | None  # of everything kept, where a guard has records
-    created: str | None  # where the forward was called, under `detect_anomaly`
-    sequence: int
 
 
 class Function:
@@ -99,42 +61,31 @@ class Function:
             if rule in cls.__dict__:
                 setattr(cls, rule, staticmethod(cls.__dict__[rule]))
         save = getattr(cls, "save", None)
-        asked = [p for rule in (save, cls.forward) if rule
-                 for p in _positional(rule)[1:]]  # fmt: skip
+        asked = [p for rule in (save, cls.forward) if rule for p in positional(rule)[1:]]
         cls.inputs = tuple(dict.fromkeys(p for p in asked if p not in cls.saves))
-        cls.variadic = _takes_any_number(cls.forward)
-        values = {name: i for i, name in enumerate((*cls.inputs, *cls.saves, "y"))}
-        shapes = {f"{name}_shape": ~i for name, i in values.items() if i < len(cls.inputs)}
-
-        def resolve(rule: Any, skip: int, target: int = -1) -> Rule:
-            names = _positional(rule)[skip:]
-            unknown = [n for n in names if n not in values and n not in shapes]
-            if unknown:
-                raise TypeError(
-                    f"{cls.__name__}.{rule.__name__} asks for {unknown}; it may ask for "
-                    f"{[*values, *shapes]} by position and for attributes by keyword"
-                )
-            plan = tuple(values[n] if n in values else shapes[n] for n in names)
-            return Rule(rule, plan, _taker(plan), _keywords(rule), target)
-
-        cls.forward_rule = resolve(cls.forward, 1)
-        cls.save_rule = resolve(save, 1) if save else None
-        whole = hasattr(cls, "backward")
-        rules = [resolve(cls.backward, 2)] if whole else []
-        for i, name in enumerate(cls.inputs):
-            own = getattr(cls, f"backward_{name}", None)
-            if own is not None:
-                setattr(cls, f"backward_{name}", staticmethod(own))
-                rules.append(resolve(own, 2, i))
-        cls.backward_rules = tuple(rules)
+        cls.variadic = takes_any_number(cls.forward)
+        cls.forward_rule = resolve(cls, cls.forward, 1)
+        cls.save_rule = resolve(cls, save, 1) if save else None
+        cls.backward_rules = rules = tuple(cls._backward_rules())
         cls.keeps = tuple((rule.target, rule.take) for rule in rules)
-        ruled = range(len(cls.inputs)) if whole else [rule.target for rule in rules]
-        cls.unruled = tuple(i for i in range(len(cls.inputs)) if i not in ruled)
+        ruled = {rule.target for rule in rules}
+        cls.unruled = () if -1 in ruled else tuple(i for i in range(len(cls.inputs)) if i not in ruled)
         named = {attribute for rule in rules for attribute in rule.attributes}
         in_order = cls.forward_rule.plan == tuple(range(len(cls.inputs)))
         cls.direct = not save and in_order and named <= set(cls.forward_rule.attributes)
         middle = range(len(cls.inputs), len(cls.inputs) + len(cls.saves))
         cls.replays = tuple({i for rule in rules for i in rule.plan if i in middle})
+
+    @classmethod
+    def _backward_rules(cls) -> Iterator[Rule]:
+        """`backward`, and `backward_x` for each input x that has one."""
+        if hasattr(cls, "backward"):
+            yield resolve(cls, cls.backward, 2)
+        for i, name in enumerate(cls.inputs):
+            own = getattr(cls, f"backward_{name}", None)
+            if own is not None:
+                setattr(cls, f"backward_{name}", staticmethod(own))
+                yield resolve(cls, own, 2, i)
 
     @classmethod
     def apply(cls, *inputs: Any, **attributes: Any) -> Any:
@@ -161,14 +112,7 @@ class Function:
             edges.append(edge)
 
         try:
-            if cls.direct:
-                y = cls.forward(xp, *values, **attributes)
-            else:
-                if len(values) != len(cls.inputs) and not cls.variadic:
-                    raise TypeError(f"{cls.name} takes {', '.join(cls.inputs)}")
-                if cls.save_rule is not None:
-                    values += _call(cls.save_rule, xp, values, attributes)
-                y = _call(cls.forward_rule, xp, values, attributes)
+            y = cls.forward(xp, *values, **attributes) if cls.direct else _run(cls, xp, values, attributes)
         except Exception as error:
             _explain(cls, values, error)
             raise
@@ -178,44 +122,12 @@ class Function:
         else:
             if type(y) is not ndarray:  # NumPy gives scalars for 0-d results
                 y = xp.asarray(y)
-            dtype = y.dtype
-            if dtype is _FLOAT64 and "dtype" not in attributes:
+            if y.dtype is _FLOAT64 and "dtype" not in attributes:
                 y = _settled(y, values[: len(inputs)])
-                dtype = y.dtype
-
-        checking = anomaly()
-        if checking:
-            _check_forward(cls, xp, values[: len(inputs)], y if several else (y,))
-        if not (tracked and recording()):
-            return tuple(map(_wrap, y)) if several else _wrap(y)
-
-        # A tuple, and so are its parts: the garbage collector passes over tuples of arrays, not over lists.
-        known = (*values, y)
-        node = _new_node(Node)
-        node.operation = cls
-        node.edges = edges
-        node.attributes = attributes
-        node.several = several
-        node.kept = kept = []
-        for target, take in cls.keeps:
-            kept.append(take(known) if target < 0 or edges[target] is not None else None)
-        node.save_inputs = node.stamps = node.created = None
-        if cls.replays and any(known[i] is not None and known[i].dtype.kind == "f" for i in cls.replays):
-            node.save_inputs = cls.save_rule.take(known)  # type: ignore[union-attr]
-        node.sequence = _next_number()
-        if _guarded:
-            node.stamps = [None if group is None else [guard.stamp(v) for v in group]
-                           for group in (*kept, node.save_inputs, guard.arrays(attributes))]  # fmt: skip
-        if checking:
-            node.created = "".join(traceback.format_stack()[:-1])
-        if several:
-            node.meta = tuple((a.shape, a.dtype) for a in y)
-            return tuple(_wrap(a, (node, i) if a.dtype.kind == "f" else None) for i, a in enumerate(y))
-        node.meta = (y.shape, dtype)
-        result = _new_node(Tensor)  # Tensor._wrap without the call
-        result._data = y
-        result._edge = (node, 0) if dtype.kind == "f" else None
-        return result
+        created = check_forward(cls, xp, values, y if several else (y,)) if anomaly() else None
+        if tracked and recording():
+            return _record(cls, values, edges, attributes, y, created)
+        return tuple(map(_wrap, y)) if several else _wrap(y)
 
 
 _new_node = object.__new__
@@ -224,13 +136,48 @@ _wrap = Tensor._wrap
 _FLOAT64 = np.dtype(np.float64)
 
 
-def _taker(plan: tuple[int, ...]) -> Callable[[Sequence[Any]], Sequence[Any]]:
-    """A function that picks the values of a plan; itemgetter where no shape is asked for."""
-    if any(i < 0 for i in plan):
-        return lambda values: [values[i] if i >= 0 else getattr(values[~i], "shape", ()) for i in plan]
-    if len(plan) < 2:
-        return itemgetter(slice(plan[0], plan[0] + 1) if plan else slice(0))
-    return itemgetter(*plan)
+def _record(
+    cls: type[Function], values: list[Any], edges: list[Any], attributes: dict[str, Any], y: Any,
+    created: str | None,
+) -> Any:  # fmt: skip
+    """The output `y` as Tensors on a new node, which keeps what the backward rules name."""
+    # A tuple, and so are its parts: the garbage collector passes over tuples of arrays, not over lists.
+    known = (*values, y)
+    node = _new_node(Node)
+    node.operation = cls
+    node.edges = edges
+    node.attributes = attributes
+    node.created = created
+    node.kept = kept = []
+    for target, take in cls.keeps:
+        kept.append(take(known) if target < 0 or edges[target] is not None else None)
+    node.save_inputs = node.stamps = None
+    if cls.replays and any(known[i] is not None and known[i].dtype.kind == "f" for i in cls.replays):
+        node.save_inputs = cls.save_rule.take(known)  # type: ignore[union-attr]
+    node.sequence = _next_number()
+    if _guarded:
+        node.stamps = [None if group is None else [guard.stamp(v) for v in group]
+                       for group in (*kept, node.save_inputs, guard.arrays(attributes))]  # fmt: skip
+    if type(y) is tuple:
+        node.several = True
+        node.meta = tuple((a.shape, a.dtype) for a in y)
+        return tuple(_wrap(a, (node, i) if a.dtype.kind == "f" else None) for i, a in enumerate(y))
+    node.several = False
+    dtype = y.dtype
+    node.meta = (y.shape, dtype)
+    result = _new_node(Tensor)  # Tensor._wrap without the call
+    result._data = y
+    result._edge = (node, 0) if dtype.kind == "f" else None
+    return result
+
+
+def _run(cls: type[Function], xp: Any, values: list[Any], attributes: dict[str, Any]) -> Any:
+    """`save`, whose intermediates are appended to `values`, and `forward`."""
+    if len(values) != len(cls.inputs) and not cls.variadic:
+        raise TypeError(f"{cls.name} takes {', '.join(cls.inputs)}")
+    if cls.save_rule is not None:
+        values += _call(cls.save_rule, xp, values, attributes)
+    return _call(cls.forward_rule, xp, values, attributes)
 
 
 def _call(rule: Rule, xp: Any, values: list[Any], attributes: dict[str, Any]) -> Any:
@@ -238,28 +185,6 @@ def _call(rule: Rule, xp: Any, values: list[Any], attributes: dict[str, Any]) ->
     if len(names) != len(attributes):
         attributes = {k: attributes[k] for k in names}
     return rule.run(xp, *(rule.take(values) if rule.plan else values), **attributes)
-
-
-def _positional(rule: Callable[..., Any]) -> list[str]:
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    parameters = inspect.signature(rule).parameters.values()
-    if any(p.default is not p.empty or p.kind is p.VAR_KEYWORD for p in parameters):
-        raise TypeError(f"{rule.__qualname__}: rules take no defaults and no **kwargs")
-    return [p.name for p in parameters if p.kind in kinds]
-
-
-def _takes_any_number(rule: Callable[..., Any]) -> bool:
-    parameters = inspect.signature(rule).parameters.values()
-    return any(p.kind is p.VAR_POSITIONAL for p in parameters)
-
-
-def _input_name(cls: type[Function], position: int) -> str:
-    return repr(cls.inputs[position]) if position < len(cls.inputs) else str(position)
-
-
-def _keywords(rule: Callable[..., Any]) -> tuple[str, ...]:
-    parameters = inspect.signature(rule).parameters.values()
-    return tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
 
 
 def _settled(y: Any, values: list[Any]) -> Any:
@@ -271,13 +196,6 @@ def _settled(y: Any, values: list[Any]) -> Any:
     if _FLOAT64 in kinds:
         return y
     return y.astype(max(kinds, key=lambda dtype: dtype.itemsize, default=np.dtype(np.float32)))
-
-
-def _wrong_device(cls: type[Function], position: int, array: Any) -> backend.BackendError:
-    return backend.BackendError(
-        f"{cls.name}: argument {_input_name(cls, position)} is a {type(array).__module__} array but the "
-        f"backend is {backend.BACKEND}; move the data or call set_backend"
-    )
 
 
 def _constant(cls: type[Function], position: int, value: Any) -> Any:
@@ -296,6 +214,17 @@ def _constant(cls: type[Function], position: int, value: Any) -> Any:
     return backend.asarray(value)
 
 
+def _input_name(cls: type[Function], position: int) -> str:
+    return repr(cls.inputs[position]) if position < len(cls.inputs) else str(position)
+
+
+def _wrong_device(cls: type[Function], position: int, array: Any) -> backend.BackendError:
+    return backend.BackendError(
+        f"{cls.name}: argument {_input_name(cls, position)} is a {type(array).__module__} array but the "
+        f"backend is {backend.BACKEND}; move the data or call set_backend"
+    )
+
+
 def _explain(cls: type[Function], values: list[Any], error: Exception) -> None:
     """Add the operation and the shapes of its inputs to an error raised inside a rule."""
     shapes = ", ".join(
@@ -303,22 +232,3 @@ def _explain(cls: type[Function], values: list[Any], error: Exception) -> None:
         for name, v in zip(cls.inputs, values, strict=False)
     )
     error.add_note(f"in the forward of {cls.name}: {shapes}")
-
-
-def _check_forward(cls: type[Function], xp: Any, inputs: list[Any], outputs: tuple[Any, ...]) -> None:
-    """`detect_anomaly`: the first non-finite output, and whether it came in with the inputs."""
-    if all(_finite(xp, a) for a in outputs):
-        return
-    bad = [name for name, a in zip(cls.inputs, inputs, strict=False) if not _finite(xp, a)]
-    source = f"its input {', '.join(bad)} already was" if bad else "its inputs are finite"
-    raise AnomalyError(f"detect_anomaly: the forward of {cls.name} is NaN or infinite; {source}")
-
-
-def _finite(xp: Any, value: Any) -> bool:
-    if not hasattr(value, "dtype") or value.dtype.kind != "f":
-        return True
-    return bool(xp.isfinite(value).all())
-
-
-class AnomalyError(FloatingPointError):
-    """NaN or infinity found by `detect_anomaly`."""

@@ -104,3 +104,18 @@ def unchanged(array: Any, noted: Stamp) -> bool:
     if checksum is None:  # kept before it was lent: the loan's own checksum, of the whole, is the reference
         return record.checksum_when_lent == _checksum(_owner(array))
     return checksum == _checksum(array)
+
+
+def check(node: Any) -> None:
+    """Raise RuntimeError where an array that `node` kept was changed since its forward."""
+    for group, kept in enumerate((*node.kept, node.save_inputs, arrays(node.attributes))):
+        if not kept:
+            continue
+        noted = node.stamps[group] if node.stamps else None
+        for value, stamped in zip(kept, noted or [None] * len(kept), strict=True):
+            if type(value) is not tuple and not unchanged(value, stamped):
+                raise RuntimeError(
+                    f"backward of {node.operation.name}: data of shape {value.shape} that it needs "
+                    "was changed since the forward; run the forward again after the change, or "
+                    "change a copy"
+                )

@@ -15,7 +15,9 @@ import numpy as np
 
 from .. import backend
 from . import guard, mode
-from .tensor import Tensor, tape
+from .node import Leaf
+from .tape import tape
+from .tensor import Tensor
 
 # No @=, as in torch: it mostly changes the shape, so Python makes it x = x @ y.
 IN_PLACE = {
@@ -46,6 +48,21 @@ def _operator(symbol: str, name: str) -> Callable[[Tensor, Any], Tensor]:
         return x
 
     return change
+
+
+def convert(x: Tensor, dtype: Any) -> None:
+    """Another dtype in place, of the gradient too; the graphs so far end in the old leaf."""
+    x._data = x._data.astype(dtype)
+    before = x._collector
+    if before is None:
+        return
+    leaf = Leaf((x.shape, x.dtype))
+    if before.grad is not None:
+        leaf.grad = Tensor._wrap(before.grad._data.astype(dtype))
+    if x._edge is None:
+        x._frozen = leaf
+    else:
+        x._edge = (leaf, 0)
 
 
 def _set_item(x: Tensor, index: Any, value: Any) -> None:

@@ -13,8 +13,9 @@ from __future__ import annotations
 from typing import Any
 
 from .. import backend
-from .engine import _unbroadcast
-from .tensor import Leaf, Tensor
+from .broadcast import unbroadcast
+from .node import Leaf
+from .tensor import Tensor
 
 
 def gradients(output: Tensor, seed: Any) -> dict[Leaf, Any]:
@@ -29,8 +30,9 @@ def gradients(output: Tensor, seed: Any) -> dict[Leaf, Any]:
         if isinstance(node, Leaf):
             leaves[node] = found[0]
             continue
-        gy = tuple(found.get(i, backend.xp.zeros(*meta)) for i, meta in enumerate(node.meta)) \
-            if node.several else found[0]  # fmt: skip
+        gy = found.get(0)
+        if node.several:  # an output that nothing used has the gradient 0
+            gy = tuple(found.get(i, backend.xp.zeros(*meta)) for i, meta in enumerate(node.meta))
         for rule, kept in zip(node.operation.backward_rules, node.kept, strict=True):
             if kept is None:
                 continue
@@ -40,7 +42,7 @@ def gradients(output: Tensor, seed: Any) -> dict[Leaf, Any]:
             for edge, gx in zip(edges, results, strict=True):
                 if edge is not None:
                     below, i = edge
-                    gx = _unbroadcast(backend.xp, gx, (below.meta[i] if below.several else below.meta)[0])
+                    gx = unbroadcast(backend.xp, gx, (below.meta[i] if below.several else below.meta)[0])
                     so_far = waiting.setdefault(below, {})
                     so_far[i] = so_far[i] + gx if i in so_far else gx
     return leaves

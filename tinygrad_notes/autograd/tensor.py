@@ -1,51 +1,19 @@
 """Tensor: an array, and the edge to the node that made it.
 
-Arithmetic, methods and indexing are the functions of ``tape``, the namespace that the operations
-fill when they are imported (`fill_tape`): a Tensor's ``+`` is ``tg.add`` itself. What changes a Tensor in
-place is in in_place.py, what copies one in copies.py.
+Arithmetic, methods and indexing are the functions of the tape (tape.py): a Tensor's ``+`` is ``tg.add``
+itself. What changes a Tensor in place is in in_place.py, what copies one in copies.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import backend
 from . import guard
-
-
-class Tape:
-    """The tape reading of ``xp``: every name is the operation on Tensors. Filled by ``ops``.
-
-    `backward` is the engine's: a Tensor starts a backward without knowing how it runs.
-    """
-
-    backward: Callable[..., None]
-
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(
-            f"no operation on Tensors is called {name!r}; rules may only use operations of the tape"
-        )
-
-
-tape = Tape()
-
-
-class Leaf:
-    """Where gradients end: holds the gradient of a Tensor that was not made by an operation."""
-
-    __slots__ = ("grad", "meta")
-
-    sequence = 0  # before every node
-    several = False
-    edges: tuple[Any, ...] = ()
-
-    def __init__(self, meta: tuple[tuple[int, ...], Any]) -> None:
-        self.meta = meta
-        self.grad: Tensor | None = None
-
+from .node import Leaf
+from .tape import tape
 
 _new_tensor = object.__new__
 
@@ -268,20 +236,6 @@ class Tensor:
             )
         leaf.grad = value
 
-    def _convert(self, dtype: Any) -> None:
-        """Another dtype in place, of the gradient too; the graphs so far end in the old leaf."""
-        self._data = self._data.astype(dtype)
-        before = self._collector
-        if before is None:
-            return
-        leaf = Leaf((self.shape, self.dtype))
-        if before.grad is not None:
-            leaf.grad = Tensor._wrap(before.grad._data.astype(dtype))
-        if self._edge is None:
-            self._frozen = leaf
-        else:
-            self._edge = (leaf, 0)
-
     def zero_grad(self) -> None:
         """Forget the gradient."""
         self.grad = None
@@ -334,35 +288,3 @@ def _values(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return (tuple if isinstance(value, tuple) else list)(map(_values, value))
     return np.asarray(value) if isinstance(value, Tensor) else value
-
-
-# Operators and methods are the functions of the tape themselves.
-OPERATORS = {
-    "__add__": "add", "__sub__": "subtract", "__mul__": "multiply", "__truediv__": "divide",
-    "__pow__": "power", "__matmul__": "matmul", "__neg__": "negative", "__abs__": "abs",
-    "__getitem__": "getitem", "__eq__": "equal", "__ne__": "not_equal", "__lt__": "less",
-    "__le__": "less_equal", "__gt__": "greater", "__ge__": "greater_equal", "__and__": "bitwise_and",
-    "__or__": "bitwise_or", "__xor__": "bitwise_xor", "__invert__": "invert",
-}  # fmt: skip
-REFLECTED = {
-    "__radd__": "add", "__rsub__": "subtract", "__rmul__": "multiply", "__rtruediv__": "divide",
-    "__rpow__": "power", "__rmatmul__": "matmul", "__rand__": "bitwise_and", "__ror__": "bitwise_or",
-    "__rxor__": "bitwise_xor",
-}  # fmt: skip
-METHODS = (
-    "all", "any", "argmax", "argmin", "astype", "clip", "exp", "flatten", "log", "max", "mean", "min",
-    "repeat", "sqrt", "squeeze", "std", "sum", "swapaxes", "tanh", "var",
-)  # fmt: skip
-
-
-def fill_tape(functions: dict[str, Callable[..., Any]]) -> None:
-    """Make `functions` the tape, and the Tensor's operators and methods."""
-    vars(tape).update(functions)
-    for name, function in (*OPERATORS.items(), *((name, name) for name in METHODS)):
-        setattr(Tensor, name, functions[function])
-    for name, function in REFLECTED.items():
-        setattr(Tensor, name, _swapped(functions[function]))
-
-
-def _swapped(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda self, other: function(other, self)

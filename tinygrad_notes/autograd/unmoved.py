@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from .. import backend
-from .function import Function, Node
+from .function import Function
+from .node import Node
 from .tensor import Tensor
 
 

@@ -115,6 +115,13 @@ def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
                     "pairs.json 'the lowest'", json=False)  # fmt: skip
     _byte_pairs(pairs)
 
+    study = command("study", "studies", "one small comparison: learning rates, activations, optimizers, ...",
+                    "tinygrad-notes study activation")  # fmt: skip
+    study.add_argument("topic", metavar="TOPIC", nargs="?", help="left out: the topics are listed")
+    study.add_argument("--seed", type=int, default=0, metavar="S", help="of every draw (default 0)")
+    study.add_argument("--out", metavar="FILE", help="the plot, a PNG (default study-TOPIC.png)")
+    study.add_argument("--no-plot", action="store_true", help="only the table and the sentence")
+
     for name, text in (("gradcheck", "compare gradients with finite differences, to second order"),
                        ("verify", "prove gradients on symbols, and catch wrong ones")):  # fmt: skip
         check = command(name, "checks", text, f"tinygrad-notes {name} sigmoid softmax")
@@ -136,13 +143,12 @@ def _byte_pairs(parser: argparse.ArgumentParser) -> None:
         return added
 
     train = action("train", "learn from text files (default: the topics of Python's help)")
+    reading = [train]
     train.add_argument("files", metavar="FILE", nargs="*", help="UTF-8 text; .gz is unpacked")
     train.add_argument("--size", metavar="N", type=int, default=8000, help="tokens at most (default 8000)")
     train.add_argument("--kind", choices=("bytes", "words"), default="bytes",
                        help="of bytes in GPT-2's pieces, or of characters (default bytes)")  # fmt: skip
     train.add_argument("--special", metavar="TOKEN", action="append", help="a token that is never split")
-    train.add_argument("--errors", choices=("raise", "replace"), default="raise",
-                       help="what bytes that are no UTF-8 do (default raise)")  # fmt: skip
     train.add_argument("--out", metavar="FILE", required=True, help="the file to write (JSON)")
     for name, text in (("encode", "the ids of a text"), ("decode", "the text of ids"),
                        ("show", "how each word is split, merge by merge")):  # fmt: skip
@@ -152,8 +158,12 @@ def _byte_pairs(parser: argparse.ArgumentParser) -> None:
             added.add_argument("ids", metavar="ID", nargs="*", help="default: those on stdin")
         elif name == "encode":
             added.add_argument("text", metavar="TEXT", nargs="?", help="default: that on stdin")
+            reading.append(added)
         else:
             added.add_argument("text", metavar="TEXT")
+    for added in reading:
+        added.add_argument("--errors", choices=("raise", "replace"), default="raise",
+                           help="what bytes that are no UTF-8 do (default raise)")  # fmt: skip
 
 
 def _train(parser: argparse.ArgumentParser, words: Sequence[str] | None) -> None:

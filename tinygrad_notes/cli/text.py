@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from ..data.text import BytePairs, python_topics, read_text
+from ..data.text import BytePairs, python_topics, read_stream, read_text
 from . import DONE
 from .output import print_json, print_table
 
@@ -32,7 +32,9 @@ def _train(arguments: argparse.Namespace) -> None:
 
 def _encode(arguments: argparse.Namespace) -> None:
     pairs = BytePairs.load(arguments.tokenizer)
-    text = sys.stdin.read() if arguments.text is None else arguments.text
+    text = arguments.text
+    if text is None:
+        text = "".join(read_stream(sys.stdin.buffer, "standard input", arguments.errors))
     ids = pairs.encode(text)
     if arguments.json:
         print_json({"ids": ids, "tokens": [pairs.tokens[i] for i in ids]})

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from typing import Any, Self
 
+from ..ops.arguments import integer
 from .module import Module, Parameter
 
 
@@ -58,7 +59,8 @@ class _List(Module):
         return type(self)(parts) if isinstance(index, slice) else parts  # type: ignore[call-arg]
 
     def __setitem__(self, index: int, part: Any) -> None:
-        setattr(self, list(self._named())[index][0], self._part(part))
+        name, _ = list(self._named())[integer(type(self).__name__, "the index of one part", index)]
+        setattr(self, name, self._part(part))
 
     def __delitem__(self, index: int | slice) -> None:
         parts = list(self)
@@ -84,6 +86,9 @@ class Sequential(_List):
     def __getitem__(self, index: int | slice) -> Any:
         parts = list(self._named_parts())
         return Sequential(dict(parts[index])) if isinstance(index, slice) else parts[index][1]
+
+    def __add__(self, other: Iterable[Any]) -> Sequential:
+        return Sequential(*self, *other)
 
 
 class ModuleList(_List):
@@ -163,10 +168,12 @@ class ModuleDict(Module):
 
 
 def _as_name(owner: Module, name: Any) -> str:
-    if not str(name) or "." in str(name) or hasattr(type(owner), str(name)):
+    if not isinstance(name, str):
+        raise TypeError(f"{type(owner).__name__}: names of parts are strings, got {name!r}")
+    if not name or "." in name or hasattr(type(owner), name):
         raise KeyError(f"{type(owner).__name__}: {name!r} cannot name a part: it is empty, has a dot, "
                        "or is a method")  # fmt: skip
-    return str(name)
+    return name
 
 
 def _as_module(owner: str, module: Any) -> Module:

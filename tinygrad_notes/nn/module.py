@@ -10,6 +10,7 @@ import numpy as np
 from .. import backend
 from ..autograd import Tensor
 from ..autograd.copies import deep_copy, make_leaf
+from ..autograd.in_place import convert
 
 
 class Parameter(Tensor):
@@ -213,7 +214,7 @@ class Module:
             raise TypeError(f"{type(self).__name__}.astype: parameters are real numbers, not {dtype}")
         for _, tensor in _unique(self._named_tensors(Parameter | Buffer, self.named_modules())):
             if tensor.dtype.kind == "f":
-                tensor._convert(dtype)
+                convert(tensor, dtype)
         return self
 
     def apply(self, function: Callable[[Module], Any]) -> Module:

@@ -2,6 +2,7 @@
 
 import inspect as _inspect
 
+from ..autograd import Tensor as _Tensor
 from ..autograd import fill_tape as _fill_tape
 from . import (
     activation,
@@ -37,5 +38,6 @@ _fill_tape(
         for file in FILES
         for name, function in vars(file).items()
         if _inspect.isfunction(function) and function.__module__ == file.__name__ and not name.startswith("_")
-    }
+    },
+    _Tensor,
 )

@@ -93,7 +93,7 @@ def _gradients(xp, gy, q, k, v, bias, e, m, r, y, keep, drop, scale):
     if e is None:
         e = xp.exp(_scores(xp, q, k, bias, keep, scale) - m)
     gy = gy * r
-    gv = xp.swapaxes(e if drop is None else e * drop, -1, -2) @ gy
+    gv = _over_queries(xp, e if drop is None else e * drop, gy)
     gs = gy @ xp.swapaxes(v, -1, -2)  # gD
     if drop is not None:
         gs *= drop  # gP
@@ -101,8 +101,14 @@ def _gradients(xp, gy, q, k, v, bias, e, m, r, y, keep, drop, scale):
     gs *= e
     gq = gs @ k
     gq *= scale
-    gk = xp.swapaxes(gs, -1, -2) @ (q * scale)
+    gk = _over_queries(xp, gs, q * scale)
     return gq, gk, gv, None if bias is None else gs
+
+
+def _over_queries(xp, a, b):
+    """aᵀ b of a (..., T, U) and b (..., T, d); for one query NumPy would not call BLAS, and takes long."""
+    a = xp.swapaxes(a, -1, -2)
+    return a * b if a.shape[-1] == 1 else a @ b
 
 
 def matrixwise(function, *arrays) -> tuple[Tensor, ...]:

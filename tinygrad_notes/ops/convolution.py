@@ -10,7 +10,7 @@ y is linear in x and linear in w, so each gradient is the adjoint of one linear 
 
 The three maps are bilinear forms of one trilinear sum T(x, w, g); each one's derivatives are the other
 two, so the trio is closed under differentiation of any order. How they are computed (columns and one
-matrix product, Winograd, ...) is the kernels' business; backend/kernels/plain.py is the definition.
+matrix product, Winograd, ...) is the kernels' business; backend/kernels/plain/ has the definition.
 """
 
 from __future__ import annotations

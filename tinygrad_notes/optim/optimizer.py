@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Tensor
-from ..autograd.function import AnomalyError
+from ..autograd.anomaly import AnomalyError
 from ..autograd.guard import touched
 from ..autograd.mode import anomaly
 from .saved import SCHEDULED, flag, hyperparameter, restored

@@ -20,6 +20,7 @@ MODELS: dict[str, tuple[str, ...]] = {  # the models of each task, as users type
     "seq2seq": ("seq2seq",),
     "translation": ("translate",),
     "labels": ("classify",),
+    "tables": ("mlp",),
 }  # fmt: skip
 
 

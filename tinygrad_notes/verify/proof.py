@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Function, Tensor
-from ..autograd.engine import _unbroadcast
+from ..autograd.broadcast import unbroadcast
 from ..autograd.function import _call
 from ..backend import use_backend
 from .cases import Case
@@ -209,7 +209,7 @@ class _Step:
             g = np.asarray(found.get(i, np.zeros(e.shape)))
             label = self.call.operation.inputs[i] if not self.call.operation.variadic else f"x{i}"
             if g.shape != e.shape and self.call.operation.broadcasts:
-                g = np.asarray(_unbroadcast(xp, g, e.shape))
+                g = np.asarray(unbroadcast(xp, g, e.shape))
             if g.shape != e.shape:
                 self._worse(np.inf, f"gradient of shape {g.shape} for {label} {e.shape}")
                 continue

@@ -4,7 +4,7 @@ An element is a `Scalar`: a SymPy expression together with its value, to 50 digi
 decides (>, max, |x|, the place of a maximum) is decided by the value, so each region of a branch is proved at
 points of its own. Constants are taken at their word: a Python float is the fraction that it holds.
 
-Kernels are those of backend/kernels/plain.py. Raises ImportError where SymPy is missing.
+Kernels are those of backend/kernels/plain/. Raises ImportError where SymPy is missing.
 """
 
 from __future__ import annotations

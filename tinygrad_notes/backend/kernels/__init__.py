@@ -1,4 +1,4 @@
 """Raw array kernels, nothing about gradients: convolution, pooling, scatter_add.
 
-plain.py defines every kernel for any array library; the other files hold the same kernels tuned for NumPy.
+plain/ defines every kernel for any array library; the other files hold the same kernels tuned for NumPy.
 """

@@ -1,4 +1,4 @@
-"""The convolution trio on NumPy, each by the quickest of four algorithms; the contracts are in plain.py.
+"""The convolution trio on NumPy, each by the quickest of four algorithms. Definitions: plain/convolution.py.
 
     pointwise    1×1 kernel, no padding: one matrix product
     batch_last   many images, few channels, stride 1: the batch innermost in memory

@@ -1,7 +1,6 @@
-"""Element-wise kernels that NumPy lacks.
+"""The error function, which NumPy lacks. plain/arrays.py has the series that it must equal.
 
-`plain_erf` takes the array library as its first argument and is exact to a few units in the last place.
-On a CPU `erf` feeds it blocks that fit the cache, since it makes up to sixty passes.
+`erf` feeds `erf_block` blocks that fit the cache, since that makes up to sixty passes over them.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ R = (-1.6394533e-9, 5.38797294e-8, -5.146974629e-7, -1.8631550966e-6, 7.64953150
      -6.036889728567e-4, -2.021466404469e-4, 1.027713136697533e-1, 1.128379202395792)  # fmt: skip
 
 
-def plain_erf(np: Any, x: Array) -> Array:
+def erf_block(np: Any, x: Array) -> Array:
     """erf x = 2/√π ∫₀ˣ e^(−t²) dt for a float32 or float64 array, in its dtype."""
     if x.dtype == "float32":
         return np.tanh(x * _polynomial(R, np.minimum(x * x, 15.6)))
@@ -56,7 +55,7 @@ def erf(x: Array) -> Array:
     flat, out = x.reshape(-1), y.reshape(-1)
     for start in range(0, x.size, BLOCK):
         part = slice(start, start + BLOCK)
-        out[part] = plain_erf(np, flat[part])
+        out[part] = erf_block(np, flat[part])
     return y
 
 

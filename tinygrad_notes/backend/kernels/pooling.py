@@ -2,7 +2,7 @@
 
 Every offset (i, j) of the window is an element-wise step on arrays of the output's size. Padding is not
 copied: an offset touches only the outputs whose window reaches inside the image there. Results keep the
-memory order of their input. The definitions are in plain.py.
+memory order of their input. The definitions are in plain/pooling.py.
 """
 
 from __future__ import annotations

@@ -25,6 +25,8 @@ def matmul(a: Any, b: Any) -> Any:
     if a.ndim < 2 or b.ndim < 2 or a.dtype != b.dtype or a.dtype.char not in "fd":
         return np.matmul(a, b)
     rows, inner, columns = a.shape[-2], a.shape[-1], b.shape[-1]
+    if inner == b.shape[-2] == 1:  # sums of one term, which NumPy does without BLAS in four times the time
+        return a * b
     few = min(rows, columns) <= 4 and inner > max(4 * TERMS, 16 * rows, 16 * columns)
     if few and a.ndim == b.ndim == 2 and inner == len(b):
         return _in_blocks(a, b)

@@ -18,7 +18,9 @@ class Ragged:
     """Arrays that differ in their first axis, end to end in one: `flat` and where each starts."""
 
     def __init__(self, arrays: Sequence[Any], dtype: Any = np.int64) -> None:
-        parts = [np.asarray(array, dtype) for array in arrays]
+        parts = [_converted(array, np.dtype(dtype)) for array in arrays]
+        if shapes := sorted({part.shape[1:] for part in parts})[1:]:
+            raise ValueError(f"Ragged: arrays may differ in their first axis only, got further axes {shapes}")
         self.lengths = np.array([len(part) for part in parts], np.int64)
         self.starts = np.concatenate([[0], np.cumsum(self.lengths)])
         self.flat = np.concatenate(parts) if parts else np.empty(0, dtype)
@@ -34,6 +36,14 @@ class Ragged:
         for row, start, length in zip(result, self.starts[index], lengths, strict=True):
             row[:length] = self.flat[start : start + length]
         return result, lengths
+
+
+def _converted(array: Any, dtype: np.dtype) -> np.ndarray:
+    """(T, ...) of `dtype`; nothing is cut off its numbers."""
+    part = np.asarray(array)
+    if not part.ndim or (part.size and not np.can_cast(part.dtype, dtype, "same_kind")):
+        raise ValueError(f"Ragged: needs arrays (T, ...) of {dtype}, got {part.dtype} {part.shape}")
+    return part.astype(dtype)
 
 
 class Sequences:
@@ -95,8 +105,9 @@ class Buckets(DataLoader):
         self, dataset: Any, batch_size: int = 1, shuffle: bool = False, tokens: int | None = None,
         prefetch: int = 2, seed: int | None = None,
     ) -> None:  # fmt: skip
-        if tokens is not None and tokens < 1:
-            raise ValueError(f"Buckets: tokens must be at least 1, got {tokens}")
+        for name, number in (("batch_size", batch_size), ("tokens", 1 if tokens is None else tokens)):
+            if number < 1:
+                raise ValueError(f"Buckets: {name} must be at least 1, got {number}")
         self._cuts = _cuts(np.sort(dataset.lengths), batch_size, tokens)
         super().__init__(dataset, batch_size, shuffle, prefetch=prefetch, seed=seed)
 
@@ -150,8 +161,9 @@ class Streams(DataLoader):
         self, dataset: Stream, batch_size: int, length: int, shuffle: bool = False, prefetch: int = 2,
         seed: int | None = None,
     ) -> None:  # fmt: skip
-        if length < 1:
-            raise ValueError(f"Streams: length must be at least 1, got {length}")
+        for name, number in (("batch_size", batch_size), ("length", length)):
+            if number < 1:
+                raise ValueError(f"Streams: {name} must be at least 1, got {number}")
         self.length = length
         free = length - 1 if shuffle else 0
         self._places = max(0, len(dataset) - 1 - free) // batch_size  # of each part

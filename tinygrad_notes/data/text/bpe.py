@@ -12,23 +12,13 @@ from typing import Any
 
 from ..dataset import DataError
 from . import merges
+from .merges import Starts
 from .pieces import PIECES
+from .symbols import BYTES, CHARACTERS, END, check_tokens, check_unicode, smallest_symbols
 
-END = "</w>"  # joined to the last character of a word (Sennrich et al. 2016)
 UNKNOWN = "<unk>"
-KNOWN_WORDS = 1 << 16  # words whose ids are kept
-GPT2 = ("vocab.json", "merges.txt")
-
-
-def _printable() -> list[str]:
-    """GPT-2's character for each byte: itself where it shows, else one from 256 on."""
-    shown = {*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)}
-    spare = iter(range(256, 512))
-    return [chr(byte if byte in shown else next(spare)) for byte in range(256)]
-
-
-CHARACTERS = _printable()
-BYTES = {character: byte for byte, character in enumerate(CHARACTERS)}
+KNOWN_WORDS, LONGEST = 1 << 16, 64  # how many words' ids are kept, and of up to how many characters
+GPT2, VERSION = ("vocab.json", "merges.txt"), "#version: 0.2"
 
 
 class BytePairs:
@@ -50,23 +40,14 @@ class BytePairs:
         if kind not in PIECES:
             raise ValueError(f"BytePairs: kind must be one of {[*PIECES]}, got {kind!r}")
         self.kind, self.tokens, self.merges = kind, list(tokens), [tuple(pair) for pair in merges]
-        self.ids = {token: i for i, token in enumerate(self.tokens)}
-        if len(self.ids) < len(self.tokens):
-            twice = next(token for token, n in Counter(self.tokens).items() if n > 1)
-            raise ValueError(f"BytePairs: the token {twice!r} has two ids")
-        missing = [s for pair in self.merges for s in (*pair, "".join(pair)) if s not in self.ids]
-        missing += [token for token in specials if token not in self.ids]
-        if missing:
-            raise ValueError(
-                f"BytePairs: {missing[0]!r} is no token, but a merge or a special token needs it"
-            )
-        if kind == "bytes" and (bare := next((c for c in CHARACTERS if c not in self.ids), None)):
-            raise ValueError(f"BytePairs: the byte {BYTES[bare]} has no token ({bare!r})")
         self.specials = list(specials)
+        self.ids = {token: i for i, token in enumerate(self.tokens)}
+        check_tokens(kind, self.tokens, self.merges, self.specials)
         self._ranks = {
             (self.ids[a], self.ids[b]): (rank, self.ids[a + b])
             for rank, (a, b) in reversed([*enumerate(self.merges)])
         }
+        self._starts = Starts(self._smallest, self._ranks)
         longest_first = sorted(self.specials, key=len, reverse=True)
         self._special = re.compile(f"({'|'.join(map(re.escape, longest_first))})") if specials else None
         self._known: dict[str, list[int]] = {}
@@ -91,15 +72,17 @@ class BytePairs:
         the smallest ids comes first, so that the same corpus gives the same tokens.
         """
         words: Counter[str] = Counter()
-        for text in texts:
-            _check_unicode(text)
+        for text in [texts] if isinstance(texts, str) else texts:
+            check_unicode(text)
             words.update(PIECES[kind](text))
+        if kind == "words" and (like := next((word for word in words if END in word), None)):
+            raise ValueError(f"BytePairs.train: {like!r} has {END} in it, the sign of a word's end")
         specials = [*specials, *([UNKNOWN] if kind == "words" and UNKNOWN not in specials else [])]
         if kind == "bytes":
             alphabet = sorted(CHARACTERS)
         else:
             alphabet = sorted({c for word in words for c in word[:-1]} | {word[-1] + END for word in words})
-        tokens = [*specials, *(c for c in alphabet if c not in specials)]
+        tokens = [*specials, *alphabet]
         if size < len(tokens):
             raise ValueError(
                 f"BytePairs.train: {len(tokens)} special tokens and smallest symbols do not fit a size of "
@@ -107,6 +90,7 @@ class BytePairs:
             )
         if not words:
             raise ValueError("BytePairs.train: the corpus has no word")
+        check_tokens(kind, tokens, [], specials)
         ids = {token: i for i, token in enumerate(tokens)}
 
         def join(a: int, b: int) -> int:
@@ -117,7 +101,7 @@ class BytePairs:
             return ids[token]
 
         found = []
-        symbols = {tuple(ids[s] for s in _symbols(word, kind)): n for word, n in words.items()}
+        symbols = {tuple(ids[s] for s in smallest_symbols(word, kind)): n for word, n in words.items()}
         learned = merges.learn(symbols, join, least)
         while len(tokens) < size and (pair := next(learned, None)):
             found.append((tokens[pair[0]], tokens[pair[1]]))
@@ -130,7 +114,7 @@ class BytePairs:
 
         Raises ValueError for half of a surrogate pair, which is no character, naming its place.
         """
-        _check_unicode(text)
+        check_unicode(text)
         parts = self._special.split(text) if self._special and specials else [text]
         ids: list[int] = []
         for place, part in enumerate(parts):
@@ -164,20 +148,29 @@ class BytePairs:
 
     def steps(self, word: str) -> list[list[str]]:
         """The symbols of one word, then after each merge: how it comes to its tokens."""
+        check_unicode(word)
         return [
             [self.tokens[i] for i in symbols] for symbols in merges.steps(self._smallest(word), self._ranks)
         ]
 
     def _learned(self, word: str) -> list[int]:
-        ids = merges.split(self._smallest(word), self._ranks)
+        starts = self._starts
+        begun = [i for c in word for i in starts[c]] if self.kind == "bytes" else self._smallest(word)
+        ids = merges.split(begun, self._ranks)
         if len(self._known) >= KNOWN_WORDS:
             self._known.clear()
-        self._known[word] = ids
+        if len(word) <= LONGEST:
+            self._known[word] = ids
         return ids
 
     def _smallest(self, word: str) -> list[int]:
-        unknown = self.ids.get(UNKNOWN, -1)
-        return [self.ids.get(symbol, unknown) for symbol in _symbols(word, self.kind)]
+        symbols = smallest_symbols(word, self.kind)
+        unknown = self.ids.get(UNKNOWN)
+        if unknown is None and (new := next((s for s in symbols if s not in self.ids), None)):
+            raise ValueError(
+                f"BytePairs: {new!r} (in {word!r}) is no token, and there is no {UNKNOWN} to stand for it"
+            )
+        return [self.ids.get(symbol, unknown) for symbol in symbols]
 
     def _checked(self, i: int) -> int:
         if not 0 <= i < len(self.tokens):
@@ -223,9 +216,10 @@ class BytePairs:
         if not isinstance(ids, dict) or sorted(ids.values(), key=str) != sorted(range(len(ids)), key=str):
             raise DataError(f"{path / GPT2[0]}: must map each token to its id, 0 to their number less 1")
         tokens = sorted(ids, key=ids.__getitem__)
-        made = [line for line in lines if line and not line.startswith("#version")]
-        specials = [token for token in tokens if any(character not in BYTES for character in token)]
-        specials += [token for token in tokens if token == "<|endoftext|>"]
+        headed = bool(lines) and lines[0].startswith(VERSION[:9])  # some add who wrote it
+        made = [line for line in lines[headed:] if line]
+        plain = {*CHARACTERS, *(line.replace(" ", "", 1) for line in made)}
+        specials = [token for token in tokens if token not in plain]  # such as <|endoftext|>
         return cls.from_dict(
             {"kind": "bytes", "special tokens": specials, "tokens": tokens, "merges": made}, path
         )
@@ -237,25 +231,8 @@ class BytePairs:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / GPT2[0]).write_text(json.dumps(self.ids, ensure_ascii=False), encoding="utf-8")
-        lines = ["#version: 0.2", *(" ".join(pair) for pair in self.merges)]
+        lines = [VERSION, *(" ".join(pair) for pair in self.merges)]
         (folder / GPT2[1]).write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _symbols(word: str, kind: str) -> list[str]:
-    """The smallest symbols: a character for each byte, or the characters, of which the last has the sign."""
-    if kind == "bytes":
-        return [CHARACTERS[byte] for byte in word.encode("utf-8")]
-    return [*word[:-1], word[-1] + END]
-
-
-def _check_unicode(text: str) -> None:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise ValueError(
-            f"BytePairs: character {error.start} of the text, {text[error.start]!r}, is half of a surrogate "
-            "pair and no character; decode the bytes of the text anew"
-        ) from None
 
 
 def _pair(line: str) -> tuple[str, str]:

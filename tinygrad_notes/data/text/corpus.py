@@ -5,9 +5,11 @@ from __future__ import annotations
 import codecs
 import gzip
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
+from typing import IO
 
 from ..dataset import DataError
 
@@ -20,49 +22,43 @@ def read_text(path: str | os.PathLike[str], on_error: str = "raise", piece: int 
 
     Joined, they are the text, without the mark that some editors put at its start. A file whose name ends in
     .gz is unpacked. Bytes that are no UTF-8 raise DataError with their place, or, with on_error="replace",
-    become U+FFFD.
+    become U+FFFD. Where neither line nor space ends, a piece ends anywhere, after four times as much.
     """
-    if on_error not in ERRORS:
-        raise ValueError(f"read_text: on_error must be one of {ERRORS}, got {on_error!r}")
     path = Path(path)
-    decoder = codecs.getincrementaldecoder("utf-8")("strict" if on_error == "raise" else "replace")
-    read, rest, started = 0, "", False
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            while block := file.read(piece):
-                begun = len(decoder.getstate()[0])  # bytes of a character that the last block cut
-                try:
-                    text = decoder.decode(block)
-                except UnicodeDecodeError as error:
-                    raise _broken(path, read - begun + error.start, error) from None
-                rest += text if started else text.removeprefix("\ufeff")
-                started = started or bool(text)
-                read += len(block)
-                if cut := _cut(rest):
-                    yield rest[:cut]
-                    rest = rest[cut:]
-        begun = len(decoder.getstate()[0])
-        try:
-            rest += decoder.decode(b"", final=True)
-        except UnicodeDecodeError as error:
-            raise _broken(path, read - begun, error) from None
-    except (OSError, EOFError) as error:
+            yield from read_stream(file, str(path), on_error, piece)
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
-    if rest:
-        yield rest
 
 
-def _cut(text: str) -> int:
-    """Where a piece ends: behind the last line, else behind the last space, else nowhere yet."""
-    return max(text.rfind("\n"), -1) + 1 or text.rfind(" ") + 1
+def read_stream(file: IO[bytes], name: str, on_error: str = "raise", piece: int = PIECE) -> Iterator[str]:
+    """What `read_text` gives, of an open file of bytes; `name` is what errors call it."""
+    if on_error not in ERRORS:
+        raise ValueError(f"read_text: on_error must be one of {ERRORS}, got {on_error!r}")
+    decoder = codecs.getincrementaldecoder("utf-8")("strict" if on_error == "raise" else "replace")
+    read, rest, started, ended = 0, "", False, False
+    while not ended:
+        block = file.read(piece)
+        begun, ended = len(decoder.getstate()[0]), not block  # bytes of a character that the last block cut
+        try:
+            text = decoder.decode(block, final=ended)
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{name}: byte {read - begun + error.start:,} (0x{error.object[error.start]:02x}) is no "
+                "UTF-8; convert the file, or pass --errors replace to go on"
+            ) from None
+        rest += text if started else text.removeprefix("\ufeff")
+        started = started or bool(text)
+        read += len(block)
+        if cut := len(rest) if ended else _cut(rest, 4 * piece):
+            yield rest[:cut]
+            rest = rest[cut:]
 
 
-def _broken(path: Path, place: int, error: UnicodeDecodeError) -> DataError:
-    byte = error.object[error.start] if error.start < len(error.object) else 0
-    return DataError(
-        f"{path}: byte {place:,} (0x{byte:02x}) is no UTF-8; convert the file, or pass --errors replace "
-        "to go on"
-    )
+def _cut(text: str, most: int) -> int:
+    """Where a piece ends: behind the last line, else the last space, else anywhere, else nowhere yet."""
+    return text.rfind("\n") + 1 or text.rfind(" ") + 1 or (len(text) if len(text) >= most else 0)
 
 
 def read_rows(

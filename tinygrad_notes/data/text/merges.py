@@ -11,12 +11,14 @@ the longest match: with l o → lo, lo w → low, e r → er
 from __future__ import annotations
 
 import heapq
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 Pair = tuple[int, int]
 Ranks = Mapping[Pair, tuple[int, int]]  # pair → (its rank, the id of the joined symbol)
+NEVER = sys.maxsize  # a rank that no merge has
 
 
 def learn(
@@ -97,6 +99,48 @@ def steps(word: Iterable[int], ranks: Ranks) -> list[list[int]]:
 
     _merge(symbols, ranks, note)
     return [shown for _, shown in seen]
+
+
+class Starts(dict[str, list[int]]):
+    """Character → the symbols to begin with: one, where its bytes join before anything beside them can.
+
+    That the bytes of 你 join is 2 of the 3 merges that a word needs for each Chinese character, and the same
+    every time. A character is one symbol from the start if, at each of its merges,
+        rank < the rank of every merge that takes its first symbol to the left, or its last one to the right,
+    and if every merge of the whole character comes after them all. So no neighbor can come in between, and
+    what is joined is the same; every other character begins as its bytes.
+    """
+
+    def __init__(self, smallest: Callable[[str], list[int]], ranks: Ranks) -> None:
+        super().__init__()
+        self.smallest, self.ranks = smallest, ranks
+        self.firsts: dict[int, int] = {}  # symbol → the least rank of a merge in which it is the left one
+        self.lasts: dict[int, int] = {}  # and the right one
+        for (a, b), (rank, _) in ranks.items():
+            self.firsts[a] = min(rank, self.firsts.get(a, rank))
+            self.lasts[b] = min(rank, self.lasts.get(b, rank))
+
+    def __missing__(self, character: str) -> list[int]:
+        smallest = self.smallest(character)
+        self[character] = found = self._whole(list(smallest)) or smallest
+        return found
+
+    def _whole(self, symbols: list[int]) -> list[int] | None:
+        latest = -1
+        while len(symbols) > 1:
+            known = [(*self.ranks[p], i) for i, p in enumerate(pairwise(symbols)) if p in self.ranks]
+            if not known:
+                return None
+            rank, new, i = min(known, key=lambda found: (found[0], found[2]))
+            if rank >= self._beside(symbols[0], symbols[-1]):
+                return None
+            symbols[i : i + 2], latest = [new], max(latest, rank)
+        (whole,) = symbols
+        return symbols if latest < self._beside(whole, whole) else None
+
+    def _beside(self, first: int, last: int) -> int:
+        """The least rank of a merge of `first` with what is before it, or of `last` with what follows."""
+        return min(self.lasts.get(first, NEVER), self.firsts.get(last, NEVER))
 
 
 def _merge(symbols: list[int], ranks: Ranks, note: Callable[[int], None] | None = None) -> None:
