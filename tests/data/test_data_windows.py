@@ -12,7 +12,7 @@ import pytest
 from tinygrad_notes.backend import to_numpy
 from tinygrad_notes.data import Noise, Tree, Windows, huffman, keep_probability, read_ids, write_ids
 from tinygrad_notes.data.questions import NOISE
-from tinygrad_notes.data.windows import PIECE, steady
+from tinygrad_notes.data.windows import LARGEST, PIECE, steady
 
 RNG = np.random.default_rng(0)
 V = 40
@@ -180,15 +180,15 @@ def test_batches_are_as_large_as_steps_of_the_rate_allow():
     """The busier the rows, the fewer words."""
     assert steady(np.array([0.5, 0.5]), 0.025) == int(3 / (0.025 * 0.5))
     assert steady(np.array([0.5, 0.5]), 0.05) == int(3 / (0.05 * 0.5))
-    assert steady(np.full(10**4, 1e-4), 0.025) == 1024 and steady(np.array([1e6]), 1) == 16
-    assert steady(np.zeros(0), 1) == steady(np.ones(3), 0) == 1024
+    assert steady(np.full(10**4, 1e-4), 0.025) == LARGEST and steady(np.array([1e6]), 1) == 16
+    assert steady(np.zeros(0), 1) == steady(np.ones(3), 0) == LARGEST
     noise, tree = Noise(np.array([3, 1]), 5, 1.0), Tree(np.array([2, 1, 1]))
     np.testing.assert_allclose(
         noise.often(np.array([0.5, 0.1])), [0.5 + 5 * 0.6 * 0.75, 0.1 + 5 * 0.6 * 0.25]
     )
     np.testing.assert_allclose(tree.often(np.array([0.5, 0.25, 0.1])), [0.35, 0.85])
     few, many = (Windows(np.arange(v), np.ones(v), sample=0).batch_size for v in (20, 2000))
-    assert few < many == 1024
+    assert few < many == LARGEST
 
 
 # ---- order, resuming, memory -------------------------------------------------------------------

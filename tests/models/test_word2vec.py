@@ -177,6 +177,18 @@ def test_ids_that_repeat_add_up_also_over_two_picks():
     assert weight.detach().numpy()[3, 0] == 5.5
 
 
+def test_the_gradient_of_a_row_is_limited_by_its_own_length():
+    weight = table()
+    optimizer = optim.RowSGD([weight], lr=1.0, max_norm=5.0)
+    factors = np.array([[3.0, 4.0], [30.0, 40.0], [0.0, 0.0]])
+    (optimizer.pick([0, 1, 2], weight) * tg.Tensor(factors)).sum().backward()
+    optimizer.step()
+    moved = table().detach().numpy() - weight.detach().numpy()
+    np.testing.assert_allclose(moved, [[3, 4], [3, 4], [0, 0], [0, 0], [0, 0]], rtol=1e-14)
+    with pytest.raises(ValueError, match="max_norm must be above 0, got 0"):
+        optim.RowSGD([weight], lr=1.0, max_norm=0)
+
+
 def test_picking_gives_the_rows_and_records_nothing_where_nothing_is_recorded():
     weight = table()
     optimizer = optim.RowSGD([weight], lr=0.5)

@@ -18,7 +18,7 @@ from .questions import Noise, Tree
 
 PIECE = 32  # batches that are drawn together
 STEEPEST = 3.0  # of lr·r, see `steady`
-LARGEST = 1024
+LARGEST = 2048
 
 
 class Around(NamedTuple):
