@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 SUBSCRIPTS = dict(zip("0123456789+−=()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
 SUPERSCRIPTS = dict(zip(
     "0123456789+−=()abcdefghijklmnoprstuvwxyzβ", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻᵝ", strict=True,
@@ -40,7 +42,7 @@ def latex_name(name: str) -> str:
 
 def latex_script(name: str, indices: list[str]) -> str:
     """A name with its indices: letters stand together, longer ones get commas."""
-    name, _, low = name.partition("_")
+    name, _, low = unicodedata.normalize("NFD", name).partition("_")
     name, _, high = name.partition("^")
     prefix = ""
     if name[:1] == "g" and len(name) > 1:  # ∂L/∂y, written gy

@@ -46,28 +46,34 @@ class WrongStep(AssertionError):
     """A line of a derivation does not hold; the message names it."""
 
 
-def check(derivation: Derivation, seed: int = 0) -> list[Residual]:
-    """All lines of a derivation at one rational and one float64 point: definitions, steps, shipped rule."""
-    points = [Point(derivation, kind, seed) for kind in ("rational", "float64")]
-    lines = [*shipped_forward(derivation, points), *steps(derivation, points)]
-    return [*lines, *shipped_gradients(derivation, points)]
+def points_of(derivation: Derivation, seed: int = 0) -> list[Point]:
+    return [Point(derivation, kind, seed) for kind in ("rational", "float64")]
 
 
-def prove(derivation: Derivation, points: list[Point] | None = None, seed: int = 0) -> None:
+def check(derivation: Derivation, points: list[Point]) -> Iterator[Residual]:
+    """All lines of a derivation: the shipped forward, the steps, the shipped gradients."""
+    yield from shipped_forward(derivation, points)
+    yield from steps(derivation, points)
+    yield from shipped_gradients(derivation, points)
+
+
+def prove(derivation: Derivation, points: list[Point] | None = None) -> None:
     """Raises WrongStep with the first line that does not hold."""
-    points = points or [Point(derivation, kind, seed) for kind in ("rational", "float64")]
-    lines = itertools.chain(shipped_forward(derivation, points), steps(derivation, points),
-                            shipped_gradients(derivation, points))  # fmt: skip
-    for line in lines:
+    for line in check(derivation, points or points_of(derivation)):
         if not line:
             raise WrongStep(f"{derivation.name}, {line.name} does not hold: {line.text}")
 
 
 def steps(derivation: Derivation, points: list[Point]) -> Iterator[Residual]:
-    for k, step in enumerate(derivation.steps):
-        found = [_step(derivation, step, point) for point in points]
-        text = f"{formula(derivation, step)}, residual {max(found):.1e}"
-        yield Residual(f"step {k + 1}", found[0], found[1], text)
+    return (step(derivation, k, points) for k in range(len(derivation.steps)))
+
+
+def step(derivation: Derivation, k: int, points: list[Point]) -> Residual:
+    """Step k, counted from 0, at a rational and a float64 point."""
+    line = derivation.steps[k]
+    exact, double = (_residual(derivation, line, point) for point in points)
+    text = f"{formula(derivation, line)}, residual {max(exact, double):.1e}"
+    return Residual(f"step {k + 1}", exact, double, text)
 
 
 def formula(derivation: Derivation, step: Step) -> str:
@@ -90,7 +96,7 @@ def _free(expr: Any, letter: Any) -> bool:
     return expr == letter or any(_free(a, letter) for a in expr.args)
 
 
-def _step(derivation: Derivation, step: Step, point: Point) -> float:
+def _residual(derivation: Derivation, step: Step, point: Point) -> float:
     source = Rounded(point) if point.kind == "float64" else point
     namespace = np if point.kind == "float64" else xp
     reader = Reader(namespace, source, derivation.ranges, point.numbers)
@@ -102,10 +108,11 @@ def _difference(pairs: list[tuple[Any, Any]]) -> float:
     lefts, rights = [], []
     for left, right in pairs:
         left, right = np.asarray(left, object), np.asarray(right, object)
-        if left.shape != right.shape and right.size != 1:
+        if left.shape != right.shape and 1 not in (left.size, right.size):
             return np.inf
+        left, right = np.broadcast_arrays(left, right)
         lefts += list(left.flat)
-        rights += list(np.broadcast_to(right, left.shape).flat)
+        rights += list(right.flat)
     a, b = [value_of(v) for v in lefts], [value_of(v) for v in rights]
     scale = max((abs(v) for v in a), default=0) or 1
     return float(max((abs(v - w) for v, w in zip(a, b, strict=True)), default=0) / scale)

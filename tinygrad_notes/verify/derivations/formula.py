@@ -10,15 +10,15 @@ from __future__ import annotations
 from typing import Any
 
 import sympy
-from sympy import Eq, Expr, Function, IndexedBase, Max, Piecewise, Symbol, Tuple, exp, sqrt, tanh
+from sympy import Eq, Expr, Function, IndexedBase, Piecewise, Symbol, Tuple, exp, sqrt, tanh
 from sympy import log as ln
 
 __all__ = [
-    "Chance", "Eq", "IndexedBase", "Max", "Symbol", "T", "cases", "dot", "exp", "expected", "indicator", "largest",
-    "ln", "outer", "over", "partial", "place", "sigma", "sqrt", "tanh",
+    "Eq", "IndexedBase", "Symbol", "T", "cases", "dot", "exp", "expected", "indicator", "largest",
+    "ln", "maximum", "outer", "over", "partial", "place", "sigma", "sqrt", "tanh",
 ]  # fmt: skip
 
-sigma = Function("σ")
+sigma, maximum = Function("σ"), Function("max")
 
 
 class Over(Expr):
@@ -71,9 +71,6 @@ class Expected(Expr):
     """The mean over all outcomes of the chance variables."""
 
     is_commutative = True
-
-
-Chance = Expected  # the variables themselves are arrays of the derivation, see Builder.chance
 
 
 def over(body: Any, *letters: Symbol, where: Any = sympy.true) -> Over:

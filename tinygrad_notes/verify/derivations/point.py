@@ -163,7 +163,7 @@ class Point:
         return total
 
     def partial(self, of: Any, by: Any, fixed: tuple[str, ...]) -> Any:
-        """∂of/∂by, each (name, index), by SymPy; an array of both shapes if they are arrays."""
+        """∂of/∂by, each (name, index), by SymPy; the Jacobian if they are vectors."""
         arrays, exact = self._frame(by[0], by[1], fixed)
         symbols = arrays[by[0]].at(by[1])
         values = exact["values"]
@@ -178,7 +178,8 @@ class Point:
         if not np.ndim(y) and not np.ndim(symbols):
             return slope(y, symbols)
         ys, xs = np.atleast_1d(y).reshape(-1), np.atleast_1d(symbols).reshape(-1)
-        return np.array([[slope(a, b) for b in xs] for a in ys], object)
+        matrix = np.array([[slope(a, b) for b in xs] for a in ys], object)
+        return matrix if np.ndim(y) and np.ndim(symbols) else matrix.reshape(-1)
 
     def _frame(self, name: str, key: tuple[int, ...], fixed: tuple[str, ...]) -> Any:
         """The definitions on symbols for all that is given, for the array `name`, and for `fixed`."""
@@ -206,10 +207,10 @@ class Point:
         self._frames[name, only, fixed] = found
         return found
 
-    def outcomes(self) -> Iterable[dict[str, Values]]:
-        """All values that the chance variables can take together."""
+    def outcomes(self, names: set[str]) -> Iterable[dict[str, Values]]:
+        """All values that the chance variables of these names can take together."""
         d = self.derivation
-        places = [(name, key) for name, (letters, _) in d.chances.items()
+        places = [(name, key) for name, (letters, _) in d.chances.items() if name in names
                   for key in itertools.product(*(d.ranges[v] for v in letters))]  # fmt: skip
         scale = {name: self.numbers.setdefault(f"scale of {name}", self._number()) for name in d.chances}
         for chosen in itertools.product(*(d.chances[name][1] for name, _ in places)):
@@ -237,8 +238,8 @@ class _Arrays:
     def partial(self, of: Any, by: Any, fixed: tuple[str, ...]) -> Any:
         raise TypeError("a definition holds no derivative")
 
-    def outcomes(self) -> Iterable[dict[str, Values]]:
-        return self.point.outcomes()
+    def outcomes(self, names: set[str]) -> Iterable[dict[str, Values]]:
+        return self.point.outcomes(names)
 
 
 class Rounded:
@@ -256,8 +257,8 @@ class Rounded:
     def partial(self, of: Any, by: Any, fixed: tuple[str, ...]) -> Any:
         return rounded(self.point.partial(of, by, fixed))
 
-    def outcomes(self) -> Iterable[dict[str, Values]]:
-        return ({k: v.map(rounded) for k, v in outcome.items()} for outcome in self.point.outcomes())
+    def outcomes(self, names: set[str]) -> Iterable[dict[str, Values]]:
+        return ({k: v.map(rounded) for k, v in found.items()} for found in self.point.outcomes(names))
 
 
 def rounded(value: Any) -> Any:
@@ -265,6 +266,6 @@ def rounded(value: Any) -> Any:
     if isinstance(value, int) or getattr(value, "dtype", None) == np.int64:
         return value
     if not np.ndim(value):
-        return np.float64(value_of(value))
+        return np.float64(value_of(value[()] if isinstance(value, np.ndarray) else value))
     flat = [float(value_of(v)) if not isinstance(v, int) else v for v in np.asarray(value, object).flat]
     return np.array(flat).reshape(np.shape(value))

@@ -53,11 +53,14 @@ class _Walk(Printer):
             return max(0, self.ranks.get(str(formula.base), 0) - len(formula.indices))
         if formula.is_Symbol or type(formula).__name__ == "IndexedBase":
             return self.ranks.get(str(formula), 0)
-        if type(formula).__name__ in ("Dot", "Outer", "Transposed"):
-            return max(map(self.rank, formula.args))
-        if type(formula).__name__ in ("Over", "Partial", "Expected"):
-            return self.rank(formula.args[0])
-        return max(map(self.rank, formula.args), default=0)
+        kind = type(formula).__name__
+        if kind in ("Indicator", "Expected"):
+            return 0
+        parts = [self.rank(a) for a in (formula.args[:1] if kind == "Over" else formula.args[:2]
+                 if kind == "Partial" else formula.args)]  # fmt: skip
+        if kind in ("Dot", "Outer", "Partial"):
+            return sum(parts) - (2 if kind == "Dot" else 0)
+        return max(parts, default=0)
 
     def emptyPrinter(self, expr: Any) -> Text:
         raise TypeError(f"no notation for {type(expr).__name__}: {expr!r}")
@@ -75,7 +78,7 @@ class _Walk(Printer):
         parts = []
         for term in _terms(a):
             positive, sign = _unsigned(term)
-            text = self.bound(positive, SUM if not parts or sign > 0 else MUL)
+            text = self.bound(positive, SUM)
             if not parts:
                 parts.append(text if sign > 0 else f"{self.minus}{text}")
             else:
@@ -86,24 +89,13 @@ class _Walk(Printer):
         positive, sign = _unsigned(m)
         if sign < 0:
             return f"{self.minus}{self.bound(positive, SUM)}", ADD
-        factors = _factors(m)
-        lead = [f for f in factors[: _leading_denominators(factors)]]
-        rest = factors[len(lead) :]
-        above = [f for f in rest if not _is_denominator(f)]
-        below = [f for f in rest if _is_denominator(f)]
-        if lead and not above:
-            above, below, lead = [Integer(1)], [*lead, *below], []
-        texts = [self.fraction(("1", ATOM), self.product([_reciprocal(f) for f in lead]))] if lead else []
-        product = self.product(above)
-        if product[1] < SUM and lead and not below:
-            product = self.parentheses(product[0]), ATOM
-        if below:
-            texts.append(self.fraction(product, self.product([_reciprocal(f) for f in below])))
-        else:
-            texts.append(product)
-        if len(texts) == 1:
-            return texts[0][0], texts[0][1]
-        return self.joined(texts), MUL
+        texts = []
+        for above, below in _groups(_factors(m)):
+            text = self.product(above) if above else ("1", ATOM)
+            if below:
+                text = self.fraction(text, self.product([_reciprocal(f) for f in below]))
+            texts.append(text)
+        return texts[0] if len(texts) == 1 else (self.joined(texts), MUL)
 
     def product(self, factors: list[Any]) -> Text:
         if len(factors) == 1:
@@ -121,7 +113,7 @@ class _Walk(Printer):
         out = texts[0][0]
         for (text, f), (_, before) in zip(texts[1:], texts, strict=False):
             circle = several and self.rank(f) > 0 and self.rank(before) > 0
-            index = f.is_Symbol and f.is_integer and before.is_integer
+            index = f.is_Symbol and before.is_Symbol and f.is_integer and before.is_integer
             sign = self.circle if circle else self.tight if index else self.times if text[:1].isdigit() else self.gap
             out += sign + text
         return out, MUL
@@ -140,10 +132,14 @@ class _Walk(Printer):
         return ", ".join(self.text(c) for c in sorted(a.args, key=str)), ADD
 
     def _print_Dot(self, d: Any) -> Text:
-        return f"{self.bound(d.args[0], MUL)}{self.gap}{self.bound(d.args[1], MUL)}", MUL
+        return f"{self.whole(d.args[0])}{self.gap}{self.whole(d.args[1])}", MUL
+
+    def whole(self, f: Any) -> str:
+        """A factor of a matrix product: sums and element by element products in parentheses."""
+        return self.bound(f, POW if f.is_Mul else MUL)
 
     def _print_Outer(self, d: Any) -> Text:
-        return f"{self.bound(d.args[0], MUL)}{self.gap}{self.transposed(self.raised(d.args[1]))}", MUL
+        return f"{self.whole(d.args[0])}{self.gap}{self.transposed(self.raised(d.args[1]))}", MUL
 
     def _print_Transposed(self, t: Any) -> Text:
         return self.transposed(self.raised(t.args[0])), POW
@@ -154,10 +150,10 @@ class _Walk(Printer):
         return self.parentheses(text) if "^" in str(getattr(base, "base", base)) else text
 
     def _print_Function(self, f: Any) -> Text:
-        name = {"Max": "max", "log": "ln"}.get(type(f).__name__, type(f).__name__)
+        name = {"log": "ln"}.get(type(f).__name__, type(f).__name__)
         return f"{self.named(name)}{self.parentheses(', '.join(self.text(a) for a in f.args))}", ATOM
 
-    _print_Max = _print_log = _print_tanh = _print_Function
+    _print_log = _print_tanh = _print_Function
 
     def index(self, i: Any) -> str:
         return self.text(i)
@@ -198,8 +194,17 @@ def _reciprocal(f: Any) -> Any:
     return f.base if power == 1 else Pow(f.base, power, evaluate=False)
 
 
-def _leading_denominators(factors: list[Any]) -> int:
-    return next((i for i, f in enumerate(factors) if not _is_denominator(f)), len(factors))
+def _groups(factors: list[Any]) -> list[tuple[list[Any], list[Any]]]:
+    """Fractions as they were written: a/b c is a over b, and then c."""
+    groups: list[tuple[list[Any], list[Any]]] = [([], [])]
+    for f in factors:
+        if _is_denominator(f):
+            groups[-1][1].append(f)
+        elif groups[-1][1]:
+            groups.append(([f], []))
+        else:
+            groups[-1][0].append(f)
+    return groups
 
 
 class Latex(_Walk):
@@ -211,7 +216,9 @@ class Latex(_Walk):
         return rf"\left({text}\right)"
 
     def joined(self, texts: list[Text]) -> str:
-        return self.gap.join(text for text, _ in texts)
+        last = len(texts) - 1
+        return self.gap.join(self.parentheses(text) if level < (MUL if i < last else SUM) else text
+                             for i, (text, level) in enumerate(texts))  # fmt: skip
 
     def fraction(self, above: Text, below: Text) -> Text:
         return rf"\frac{{{above[0]}}}{{{below[0]}}}", MUL
@@ -288,7 +295,9 @@ class Unicode(_Walk):
         return f"({text})"
 
     def joined(self, texts: list[Text]) -> str:
-        return " ".join(f"({text})" if "/" in text and text is not texts[-1][0] else text for text, _ in texts)
+        last = len(texts) - 1
+        bare = [level >= SUM and (i == last or "/" not in text) for i, (text, level) in enumerate(texts)]
+        return " ".join(text if ok else f"({text})" for (text, _), ok in zip(texts, bare, strict=True))
 
     def fraction(self, above: Text, below: Text) -> Text:
         up = above[0] if above[1] >= MUL else self.parentheses(above[0])
@@ -345,7 +354,7 @@ class Unicode(_Walk):
         return (text, POW) if not fixed else (f"({text})|{','.join(self.text(f) for f in fixed)}", ATOM)
 
     def _print_Piecewise(self, p: Any) -> Text:
-        return "{" + "; ".join(f"{self.text(v)} for {self.text(c)}" for v, c in p.args) + "}", ATOM
+        return "{" + "; ".join(f"{self.text(v)}, {self.text(c)}" for v, c in p.args) + "}", ATOM
 
     def _print_Indicator(self, i: Any) -> Text:
         return f"1[{self.text(i.args[0])}]", ATOM

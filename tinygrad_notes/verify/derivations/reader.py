@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 import numpy as np
+from sympy import IndexedBase, Symbol
 
 from ..symbolic import lift
 from ..symbolic import xp as exact
@@ -53,7 +54,7 @@ class Source(Protocol):
 
     def array(self, name: str) -> Values: ...
     def partial(self, of: Any, by: Any, fixed: tuple[str, ...]) -> Any: ...
-    def outcomes(self) -> Iterable[Mapping[str, Values]]: ...
+    def outcomes(self, names: set[str]) -> Iterable[Mapping[str, Values]]: ...
 
 
 class Reader:
@@ -139,7 +140,7 @@ class Reader:
     def _σ(self, f: Any, at: Mapping[Any, int]) -> Any:
         return 1 / (1 + self.xp.exp(-self.real(self(f.args[0], at))))
 
-    def _Max(self, f: Any, at: Mapping[Any, int]) -> Any:
+    def _max(self, f: Any, at: Mapping[Any, int]) -> Any:
         a, b = (self(x, at) for x in f.args)
         return self.xp.maximum(a, b) if np.ndim(a) or np.ndim(b) else a if a >= b else b
 
@@ -201,7 +202,8 @@ class Reader:
 
     def _Expected(self, e: Any, at: Mapping[Any, int]) -> Any:
         total, count = 0, 0
-        for self.chosen in self.source.outcomes():
+        names = {str(b) for b in e.atoms(IndexedBase)} | {b.name for b in e.atoms(Symbol)}
+        for self.chosen in self.source.outcomes(names):
             total, count = total + self(e.args[0], at), count + 1
         self.chosen = {}
         return total / self.real(count)
