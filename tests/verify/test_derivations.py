@@ -34,7 +34,9 @@ def test_a_wrong_sign_in_any_one_step_is_found_and_named(name):
     built, points = prepared(name)
     for k in range(len(built.steps)):
         line = check.step(built.planted(k), k, points)
-        assert not line and line.name == f"step {k + 1}", f"{name}: the wrong sign in step {k + 1} is not seen"
+        assert not line and line.name == f"step {k + 1}", (
+            f"{name}: the wrong sign in step {k + 1} is not seen"
+        )
     with pytest.raises(check.WrongStep, match=f"^{name}, step 1 does not hold"):
         check.prove(built.planted(0), points)
 

@@ -45,7 +45,10 @@ def sigmoid(d: Builder) -> None:
     d.ships(ops.Sigmoid, x="x")
 
 
-CHAIN = "The chain rule: x reaches the loss through every y.", "链式法则：x 通过每一个 y 影响损失，各条路径相加。"
+CHAIN = (
+    "The chain rule: x reaches the loss through every y.",
+    "链式法则：x 通过每一个 y 影响损失，各条路径相加。",
+)
 OWN = "Each y depends on its own x alone.", "每个 y 只依赖于同一位置的 x。"
 
 

@@ -83,6 +83,8 @@ def additive_score(d: Builder) -> None:
         d.g(h)[j], over(dot(T(w1), gz[i, j]), i),
         "A key is in the score of every query.", "一个键出现在每个查询的打分中。",
     )  # fmt: skip
-    d.step(d.g(w1), over(outer(gz[i, j], h[j]), i, j), "Outer products, as in a layer.", "外积，与线性层相同。")
+    d.step(
+        d.g(w1), over(outer(gz[i, j], h[j]), i, j), "Outer products, as in a layer.", "外积，与线性层相同。"
+    )
     d.step(d.g(w2), over(outer(gz[i, j], s[i]), i, j), "Likewise.", "同理。")
     d.ships(ops.AdditiveScore, s="s", h="h", w1="W_1", w2="W_2", v="v")

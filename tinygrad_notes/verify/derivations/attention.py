@@ -18,7 +18,9 @@ def attention(d: Builder) -> None:
     c = d.number("c")
     query, key, value = d.given("Q", t, k), d.given("K", u, k), d.given("V", u, e)
     s = d.define("S", (t, u), c * over(query[t, k] * key[u, k], k), "the scores", "打分")
-    p = d.define("P", (t, u), exp(s[t, u]) / over(exp(s[t, v]), v), "a softmax in each row", "每一行做 softmax")
+    p = d.define(
+        "P", (t, u), exp(s[t, u]) / over(exp(s[t, v]), v), "a softmax in each row", "每一行做 softmax"
+    )
     y = d.define("Y", (t, e), over(p[t, u] * value[u, e], u), "the means", "加权平均")
     gy, gp, gs = d.output("Y"), d.g(p), d.g(s)
     d.step(

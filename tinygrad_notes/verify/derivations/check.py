@@ -18,7 +18,7 @@ from ...autograd.function import _call
 from ...backend import use_backend
 from ..symbolic import numbers, value_of, xp
 from .derivation import Derivation, Step
-from .point import Point, Rounded, rounded
+from .point import Point, rounded
 from .printer import unicode
 from .reader import Reader
 
@@ -83,10 +83,14 @@ def formula(derivation: Derivation, step: Step) -> str:
 
 def sides(derivation: Derivation, step: Step, reader: Reader) -> Iterator[tuple[Any, Any]]:
     """Both sides of a step, at all values of the letters of its left side."""
-    letters = [v for v in derivation.ranges if v in step.lhs.free_symbols and _free(step.lhs, v)]
+    letters = free_letters(derivation, step.lhs)
     for values in itertools.product(*(derivation.ranges[v] for v in letters)):
         at = dict(zip(letters, values, strict=True))
         yield reader(step.lhs, at), reader(step.rhs, at)
+
+
+def free_letters(derivation: Derivation, formula: Any) -> list[Any]:
+    return [v for v in derivation.ranges if v in formula.free_symbols and _free(formula, v)]
 
 
 def _free(expr: Any, letter: Any) -> bool:
@@ -97,7 +101,7 @@ def _free(expr: Any, letter: Any) -> bool:
 
 
 def _residual(derivation: Derivation, step: Step, point: Point) -> float:
-    source = Rounded(point) if point.kind == "float64" else point
+    source = point.rounded if point.kind == "float64" else point
     namespace = np if point.kind == "float64" else xp
     reader = Reader(namespace, source, derivation.ranges, point.numbers)
     return _difference(list(sides(derivation, step, reader)))
@@ -169,7 +173,9 @@ def _backward_exact(derivation: Derivation, point: Point) -> list[Any]:
     ship = derivation.ship
     (*values, attributes), ys = _forward_exact(derivation, point)
     gs = tuple(
-        numbers(np.zeros(np.shape(y))) if o is None else np.asarray(o(lambda n: point.packed(f"g{n}")), object)
+        numbers(np.zeros(np.shape(y)))
+        if o is None
+        else np.asarray(o(lambda n: point.packed(f"g{n}")), object)
         for o, y in zip(ship.outputs, ys, strict=True)
     )
     gy = gs if type(values[-1]) is tuple else gs[0]

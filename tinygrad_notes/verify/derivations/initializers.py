@@ -60,7 +60,15 @@ def xavier(d: Builder) -> None:
     a = d.define("a", (), sqrt(3 * v), "the bound of a uniform distribution, whose variance is a²/3",
                  "均匀分布的边界，其方差为 a²/3")  # fmt: skip
     _sums(d, fan_in, i, j, w, x, ("an output of the layer", "层的一个输出"))
-    _sums(d, fan_out, k, l, u, g, ("gx = Σ u g over the outputs, with weights u", "反向的 gx = Σ u g，权重记作 u"))
+    _sums(
+        d,
+        fan_out,
+        k,
+        l,
+        u,
+        g,
+        ("gx = Σ u g over the outputs, with weights u", "反向的 gx = Σ u g，权重记作 u"),
+    )
     d.step(
         2 / v, fan_in + fan_out,
         "nᵢ v = 1 keeps what goes forward, nₒ v = 1 what goes back. v cannot be both, so 1/v is the mean of both.",

@@ -51,7 +51,9 @@ def cross_entropy_of_classes(d: Builder) -> None:
     count = d.number("N", 2)
     x, c = d.given("x", n, i), d.given("c", n, values=[2, 0], hand=[1, 0])
     p = d.define("p", (n, i), exp(x[n, i]) / over(exp(x[n, k]), k), "softmax", "softmax")
-    loss = d.define("ℓ", n, -(1 / count) * ln(p[n, c[n]]), "a sample's share of the mean", "一个样本在平均中的份额")
+    loss = d.define(
+        "ℓ", n, -(1 / count) * ln(p[n, c[n]]), "a sample's share of the mean", "一个样本在平均中的份额"
+    )
     g, gx = d.output("ℓ"), d.g(x)
     d.step(
         gx[n, i], g[n] * over(partial(loss[n], p[n, j]) * partial(p[n, j], x[n, i]), j),

@@ -31,7 +31,14 @@ def lstm(d: Builder) -> None:
         d.define(n, t, (tanh if n == "g" else sigma)(a[n][t] + dot(w[n], h[t - 1])), *texts[n], time=t)
         for n in GATES
     )
-    d.define("c", t, f[t] * c[t - 1] + i[t] * g[t], "the cell state: forget, then add", "单元状态：先遗忘，再相加", t)
+    d.define(
+        "c",
+        t,
+        f[t] * c[t - 1] + i[t] * g[t],
+        "the cell state: forget, then add",
+        "单元状态：先遗忘，再相加",
+        t,
+    )
     d.define("h", t, o[t] * tanh(c[t]), "the output", "输出", t)
     d.define("y", t, h[t], "which leaves the layer", "送出该层", t)
     d.output("y")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from .derivation import Definition, Derivation, Given
 from .reader import Reader, Values
 
 NUDGE = Fraction(1, 10**16)
-HAND = (1, 2, -1, 3, 0, -2, 4, 1, -3, 2, 0, 1)
+HAND = (1, -2, 3, -1, 2, 4, -3, 1, 2, -1, -2, 3)
 
 
 class Point:
@@ -35,6 +36,7 @@ class Point:
             shape = self.known[name]
             self.known[f"g{name}"] = shape.map(lambda v: self._draw_like(v))
         self._frames: dict[Any, Any] = {}
+        self._outcomes: dict[frozenset[str], list[dict[str, Values]]] = {}
 
     # Numbers.
 
@@ -76,7 +78,10 @@ class Point:
             read = (lambda v: v) if all(isinstance(v, int) for v in flat.flat) and g.values is not None else (
                 lambda v: Scalar(None, value_of(Fraction(v))))  # fmt: skip
             elements = {
-                k: self._filled(g.shape, lambda i, k=k: read(flat[keys.index(k)].flat[i] if g.shape else flat[keys.index(k)]))
+                k: self._filled(
+                    g.shape,
+                    lambda i, k=k: read(flat[keys.index(k)].flat[i] if g.shape else flat[keys.index(k)]),
+                )
                 for k in keys
             }
         else:
@@ -107,7 +112,9 @@ class Point:
             values = arrays[definition.name]
             keys = list(values.elements)
             axes = tuple(range(min(c), max(c) + 1) for c in zip(*keys, strict=True))
-            arrays[definition.name] = Values(axes, values.elements, bool(axes) and definition.time is not None)
+            arrays[definition.name] = Values(
+                axes, values.elements, bool(axes) and definition.time is not None
+            )
         return arrays
 
     def _order(self) -> Iterator[tuple[Definition, dict[Any, int]]]:
@@ -207,18 +214,30 @@ class Point:
         self._frames[name, only, fixed] = found
         return found
 
-    def outcomes(self, names: set[str]) -> Iterable[dict[str, Values]]:
+    def outcomes(self, names: frozenset[str]) -> list[dict[str, Values]]:
         """All values that the chance variables of these names can take together."""
+        names = names & frozenset(self.derivation.chances)
+        if names not in self._outcomes:
+            self._outcomes[names] = list(self._possible(names))
+        return self._outcomes[names]
+
+    def _possible(self, names: frozenset[str]) -> Iterator[dict[str, Values]]:
         d = self.derivation
         places = [(name, key) for name, (letters, _) in d.chances.items() if name in names
                   for key in itertools.product(*(d.ranges[v] for v in letters))]  # fmt: skip
         scale = {name: self.numbers.setdefault(f"scale of {name}", self._number()) for name in d.chances}
-        for chosen in itertools.product(*(d.chances[name][1] for name, _ in places)):
+        values = {name: [lift(scale[name] * x) for x in d.chances[name][1]] for name in names}
+        for chosen in itertools.product(*(values[name] for name, _ in places)):
             found: dict[str, Values] = {}
             for (name, key), outcome in zip(places, chosen, strict=True):
                 axes = tuple(d.ranges[v] for v in d.chances[name][0])
-                found.setdefault(name, Values(axes, {})).elements[key] = lift(scale[name] * outcome)
+                found.setdefault(name, Values(axes, {})).elements[key] = outcome
             yield found
+
+    @cached_property
+    def rounded(self) -> Rounded:
+        """The same point in float64."""
+        return Rounded(self)
 
     def packed(self, name: str) -> Any:
         """The array as NumPy has it, of Scalars without expressions."""
@@ -238,7 +257,7 @@ class _Arrays:
     def partial(self, of: Any, by: Any, fixed: tuple[str, ...]) -> Any:
         raise TypeError("a definition holds no derivative")
 
-    def outcomes(self, names: set[str]) -> Iterable[dict[str, Values]]:
+    def outcomes(self, names: frozenset[str]) -> Iterable[dict[str, Values]]:
         return self.point.outcomes(names)
 
 
@@ -248,6 +267,7 @@ class Rounded:
     def __init__(self, point: Point) -> None:
         self.point = point
         self.known: dict[str, Values] = {}
+        self._outcomes: dict[frozenset[str], list[dict[str, Values]]] = {}
 
     def array(self, name: str) -> Values:
         if name not in self.known:
@@ -257,8 +277,11 @@ class Rounded:
     def partial(self, of: Any, by: Any, fixed: tuple[str, ...]) -> Any:
         return rounded(self.point.partial(of, by, fixed))
 
-    def outcomes(self, names: set[str]) -> Iterable[dict[str, Values]]:
-        return ({k: v.map(rounded) for k, v in found.items()} for found in self.point.outcomes(names))
+    def outcomes(self, names: frozenset[str]) -> Iterable[dict[str, Values]]:
+        if names not in self._outcomes:
+            exact = self.point.outcomes(names)
+            self._outcomes[names] = [{k: v.map(rounded) for k, v in found.items()} for found in exact]
+        return self._outcomes[names]
 
 
 def rounded(value: Any) -> Any:

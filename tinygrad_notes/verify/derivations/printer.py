@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sympy import Indexed, Integer, Mul, Pow, Rational
+from sympy import Indexed, Mul, Pow, Rational
 from sympy.printing.printer import Printer
 
 from .alphabet import latex_name, latex_script, superscript, unicode_name, unicode_script
@@ -105,16 +105,23 @@ class _Walk(Printer):
         for i, f in enumerate(factors):
             last = i == len(factors) - 1
             text, level = self._print(f)
-            if level < (SUM if last and i else MUL) or (level == SUM and not last):
-                text = self.parentheses(text)
-            elif level == MUL and type(f).__name__ in ("Dot", "Outer") and several:
+            matrix = several and type(f).__name__ in ("Dot", "Outer")
+            if level < (SUM if last and i else MUL) or (level == MUL and matrix):
                 text = self.parentheses(text)
             texts.append((text, f))
         out = texts[0][0]
         for (text, f), (_, before) in zip(texts[1:], texts, strict=False):
             circle = several and self.rank(f) > 0 and self.rank(before) > 0
             index = f.is_Symbol and before.is_Symbol and f.is_integer and before.is_integer
-            sign = self.circle if circle else self.tight if index else self.times if text[:1].isdigit() else self.gap
+            sign = (
+                self.circle
+                if circle
+                else self.tight
+                if index
+                else self.times
+                if text[:1].isdigit()
+                else self.gap
+            )
             out += sign + text
         return out, MUL
 
@@ -172,7 +179,7 @@ def _factors(m: Any) -> list[Any]:
 
 def _unsigned(term: Any) -> tuple[Any, int]:
     """(term without its sign, the sign): of numbers, and of products that begin with −1."""
-    if term.is_number and term.is_negative and not term.is_Mul:
+    if term.is_Number and term < 0:
         return -term, -1
     if term.is_Mul:
         first, *rest = _factors(term)
@@ -244,7 +251,10 @@ class Latex(_Walk):
         return latex_script(str(x.base), [self.text(i) for i in x.indices]), ATOM
 
     def _print_Rational(self, q: Any) -> Text:
-        return rf"\tfrac{{{q.p}}}{{{q.q}}}" if q > 0 else rf"-\tfrac{{{-q.p}}}{{{q.q}}}", MUL if q > 0 else ADD
+        return (
+            rf"\tfrac{{{q.p}}}{{{q.q}}}" if q > 0 else rf"-\tfrac{{{-q.p}}}{{{q.q}}}",
+            MUL if q > 0 else ADD,
+        )
 
     _print_Half = _print_Rational
 

@@ -54,7 +54,7 @@ class Source(Protocol):
 
     def array(self, name: str) -> Values: ...
     def partial(self, of: Any, by: Any, fixed: tuple[str, ...]) -> Any: ...
-    def outcomes(self, names: set[str]) -> Iterable[Mapping[str, Values]]: ...
+    def outcomes(self, names: frozenset[str]) -> Iterable[Mapping[str, Values]]: ...
 
 
 class Reader:
@@ -88,10 +88,10 @@ class Reader:
         return self.chosen[name] if name in self.chosen else self.source.array(name)
 
     def _IndexedBase(self, base: Any, at: Mapping[Any, int]) -> Any:
-        return self.array(str(base)).at(())
+        return self.array(base.name).at(())
 
     def _Indexed(self, x: Any, at: Mapping[Any, int]) -> Any:
-        return self.array(str(x.base)).at(tuple(int(self(i, at)) for i in x.indices))
+        return self.array(x.base.name).at(tuple(int(self(i, at)) for i in x.indices))
 
     def _Integer(self, n: Any, at: Mapping[Any, int]) -> Any:
         return int(n)
@@ -202,7 +202,7 @@ class Reader:
 
     def _Expected(self, e: Any, at: Mapping[Any, int]) -> Any:
         total, count = 0, 0
-        names = {str(b) for b in e.atoms(IndexedBase)} | {b.name for b in e.atoms(Symbol)}
+        names = frozenset(b.name for b in e.atoms(IndexedBase, Symbol))
         for self.chosen in self.source.outcomes(names):
             total, count = total + self(e.args[0], at), count + 1
         self.chosen = {}

@@ -95,7 +95,9 @@ def _gru_state(d: Builder, t: Any, s: Any, w: dict[str, Any], h: Any, z: Any) ->
 
 def _gru_gates(d: Builder, t: Any, h: Any, r: Any, z: Any, n: Any, un: Any) -> None:
     gh, gan = d.g(h), d.g("a^n")
-    d.step(d.g(n)[t], gh[t] * (1 - z[t]), "From hₜ = (1 − z) ∘ n + z ∘ hₜ₋₁.", "由 hₜ = (1 − z) ∘ n + z ∘ hₜ₋₁。")
+    d.step(
+        d.g(n)[t], gh[t] * (1 - z[t]), "From hₜ = (1 − z) ∘ n + z ∘ hₜ₋₁.", "由 hₜ = (1 − z) ∘ n + z ∘ hₜ₋₁。"
+    )
     d.step(d.g(z)[t], gh[t] * (h[t - 1] - n[t]), "z stands in both terms.", "z 出现在两项中。")
     d.step(gan[t], d.g(n)[t] * (1 - n[t] ** 2), "tanh′ = 1 − tanh².", "tanh′ = 1 − tanh²。")
     d.step(d.g(r)[t], gan[t] * un[t], "r scales the product uⁿ.", "r 缩放乘积 uⁿ。")

@@ -50,7 +50,9 @@ def negative_sampling(d: Builder) -> None:
         "其余各项把 s 换成 −s，而 1 − σ(−s) = σ(s)：总是“给出的概率减去正确答案”。",
     )  # fmt: skip
     _back(d, m, x, w, s)
-    _shipped(d, lambda get, numbers: {"a": get("s")[None] * 0 + [1, 0, 0], "b": get("s")[None] * 0 + [0, 1, 1]})
+    _shipped(
+        d, lambda get, numbers: {"a": get("s")[None] * 0 + [1, 0, 0], "b": get("s")[None] * 0 + [0, 1, 1]}
+    )
 
 
 @derivation(
@@ -63,7 +65,9 @@ def hierarchical_softmax(d: Builder) -> None:
     code = d.given("d", m, values=[0, 1, 0], hand=[0, 1])
     x, w, s = _scores(d, m)
     z = d.define("z", m, 1 - 2 * code[m], "the sign of the turn", "转向的符号")
-    p = d.define("p", m, 1 / (1 + exp(-z[m] * s[m])), "σ(z s), as σ(−s) = 1 − σ(s)", "σ(z s)，因为 σ(−s) = 1 − σ(s)")
+    p = d.define(
+        "p", m, 1 / (1 + exp(-z[m] * s[m])), "σ(z s), as σ(−s) = 1 − σ(s)", "σ(z s)，因为 σ(−s) = 1 − σ(s)"
+    )
     loss = d.define("ℓ", (), -over(ln(p[m]), m), "−ln of the product", "乘积的 −ln")
     g = d.output("ℓ")
     d.step(

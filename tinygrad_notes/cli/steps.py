@@ -1,0 +1,125 @@
+"""Prints a derivation: what is given, each step with its reason, and the residual found on this machine now."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+WORDS = {
+    "en": {"given": "given", "definition": "definitions", "derivation": "derivation", "example": "an example for paper",
+           "residual": "residual", "in float64": "in float64", "gradient": "∂L/∂{}, from outside", "rule": "the shipped rule",
+           "the shipped forward": "the forward", "the shipped gradient of": "the gradient of",
+           "the shipped code": "the code",
+           "wrong": "WRONG", "number": "a number", "chance": "chance variable"},
+    "zh": {"given": "已知", "definition": "定义", "derivation": "推导", "example": "手算示例",
+           "residual": "残差", "in float64": "float64 下", "gradient": "∂L/∂{}，由外部给出", "rule": "代码中的规则",
+           "the shipped forward": "前向", "the shipped gradient of": "梯度：",
+           "the shipped code": "代码",
+           "wrong": "错误", "number": "数", "chance": "随机变量"},
+}  # fmt: skip
+
+
+def derivations_of(operation: Any = None, name: str = "") -> list[Any]:
+    """The entries of a rule, or those of that name. [] where SymPy is missing."""
+    try:
+        from ..verify.derivations import DERIVATIONS
+    except ImportError:
+        return []
+    from .operations import plain
+
+    name = plain(name).replace(" ", "")
+    return [e for e in DERIVATIONS
+            if (operation is not None and e.rule is operation) or plain(e.name).replace(" ", "") == name]  # fmt: skip
+
+
+def as_data(entry: Any, lang: str, example: bool) -> dict[str, Any]:
+    """The derivation with its formulas in LaTeX and Unicode and its residuals."""
+    from ..verify.derivations import check
+    from ..verify.derivations.example import worked
+    from ..verify.derivations.printer import latex, unicode
+
+    d = entry.build()
+
+    def line(x: Any) -> dict[str, Any]:
+        both = {form.__name__: f"{form(x.lhs, d.ranks)} = {form(x.rhs, d.ranks)}" for form in (latex, unicode)}
+        return {**both, "reason": x.reason[lang]}
+
+    points = check.points_of(d)
+    found = {r.name: {"residual": r.exact, "residual_float64": r.double, "passed": bool(r)}
+             for r in check.check(d, points)}  # fmt: skip
+    shapes = {g.name: [*points[0].array(g.name).stacked().shape] for g in d.givens}
+    steps = [line(s) | found.pop(f"step {k}") | {"left": unicode(s.lhs, d.ranks), "goes_on": s.goes_on}
+             for k, s in enumerate(d.steps, 1)]  # fmt: skip
+    return {
+        "name": d.name, "about": d.reason[lang], "rule": where(d.rule),
+        "numbers": list(d.numbers), "chances": list(d.chances), "given": shapes,
+        "gradients": {f"g{y}": y for y in d.outputs},
+        "definitions": [line(x) for x in d.definitions], "steps": steps, "shipped": found,
+        "example": [asdict(w) for w in worked(entry.build(hand=True))] if example else None,
+    }  # fmt: skip
+
+
+def where(rule: Any) -> str:
+    """file:line of a rule."""
+    import inspect
+    from pathlib import Path
+
+    root = Path(__file__).resolve().parent.parent.parent
+    path = Path(inspect.getsourcefile(rule) or "").resolve()
+    shown = path.relative_to(root) if path.is_relative_to(root) else path
+    return f"{shown.as_posix()}:{inspect.getsourcelines(rule)[1]}"
+
+
+def print_derivation(data: dict[str, Any], lang: str) -> None:
+    words = WORDS[lang]
+    print(f"{words['derivation']}: {data['name']} ({data['rule']})\n{data['about']}\n")
+    print(f"{words['given']}:")
+    for name in data["numbers"]:
+        print(f"  {_name(name)}: {words['number']}")
+    for name in data["chances"]:
+        print(f"  {_name(name)}: {words['chance']}")
+    for name, shape in data["given"].items():
+        print(f"  {_name(name)}: {' × '.join(map(str, shape)) or words['number']}")
+    for name, y in data["gradients"].items():
+        print(f"  {_name(name)} = {words['gradient'].format(y)}")
+    print(f"{words['definition']}:")
+    for line in data["definitions"]:
+        print(f"  {line['unicode']}" + (f"    ({line['reason']})" if line["reason"] else ""))
+    print()
+    for k, step in enumerate(data["steps"], 1):
+        left, _, right = step["unicode"].partition(" = ") if step["goes_on"] else ("", "", step["unicode"])
+        indent = " " * (len(left) + 1) + "= " if step["goes_on"] else ""
+        print(f"{k:3}. {indent}{right}\n       {step['reason']}  [{_residual(step, words)}]")
+    print(f"\n{words['rule']}, {data['rule']}:")
+    for name, result in data["shipped"].items():
+        for english in ("the shipped forward", "the shipped gradient of", "the shipped code"):
+            name = name.replace(english, words[english])
+        print(f"  {name}  [{_residual(result, words)}]")
+    if data["example"]:
+        _print_example(data["example"], words)
+
+
+def _name(name: str) -> str:
+    from ..verify.derivations.alphabet import unicode_name
+
+    return unicode_name(name)
+
+
+def _residual(found: dict[str, Any], words: dict[str, str]) -> str:
+    parts = [] if found["residual"] is None else [f"{words['residual']} {found['residual']:.0e}"]
+    if found["residual_float64"] is not None:
+        parts.append(f"{words['in float64']} {found['residual_float64']:.0e}")
+    return ", ".join(parts) + ("" if found["passed"] else f", {words['wrong']}")
+
+
+def _print_example(lines: list[dict[str, Any]], words: dict[str, str]) -> None:
+    print(f"\n{words['example']}:")
+    step = 0
+    for line in lines:
+        step += line["kind"] == "step"
+        lead = f"{step:3}. " if line["kind"] == "step" else "     "
+        if line["line"]:
+            print(f"{lead}{line['line']}")
+            lead = "     "
+        if line["line"] != f"{line['name']} = {line['value']}":
+            print(f"{lead}{line['name']} = {line['value']}")
