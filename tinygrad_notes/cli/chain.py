@@ -56,7 +56,8 @@ def _row(node: Any, spans: list[tuple[int, int, str]]) -> dict[str, Any]:
         "layer": min(inner)[1] if inner else "loss",
         "operation": operation.__name__,
         "takes": [list(shape) for shape, _ in metas],
-        "gives": {name: list(_shape(edge)) for name, edge in zip(_names(operation, node), node.edges, strict=True)
+        "gives": {name: list(_shape(edge))
+                  for name, edge in zip(_names(operation, node), node.edges, strict=True)
                   if edge is not None},
         "where": where(_rule(operation)),
         "derivation": [e.name for e in derivations_of(operation)],

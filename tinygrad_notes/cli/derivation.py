@@ -95,8 +95,8 @@ CHAIN = {
     "en": {"chain": "one step of training on two samples, from the loss back to the input", "layer": "layer",
            "rule": "rule", "gives": "hands on", "where": "file and line",
            "told": "told step by step by `tinygrad-notes derive`"},
-    "zh": {"chain": "两个样本的一步训练，从损失反向到输入", "layer": "层", "rule": "规则", "gives": "传出的梯度",
-           "where": "文件与行号", "told": "可用 `tinygrad-notes derive` 查看逐步推导"},
+    "zh": {"chain": "两个样本的一步训练，从损失反向到输入", "layer": "层", "rule": "规则",
+           "gives": "传出的梯度", "where": "文件与行号", "told": "可用 `tinygrad-notes derive` 查看逐步推导"},
 }  # fmt: skip
 
 

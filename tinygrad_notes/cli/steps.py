@@ -1,4 +1,4 @@
-"""Prints a derivation: what is given, each step with its reason, and the residual found on this machine now."""
+"""Prints a derivation: what is given, each step with its reason, and the residual found here and now."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from dataclasses import asdict
 from typing import Any
 
 WORDS = {
-    "en": {"given": "given", "definition": "definitions", "derivation": "derivation", "example": "an example for paper",
-           "residual": "residual", "in float64": "in float64", "gradient": "∂L/∂{}, from outside", "rule": "the shipped rule",
+    "en": {"given": "given", "definition": "definitions", "derivation": "derivation",
+           "example": "an example for paper", "residual": "residual", "in float64": "in float64",
+           "gradient": "∂L/∂{}, from outside", "rule": "the shipped rule",
            "the shipped forward": "the forward", "the shipped gradient of": "the gradient of",
            "the shipped code": "the code",
            "wrong": "WRONG", "number": "a number", "chance": "chance variable"},
-    "zh": {"given": "已知", "definition": "定义", "derivation": "推导", "example": "手算示例",
-           "residual": "残差", "in float64": "float64 下", "gradient": "∂L/∂{}，由外部给出", "rule": "代码中的规则",
+    "zh": {"given": "已知", "definition": "定义", "derivation": "推导",
+           "example": "手算示例", "residual": "残差", "in float64": "float64 下",
+           "gradient": "∂L/∂{}，由外部给出", "rule": "代码中的规则",
            "the shipped forward": "前向", "the shipped gradient of": "梯度：",
            "the shipped code": "代码",
            "wrong": "错误", "number": "数", "chance": "随机变量"},
@@ -28,8 +30,7 @@ def derivations_of(operation: Any = None, name: str = "") -> list[Any]:
     from .operations import plain
 
     name = plain(name).replace(" ", "")
-    return [e for e in DERIVATIONS
-            if (operation is not None and e.rule is operation) or plain(e.name).replace(" ", "") == name]  # fmt: skip
+    return [e for e in DERIVATIONS if e.rule is operation or plain(e.name).replace(" ", "") == name]
 
 
 def as_data(entry: Any, lang: str, example: bool) -> dict[str, Any]:
@@ -41,8 +42,8 @@ def as_data(entry: Any, lang: str, example: bool) -> dict[str, Any]:
     d = entry.build()
 
     def line(x: Any) -> dict[str, Any]:
-        both = {form.__name__: f"{form(x.lhs, d.ranks)} = {form(x.rhs, d.ranks)}" for form in (latex, unicode)}
-        return {**both, "reason": x.reason[lang]}
+        both = ((form.__name__, form(x.lhs, d.ranks), form(x.rhs, d.ranks)) for form in (latex, unicode))
+        return {name: f"{left} = {right}" for name, left, right in both} | {"reason": x.reason[lang]}
 
     points = check.points_of(d)
     found = {r.name: {"residual": r.exact, "residual_float64": r.double, "passed": bool(r)}

@@ -1,8 +1,9 @@
 """Derivations as data: from the chain rule on the plain definition to the shipped rule, and every step runs.
 
-A step is one SymPy expression, from which come its LaTeX, its Unicode and its numbers, with a reason in English
-and Chinese. `check` evaluates all of them at random points; the printers know the notation. One file per file of
-ops, and one each for optimizers and initializers. Nothing is built before it is asked for.
+A step is one SymPy expression, from which come its LaTeX, its Unicode and its numbers, with a reason in
+English and Chinese. `check` evaluates all of them at random points, `example` works them out on small
+numbers, `printer` knows the notation. One file per file of ops, and one each for optimizers and initializers.
+Nothing is built before it is asked for.
 """
 
 from ..symbolic import mp as _mp  # noqa: F401  raises ImportError with the name of the extra

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...ops import activation as ops
 from .derivation import Builder, derivation
-from .formula import cases, exp, indicator, over, partial, Eq, maximum
+from .formula import Eq, cases, exp, indicator, maximum, over, partial
 
 
 @derivation(

@@ -26,7 +26,8 @@ def dot_score(d: Builder) -> None:
 
 @derivation(
     "general score", ops.GeneralScore,
-    en="eᵢⱼ = sᵢᵀ W hⱼ: the notes' first score, a bilinear form.", zh="eᵢⱼ = sᵢᵀ W hⱼ：笔记中的第一种打分，双线性型。",
+    en="eᵢⱼ = sᵢᵀ W hⱼ: the notes' first score, a bilinear form.",
+    zh="eᵢⱼ = sᵢᵀ W hⱼ：笔记中的第一种打分，双线性型。",
 )  # fmt: skip
 def general_score(d: Builder) -> None:
     (i, p), (j, r) = d.letters("i p", 2), d.letters("j r", 3)

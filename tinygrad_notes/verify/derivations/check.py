@@ -1,6 +1,7 @@
 """Runs a derivation: every step at random rational points (50 digits) and random float64 points.
 
-A step is right if both sides agree; the left side of most is ∂L/∂x, the numerical derivative of the definitions.
+A step is right if both sides agree; the left side of most is a gradient, which is taken numerically from the
+definitions.
 The definitions are compared with the shipped forward, the gradients with the shipped backward.
 """
 

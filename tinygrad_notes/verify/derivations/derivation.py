@@ -1,7 +1,7 @@
-"""A derivation as data: what is given, the definitions, and the steps from the chain rule to the shipped rule.
+"""A derivation as data: what is given, the definitions, and the steps from the chain rule to the rule.
 
-A builder writes one down; nothing is computed here. `Point` puts numbers in, `check` compares, the printers print
-the same formulas.
+A builder writes one down; nothing is computed here. `Point` puts numbers in, `check` compares, the printers
+print the same formulas.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ from .formula import over, partial
 
 @derivation(
     "dropout", ops.Dropout,
-    en="kᵢ is 1 for what is kept and 0 for what is dropped, with probability p; drawn once for both directions.",
+    en="kᵢ is 1 for what is kept and 0 for what is dropped, with probability p; drawn once for both "
+    "directions.",
     zh="kᵢ 为 1 表示保留，为 0 表示丢弃（概率为 p）；前向与反向使用同一次抽样。",
 )  # fmt: skip
 def dropout(d: Builder) -> None:

@@ -13,8 +13,7 @@ from .formula import Eq, indicator, over, partial
     zh="nᵢ 是位置 i 上的词的编号，W_v 是词 v 的那一行，是一个向量。",
 )  # fmt: skip
 def embedding(d: Builder) -> None:
-    (i,), (v, u) = d.letters("i", 3), d.letters("v u", 3)
-    (k, e) = d.letters("k e", 2)
+    (i,), (v,), (k, e) = d.letters("i", 3), d.letters("v", 3), d.letters("k e", 2)
     w, ids = d.given("W", v, k), d.given("n", i, values=[2, 0, 2], hand=[1, 1])
     y = d.define("y", (i, k), w[ids[i], k], "row nᵢ of the table", "表中第 nᵢ 行")
     gy = d.output("y")
@@ -24,7 +23,8 @@ def embedding(d: Builder) -> None:
     )  # fmt: skip
     d.step(
         None, over(gy[i, k] * indicator(Eq(ids[i], v)), i),
-        "Picking is linear, with slope 1 where the word is v. This is a product with a matrix of ones and zeros.",
+        "Picking is linear, with slope 1 where the word is v. This is a product with a matrix of ones "
+        "and zeros.",
         "取行是线性的：词为 v 处斜率为 1。这相当于乘以一个由 0 和 1 组成的矩阵。",
     )  # fmt: skip
     d.step(

@@ -71,8 +71,8 @@ def _line(kind: str, derivation: Derivation, line: Any, reader: Reader) -> Worke
 
 def _settled(formula: Any) -> Any:
     """Index arithmetic carried out: h[1 − 1] is h[0]."""
-    places = {i: Integer(int(i.doit())) for x in formula.atoms(sympy.Indexed) for i in x.indices if i.is_number}
-    return formula.xreplace(places)
+    indices = {i for x in formula.atoms(sympy.Indexed) for i in x.indices if i.is_number}
+    return formula.xreplace({i: Integer(int(i.doit())) for i in indices})
 
 
 def _unrolled(formula: Any, at: Mapping[Any, int], reader: Reader) -> Any:
@@ -116,4 +116,3 @@ def _text(value: Any) -> str:
         return f"[{', '.join(_text(v) for v in value)}]"
     x = _rounded(value[()] if isinstance(value, np.ndarray) else value)
     return f"{x:.4g}".replace("-", "−") if x else "0"
-

@@ -1,6 +1,6 @@
-"""Derivations of the variances that weights start with; E is the mean over all outcomes of the chance variables.
+"""Derivations of the variances that weights start with; E is the mean over all outcomes.
 
-In the check each variable has three or four outcomes of mean 0, and E adds up all of them exactly.
+In the check each variable has a few outcomes, weights such of mean 0, and E adds up all of them exactly.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ def _sums(d: Builder, n: Any, i: Any, j: Any, w: Any, x: Any, side: tuple[str, s
     """E[(Σ w x)²] = n E[w²] E[x²]."""
     d.step(
         expected(over(w[i] * x[i], i) ** 2), over(expected(w[i] * x[i] * w[j] * x[j]), i, j),
-        f"The square of a sum, and E of each product: {side[0]}.", f"把和的平方展开，对每个乘积取期望：{side[1]}。",
+        f"The square of a sum, and E of each product: {side[0]}.",
+        f"把和的平方展开，对每个乘积取期望：{side[1]}。",
     )  # fmt: skip
     d.step(
         None, over(expected(w[i] ** 2) * expected(x[i] ** 2), i),
@@ -48,7 +49,8 @@ def _sums(d: Builder, n: Any, i: Any, j: Any, w: Any, x: Any, side: tuple[str, s
 
 @derivation(
     "xavier", init.xavier_normal_,
-    en="Weights w of mean 0 and variance v: sums of nᵢ products forward, of nₒ backward, should keep their size.",
+    en="Weights w of mean 0 and variance v: sums of nᵢ products forward, of nₒ backward, should keep "
+    "their size.",
     zh="权重 w 均值为 0、方差为 v：前向是 nᵢ 个乘积之和，反向是 nₒ 个，都应保持大小。",
 )  # fmt: skip
 def xavier(d: Builder) -> None:
@@ -71,7 +73,8 @@ def xavier(d: Builder) -> None:
     )
     d.step(
         2 / v, fan_in + fan_out,
-        "nᵢ v = 1 keeps what goes forward, nₒ v = 1 what goes back. v cannot be both, so 1/v is the mean of both.",
+        "nᵢ v = 1 keeps what goes forward, nₒ v = 1 what goes back. v cannot be both, so 1/v is the mean "
+        "of both.",
         "nᵢ v = 1 保持前向，nₒ v = 1 保持反向。两者不能兼得，于是取 1/v 为两者的平均。",
     )  # fmt: skip
     d.step(a, sqrt(6 / (fan_in + fan_out)), "As a uniform distribution on ±a.", "用 ±a 上的均匀分布实现。")
@@ -102,7 +105,8 @@ def he(d: Builder) -> None:
     )  # fmt: skip
     d.step(
         n * v * expected(maximum(z, 0) ** 2), expected(z**2),
-        "So n · 2/n · ½ = 1: sums are of the same size in every layer.", "于是 n · 2/n · ½ = 1：各层的和大小相同。",
+        "So n · 2/n · ½ = 1: sums are of the same size in every layer.",
+        "于是 n · 2/n · ½ = 1：各层的和大小相同。",
     )  # fmt: skip
     d.step(
         n * leaky * expected((maximum(z, 0) - alpha * maximum(-z, 0)) ** 2), expected(z**2),

@@ -120,7 +120,8 @@ def mse(d: Builder) -> None:
 
 @derivation(
     "mse of the notes", ops.SquaredError,
-    en="The notes' J, with 1/(2n), whose gradient is (ŷ − y)/n.", zh="笔记中的 J，取 1/(2n)，梯度为 (ŷ − y)/n。",
+    en="The notes' J, with 1/(2n), whose gradient is (ŷ − y)/n.",
+    zh="笔记中的 J，取 1/(2n)，梯度为 (ŷ − y)/n。",
 )  # fmt: skip
 def mse_of_the_notes(d: Builder) -> None:
     _squares(d, half=True)

@@ -14,7 +14,8 @@ GATES = ("i", "f", "g", "o")
 
 @derivation(
     "lstm", ops.LSTM,
-    en="The LSTM cell through time; aₜ is the input's share W_ih xₜ + b in the four sums. Products of vectors "
+    en="The LSTM cell through time; aₜ is the input's share W_ih xₜ + b in the four sums. Products of "
+    "vectors "
     "are taken element by element (∘).",
     zh="沿时间展开的 LSTM 单元；aₜ 是输入在四个和中的贡献 W_ih xₜ + b。向量之间的 ∘ 表示逐元素相乘。",
 )  # fmt: skip
@@ -59,7 +60,8 @@ def _through_time(d: Builder, t: Any, s: Any, a: dict[str, Any], w: dict[str, An
     gy, gh, gc = d.g(y), d.g(h), d.g(c)
     d.step(
         gc[t], over(dot(T(partial(y[s], c[t])), gy[s]), s),
-        "The chain rule over all paths through time: cₜ reaches every later output; each ∂yₛ/∂cₜ is a matrix.",
+        "The chain rule over all paths through time: cₜ reaches every later output; each ∂yₛ/∂cₜ is a "
+        "matrix.",
         "沿时间的所有路径用链式法则：cₜ 影响此后的每个输出；每个 ∂yₛ/∂cₜ 是一个矩阵。",
     )  # fmt: skip
     back = gy[t]
@@ -67,13 +69,16 @@ def _through_time(d: Builder, t: Any, s: Any, a: dict[str, Any], w: dict[str, An
         back = back + dot(T(w[n]), d.g(a[n])[t + 1])
     d.step(
         gh[t], back,
-        "One step at a time instead: hₜ leaves the layer and enters the four sums of step t + 1. After the last "
+        "One step at a time instead: hₜ leaves the layer and enters the four sums of step t + 1. After "
+        "the last "
         "step the gradients of t + 1 are 0.",
-        "改为逐步计算：hₜ 一方面作为输出，另一方面进入第 t + 1 步的四个和。最后一步之后，t + 1 处的梯度为 0。",
+        "改为逐步计算：hₜ 一方面作为输出，另一方面进入第 t + 1 步的四个和。最后一步之后，t + 1 "
+        "处的梯度为 0。",
     )  # fmt: skip
     d.step(
         gc[t], gh[t] * o[t] * (1 - tanh(c[t]) ** 2) + gc[t + 1] * f[t + 1],
-        "cₜ likewise: into hₜ = oₜ ∘ tanh cₜ with tanh′ = 1 − tanh², and into cₜ₊₁, scaled by the forget gate "
+        "cₜ likewise: into hₜ = oₜ ∘ tanh cₜ with tanh′ = 1 − tanh², and into cₜ₊₁, scaled by the forget "
+        "gate "
         "alone. So the gradient of c need not vanish.",
         "cₜ 也有两条路径：进入 hₜ = oₜ ∘ tanh cₜ（tanh′ = 1 − tanh²），以及进入 cₜ₊₁，后者只乘以遗忘门。"
         "因此 c 的梯度不必消失。",

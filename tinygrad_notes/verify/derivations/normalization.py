@@ -42,7 +42,8 @@ def _to_x(d: Builder, i: Any, j: Any, x: Any, mu: Any, v: Any, x_hat: Any, m: An
         "∂v/∂μ = −(2/m) Σ (x − μ) 等于 0：与均值的偏差之和为零。",
     )  # fmt: skip
     d.step(
-        gx[i], gh[i] * partial(x_hat[i], x[i], (mu, v)) + gv * partial(v, x[i], (mu,)) + gmu * partial(mu, x[i]),
+        gx[i],
+        gh[i] * partial(x_hat[i], x[i], (mu, v)) + gv * partial(v, x[i], (mu,)) + gmu * partial(mu, x[i]),
         "The three paths of one x: through its own x̂, through the variance, through the mean.",
         "每个 x 有三条路径：经过自己的 x̂、经过方差、经过均值。",
     )  # fmt: skip

@@ -49,9 +49,11 @@ def sgd(d: Builder) -> None:
     )  # fmt: skip
     d.step(
         w[t], w[0] - eta * over((1 - mu ** (t - s + 1)) / (1 - mu) * g[s], s, where=s <= t),
-        "All steps together: gₛ is in vₛ, ..., vₜ with 1 + μ + ... + μᵗ⁻ˢ, a geometric sum. A steady gradient "
+        "All steps together: gₛ is in vₛ, ..., vₜ with 1 + μ + ... + μᵗ⁻ˢ, a geometric sum. A steady "
+        "gradient "
         "gets the step η/(1 − μ) in the end: ten times η for μ = 0.9.",
-        "所有步合在一起：gₛ 出现在 vₛ、……、vₜ 中，系数为 1 + μ + … + μᵗ⁻ˢ，是等比级数。恒定的梯度最终的步长为 "
+        "所有步合在一起：gₛ 出现在 vₛ、……、vₜ 中，系数为 1 + μ + … + μᵗ⁻ˢ，是等比级数。"
+        "恒定的梯度最终的步长为 "
         "η/(1 − μ)：μ = 0.9 时是 η 的十倍。",
     )  # fmt: skip
     d.runs(lambda get, n: _trained(optim.SGD, get, lr=float(n["η"]), momentum=float(n["μ"])))
@@ -85,10 +87,12 @@ def adam(d: Builder) -> None:
         "权重是等比级数：它们的和小于 1，开始时尤其小。",
     )  # fmt: skip
     d.step(
-        expected((1 - b1) * over(b1 ** (t - s) * chance[s], s, where=s <= t)), (1 - b1**t) * expected(chance[1]),
+        expected((1 - b1) * over(b1 ** (t - s) * chance[s], s, where=s <= t)),
+        (1 - b1**t) * expected(chance[1]),
         "For gradients G that are drawn from one distribution, m has the mean of G times that sum. So "
         "m̂ = m/(1 − β₁ᵗ) has the mean of G, and v̂ that of G².",
-        "若各步的梯度 G 来自同一分布，m 的期望等于 G 的期望乘以这个和。因此 m̂ = m/(1 − β₁ᵗ) 的期望就是 G 的期望，"
+        "若各步的梯度 G 来自同一分布，m 的期望等于 G 的期望乘以这个和。因此 m̂ = m/(1 − β₁ᵗ) 的期望就是 G "
+        "的期望，"
         "v̂ 同理对应 G²。",
     )  # fmt: skip
     d.step(
@@ -102,7 +106,8 @@ def adam(d: Builder) -> None:
     )  # fmt: skip
     d.step(
         w[t], w[t - 1] - eta * m[t] * sqrt(1 - b2**t) / ((1 - b1**t) * (sqrt(v[t]) + eps * sqrt(1 - b2**t))),
-        "Both corrections in one factor, as an implementation may do it; ε stays outside of the corrected root.",
+        "Both corrections in one factor, as an implementation may do it; ε stays outside of the "
+        "corrected root.",
         "把两个校正合并成一个因子，实现时可以这样写；ε 仍在校正后的根号之外。",
     )  # fmt: skip
     d.runs(lambda get, n: _trained(

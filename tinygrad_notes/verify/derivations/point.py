@@ -23,7 +23,7 @@ HAND = (1, -2, 3, -1, 2, 4, -3, 1, 2, -1, -2, 3)
 
 
 class Point:
-    """`kind`: "rational" or "float64" for random numbers of that kind, "hand" for those of a worked example."""
+    """`kind`: "rational" or "float64" for random numbers of that kind, "hand" for a worked example's."""
 
     def __init__(self, derivation: Derivation, kind: str = "rational", seed: int = 0) -> None:
         self.derivation, self.kind = derivation, kind

@@ -36,12 +36,14 @@ def max_pooling(d: Builder) -> None:
     here = Eq(i + p, k) & Eq(j + q, l) & Eq(x[k, l], y[i, j])
     d.step(
         None, over(gy[i, j], i, j, p, q, where=here),
-        "Near this point y is that pixel itself: slope 1 for the largest, 0 for all others. Of equal ones the "
+        "Near this point y is that pixel itself: slope 1 for the largest, 0 for all others. Of equal "
+        "ones the "
         "first in scan order gets the whole.",
         "在该点附近 y 就是那个像素本身：最大者斜率为 1，其余为 0。若有相等的，全部归扫描顺序中的第一个。",
     )  # fmt: skip
     d.ships(ops.MaxPool2d, [lambda get: get("y")[None, None]],
-            lambda get, numbers: {**CALL, "dilation": (1, 1)}, x=lambda get: get("x")[None, None])  # fmt: skip
+            lambda get, numbers: {**CALL, "dilation": (1, 1)},
+            x=lambda get: get("x")[None, None])  # fmt: skip
 
 
 @derivation(

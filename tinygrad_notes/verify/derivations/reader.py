@@ -1,4 +1,4 @@
-"""Evaluates a formula on numbers: to 50 digits, on SymPy's symbols, or in float64, by the namespace it is given."""
+"""Evaluates a formula on numbers: to 50 digits, on SymPy's symbols, or in float64, as its `xp` says."""
 
 from __future__ import annotations
 
@@ -201,9 +201,11 @@ class Reader:
         return self.source.partial(*places, tuple(map(str, fixed)))
 
     def _Expected(self, e: Any, at: Mapping[Any, int]) -> Any:
-        total, count = 0, 0
+        total: Any = 0
         names = frozenset(b.name for b in e.atoms(IndexedBase, Symbol))
-        for self.chosen in self.source.outcomes(names):
-            total, count = total + self(e.args[0], at), count + 1
+        outcomes = list(self.source.outcomes(names))
+        for outcome in outcomes:
+            self.chosen = outcome
+            total = total + self(e.args[0], at)
         self.chosen = {}
-        return total / self.real(count)
+        return total / self.real(len(outcomes))

@@ -52,7 +52,8 @@ def rnn(d: Builder) -> None:
 
 @derivation(
     "gru", ops.GRU,
-    en="The gated recurrent unit, its reset after the product; aₜ is the input's share. ∘ is element by element.",
+    en="The gated recurrent unit, its reset after the product; aₜ is the input's share. ∘ is element by "
+    "element.",
     zh="门控循环单元，重置门作用在乘积之后；aₜ 是输入的贡献。∘ 表示逐元素相乘。",
 )  # fmt: skip
 def gru(d: Builder) -> None:

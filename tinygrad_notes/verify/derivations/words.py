@@ -29,7 +29,7 @@ def _shipped(d: Builder, attributes: Any) -> None:
     zh="w₀ 是真正出现的词，w₁、w₂ 是抽样得到的：对第一个答“是”，对其余答“否”。",
 )  # fmt: skip
 def negative_sampling(d: Builder) -> None:
-    (m, n), (k,) = d.letters("m n", 3, hand=3), d.letters("k", 2, start=1)
+    (m,), (k,) = d.letters("m", 3, hand=3), d.letters("k", 2, start=1)
     x, w, s = _scores(d, m)
     loss = d.define(
         "ℓ", (), -ln(sigma(s[0])) - over(ln(sigma(-s[k])), k),
@@ -61,7 +61,7 @@ def negative_sampling(d: Builder) -> None:
     zh="通向树叶的路径：在节点 m 以概率 σ(s) 向左（d = 0），否则向右（d = 1）。",
 )  # fmt: skip
 def hierarchical_softmax(d: Builder) -> None:
-    m, n = d.letters("m n", 3, hand=2)
+    (m,) = d.letters("m", 3, hand=2)
     code = d.given("d", m, values=[0, 1, 0], hand=[0, 1])
     x, w, s = _scores(d, m)
     z = d.define("z", m, 1 - 2 * code[m], "the sign of the turn", "转向的符号")
