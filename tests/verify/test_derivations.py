@@ -68,8 +68,8 @@ def negated(rule):
 def test_every_rule_of_the_notes_has_one():
     asked = """sigmoid, tanh, relu, leaky relu, softmax, cross entropy, cross entropy of classes, mse,
         mse of the notes, matmul, linear, conv2d, max pooling, average pooling, batch norm,
-        batch norm in evaluation, local response norm, layer norm, dropout, embedding, rnn, lstm, gru, dot score,
-        general score, additive score, attention, sgd with momentum, adam, negative sampling,
+        batch norm in evaluation, local response norm, layer norm, dropout, embedding, rnn, lstm, gru,
+        dot score, general score, additive score, attention, sgd with momentum, adam, negative sampling,
         hierarchical softmax, residual addition, xavier, he"""
     assert {" ".join(name.split()) for name in asked.split(",")} == set(NAMES)
 
@@ -88,7 +88,7 @@ def test_reasons_are_told_in_both_languages():
             )
 
 
-HALF_WIDTH = re.compile(r"[一-鿿] ?[,.;:?!()]|[,;:?!()] ?[一-鿿]")
+HALF_WIDTH = re.compile(r"[一-鿿] ?[,.;:?!]|[,;:?!] ?[一-鿿]")
 
 
 def test_steps_end_where_they_begin():
@@ -113,7 +113,8 @@ RANKS = {"W^i": 2, "h": 2, "c": 2, "x": 1, "x̂": 1}
         (lambda: x[i] - (x[j] - 1), "xᵢ − (xⱼ − 1)", r"x_{i} - \left(x_{j} - 1\right)"),
         (lambda: -(x[i] + 1) * x[j], "−(xᵢ + 1) xⱼ", r"-\left(x_{i} + 1\right)\, x_{j}"),
         (lambda: x[i] / x[j] * x[t], "(xᵢ/xⱼ) xₜ", r"\frac{x_{i}}{x_{j}}\, x_{t}"),
-        (lambda: over(x[i] + 1, i) * 2, "(Σᵢ (xᵢ + 1)) · 2", r"\left(\sum_{i} \left(x_{i} + 1\right)\right) \cdot 2"),
+        (lambda: over(x[i] + 1, i) * 2, "(Σᵢ (xᵢ + 1)) · 2",
+         r"\left(\sum_{i} \left(x_{i} + 1\right)\right) \cdot 2"),
         (lambda: dot(T(W), h[t - 1]), "(Wⁱ)ᵀ hₜ₋₁", r"\left(W^{i}\right)^{\top}\, h_{t - 1}"),
         (lambda: dot(W, h[t] * h[i]), "Wⁱ (hₜ ∘ hᵢ)", r"W^{i}\, \left(h_{t} \circ h_{i}\right)"),
         (lambda: (x[i] * x[j]) ** 2, "(xᵢ xⱼ)²", r"\left(x_{i}\, x_{j}\right)^{2}"),

@@ -61,11 +61,12 @@ def _is_operation(rule: Any) -> bool:
 
 def _others() -> list[str]:
     """What else can be derived: derivations that are not called as their operation, and networks."""
-    try:
-        from ..verify.derivations import DERIVATIONS
-    except ImportError:
-        return [n.name for n in all_networks().values()]
-    return [*(e.name for e in DERIVATIONS), *(n.name for n in all_networks().values())]
+    networks = [n.name for n in all_networks().values()]
+    if importlib.util.find_spec("sympy") is None:
+        return networks
+    from ..verify.derivations import DERIVATIONS
+
+    return [*(e.name for e in DERIVATIONS), *networks]
 
 
 def _plain(operation: type[Function] | None) -> dict[str, Any]:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
+import inspect
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
+
+from .operations import plain
+
+ROOT = Path(__file__).resolve().parent.parent.parent  # of the repository, or of what is installed
 
 WORDS = {
     "en": {"given": "given", "definition": "definitions", "derivation": "derivation",
@@ -23,11 +30,9 @@ WORDS = {
 
 def derivations_of(operation: Any = None, name: str = "") -> list[Any]:
     """The entries of a rule, or those of that name. [] where SymPy is missing."""
-    try:
-        from ..verify.derivations import DERIVATIONS
-    except ImportError:
+    if importlib.util.find_spec("sympy") is None:
         return []
-    from .operations import plain
+    from ..verify.derivations import DERIVATIONS
 
     name = plain(name).replace(" ", "")
     return [e for e in DERIVATIONS if e.rule is operation or plain(e.name).replace(" ", "") == name]
@@ -62,12 +67,8 @@ def as_data(entry: Any, lang: str, example: bool) -> dict[str, Any]:
 
 def where(rule: Any) -> str:
     """file:line of a rule."""
-    import inspect
-    from pathlib import Path
-
-    root = Path(__file__).resolve().parent.parent.parent
     path = Path(inspect.getsourcefile(rule) or "").resolve()
-    shown = path.relative_to(root) if path.is_relative_to(root) else path
+    shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
     return f"{shown.as_posix()}:{inspect.getsourcelines(rule)[1]}"
 
 

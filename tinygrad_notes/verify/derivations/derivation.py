@@ -16,6 +16,7 @@ import sympy
 from sympy import IndexedBase, Mul, Symbol
 
 from ...autograd import Function
+from .walk import Walk
 
 Reason = dict[str, str]  # by language: "en", "zh"
 Pack = Callable[[Callable[[str], Any]], Any]  # an argument of the rule, from the arrays by name
@@ -90,13 +91,8 @@ class Derivation:
         """How many axes each array has, with those that its letters count."""
         found = {g.name: len(g.letters) + len(g.shape) for g in self.givens}
         for d in self.definitions:
-            found[d.name] = len(d.letters) + self._element_rank(d.rhs, found)
+            found[d.name] = len(d.letters) + Walk(found).rank(d.rhs)
         return found | {f"g{name}": rank for name, rank in found.items()}
-
-    def _element_rank(self, rhs: Any, ranks: dict[str, int]) -> int:
-        from .printer import Latex
-
-        return Latex(ranks).rank(rhs)
 
     def planted(self, k: int) -> Derivation:
         """The same with the wrong sign in step k: what a check must find."""
