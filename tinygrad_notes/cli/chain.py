@@ -21,8 +21,8 @@ from .steps import derivations_of, where
 def chain(network: Network) -> list[dict[str, Any]]:
     """One row per recorded operation of a training step on two samples, last first.
 
-    `layer` is the innermost module in whose forward it was recorded; `gives` are the shapes of the gradients
-    that its rule hands on; `where` is the file and line of that rule.
+    `layer` is the innermost part of the model in whose forward it was recorded; `gives` are the shapes of the
+    gradients that its rule hands on; `where` is the file and line of that rule.
     """
     model = network.undrawn().train()
     spans: list[tuple[int, int, str]] = []
@@ -85,7 +85,7 @@ def _rule(operation: Any) -> Callable[..., Any]:
 @contextlib.contextmanager
 def _watched(model: Module, spans: list[tuple[int, int, str]]) -> Iterator[None]:
     """Writes (first, last, name) into `spans`: the numbers of what is recorded in each module's forward."""
-    modules = [(name, m) for name, m in model.named_modules() if name]
+    modules = [(name or type(model).__name__, m) for name, m in model.named_modules()]
 
     def watch(name: str, forward: Callable[..., Any]) -> Callable[..., Any]:
         def run(*inputs: Any, **options: Any) -> Any:

@@ -28,7 +28,7 @@ def derive_command(arguments: argparse.Namespace) -> int:
     if operation is None and not entries:
         if plain(name) in all_networks():
             return _chain(arguments)
-        known = [*(c.__name__ for c in all_operations().values()), *_others()]
+        known = [*_others(), *(c.__name__ for c in all_operations().values())]
         raise ValueError(f"unknown operation {name!r}; {suggestion(name, known)}")
     if operation is None and _is_operation(entries[0].rule):
         operation = entries[0].rule

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import textwrap
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,19 +14,21 @@ from .operations import plain
 ROOT = Path(__file__).resolve().parent.parent.parent  # of the repository, or of what is installed
 
 WORDS = {
-    "en": {"given": "given", "definition": "definitions", "derivation": "derivation",
-           "example": "an example for paper", "residual": "residual", "in float64": "in float64",
-           "gradient": "∂L/∂{}, from outside", "rule": "the shipped rule",
-           "the shipped forward": "the forward", "the shipped gradient of": "the gradient of",
-           "the shipped code": "the code",
-           "wrong": "WRONG", "number": "a number", "chance": "chance variable"},
-    "zh": {"given": "已知", "definition": "定义", "derivation": "推导",
-           "example": "手算示例", "residual": "残差", "in float64": "float64 下",
-           "gradient": "∂L/∂{}，由外部给出", "rule": "代码中的规则",
-           "the shipped forward": "前向", "the shipped gradient of": "梯度：",
-           "the shipped code": "代码",
-           "wrong": "错误", "number": "数", "chance": "随机变量"},
+    "en": {"derivation": "derivation: {}", "given": "given:", "number": "a number",
+           "chance": "chance variables",
+           "gradient": "∂L/∂{}, from outside", "definition": "definitions:", "reason": "  ({})",
+           "residual": "residual {:.0e}", "double": "in float64 {:.0e}", "wrong": "WRONG",
+           "rule": "the shipped rule, {}:", "the shipped forward": "the forward",
+           "the shipped code": "what the code computes", "the shipped gradient of": "the gradient of {}",
+           "example": "an example for paper:"},
+    "zh": {"derivation": "推导：{}", "given": "已知：", "number": "数", "chance": "随机变量",
+           "gradient": "∂L/∂{}，由外部给出", "definition": "定义：", "reason": "（{}）",
+           "residual": "残差 {:.0e}", "double": "float64 下 {:.0e}", "wrong": "不成立",
+           "rule": "代码中的规则（{}）：", "the shipped forward": "前向传播",
+           "the shipped code": "代码的计算结果", "the shipped gradient of": "{} 的梯度",
+           "example": "手算示例："},
 }  # fmt: skip
+WIDTH = 110  # of the reasons, where the words have spaces
 
 
 def derivations_of(operation: Any = None, name: str = "") -> list[Any]:
@@ -41,6 +44,7 @@ def derivations_of(operation: Any = None, name: str = "") -> list[Any]:
 def as_data(entry: Any, lang: str, example: bool) -> dict[str, Any]:
     """The derivation with its formulas in LaTeX and Unicode and its residuals."""
     from ..verify.derivations import check
+    from ..verify.derivations.alphabet import unicode_script
     from ..verify.derivations.example import worked
     from ..verify.derivations.printer import latex, unicode
 
@@ -53,7 +57,11 @@ def as_data(entry: Any, lang: str, example: bool) -> dict[str, Any]:
     points = check.points_of(d)
     found = {r.name: {"residual": r.exact, "residual_float64": r.double, "passed": bool(r)}
              for r in check.check(d, points)}  # fmt: skip
-    shapes = {g.name: [*points[0].array(g.name).stacked().shape] for g in d.givens}
+    shapes = {}
+    for g in d.givens:
+        shape = points[0].array(g.name).stacked().shape
+        name = _name(g.name) if g.start is None else f"{_name(g.name)}{unicode_script([str(g.start)])}"
+        shapes[name] = list(shape if g.start is None else shape[1:])
     steps = [line(s) | found.pop(f"step {k}") | {"left": unicode(s.lhs, d.ranks), "goes_on": s.goes_on}
              for k, s in enumerate(d.steps, 1)]  # fmt: skip
     return {
@@ -74,29 +82,30 @@ def where(rule: Any) -> str:
 
 def print_derivation(data: dict[str, Any], lang: str) -> None:
     words = WORDS[lang]
-    print(f"{words['derivation']}: {data['name']} ({data['rule']})\n{data['about']}\n")
-    print(f"{words['given']}:")
+    print(f"{words['derivation'].format(data['name'])} ({data['rule']})\n{data['about']}\n\n{words['given']}")
     for name in data["numbers"]:
         print(f"  {_name(name)}: {words['number']}")
     for name in data["chances"]:
         print(f"  {_name(name)}: {words['chance']}")
     for name, shape in data["given"].items():
-        print(f"  {_name(name)}: {' × '.join(map(str, shape)) or words['number']}")
+        print(f"  {name}: {' × '.join(map(str, shape)) or words['number']}")
     for name, y in data["gradients"].items():
         print(f"  {_name(name)} = {words['gradient'].format(y)}")
-    print(f"{words['definition']}:")
+    print(words["definition"])
     for line in data["definitions"]:
-        print(f"  {line['unicode']}" + (f"    ({line['reason']})" if line["reason"] else ""))
+        print(f"  {line['unicode']}" + (words["reason"].format(line["reason"]) if line["reason"] else ""))
     print()
     for k, step in enumerate(data["steps"], 1):
-        left, _, right = step["unicode"].partition(" = ") if step["goes_on"] else ("", "", step["unicode"])
-        indent = " " * (len(left) + 1) + "= " if step["goes_on"] else ""
-        print(f"{k:3}. {indent}{right}\n       {step['reason']}  [{_residual(step, words)}]")
-    print(f"\n{words['rule']}, {data['rule']}:")
+        right = step["unicode"]
+        if step["goes_on"]:
+            right = " " * len(step["left"]) + right.removeprefix(step["left"])
+        reason = f"{step['reason']}  [{_residual(step, words)}]"
+        print(f"{k:3}. {right}")
+        print(textwrap.fill(reason, WIDTH, initial_indent=" " * 7, subsequent_indent=" " * 7))
+    print(f"\n{words['rule'].format(data['rule'])}")
     for name, result in data["shipped"].items():
-        for english in ("the shipped forward", "the shipped gradient of", "the shipped code"):
-            name = name.replace(english, words[english])
-        print(f"  {name}  [{_residual(result, words)}]")
+        kind = next(kind for kind in words if name.startswith(kind))
+        print(f"  {words[kind].format(name.removeprefix(kind).strip())}  [{_residual(result, words)}]")
     if data["example"]:
         _print_example(data["example"], words)
 
@@ -108,14 +117,13 @@ def _name(name: str) -> str:
 
 
 def _residual(found: dict[str, Any], words: dict[str, str]) -> str:
-    parts = [] if found["residual"] is None else [f"{words['residual']} {found['residual']:.0e}"]
-    if found["residual_float64"] is not None:
-        parts.append(f"{words['in float64']} {found['residual_float64']:.0e}")
-    return ", ".join(parts) + ("" if found["passed"] else f", {words['wrong']}")
+    pairs = (("residual", found["residual"]), ("double", found["residual_float64"]))
+    parts = [words[kind].format(value) for kind, value in pairs if value is not None]
+    return ", ".join(parts if found["passed"] else [*parts, words["wrong"]])
 
 
 def _print_example(lines: list[dict[str, Any]], words: dict[str, str]) -> None:
-    print(f"\n{words['example']}:")
+    print(f"\n{words['example']}")
     step = 0
     for line in lines:
         step += line["kind"] == "step"

@@ -31,7 +31,7 @@ def attention(d: Builder) -> None:
         d.g(value)[u, e], over(gy[r, a] * partial(y[r, a], value[u, e]), r, a),
         "From the end: Y = P V is a matrix product.", "从后往前：Y = P V 是矩阵乘积。",
     )  # fmt: skip
-    d.step(d.g(value), dot(T(p), gy), "And its rule is known.", "它的求导规则已知。")
+    d.step(d.g(value), dot(T(p), gy), "The rule of a product is known.", "它的求导规则已知。")
     d.step(gp, dot(gy, T(value)), "For P as well.", "对 P 同理。")
     d.step(
         gs[t, u], over(gp[t, v] * p[t, v] * (indicator(Eq(u, v)) - p[t, u]), v),
@@ -50,9 +50,14 @@ def attention(d: Builder) -> None:
     d.step(d.g(query), c * dot(gs, key), "S = c Q Kᵀ is a matrix product again.", "S = c Q Kᵀ 又是矩阵乘积。")
     d.step(
         d.g(key)[v, k], over(gy[r, e] * partial(y[r, e], key[v, k]), r, e),
-        "And for the keys, all paths", "对键：先写出所有路径",
+        "For the keys: all paths again.", "对键同样先写出所有路径。",
     )  # fmt: skip
-    d.step(d.g(key), c * dot(T(gs), query), "and the product.", "再写成矩阵乘积。")
+    d.step(
+        d.g(key),
+        c * dot(T(gs), query),
+        "S = c Q Kᵀ in its second factor.",
+        "由 S = c Q Kᵀ 的第二个因子得到。",
+    )
     d.ships(
         ops.Attention, None,
         lambda get, n: {"keep": None, "drop": None, "scale": n["c"], "whole": True},

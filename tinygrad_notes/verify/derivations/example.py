@@ -36,8 +36,7 @@ def worked(derivation: Derivation) -> Iterator[Worked]:
     point = Point(derivation, "hand")
     reader = Reader(xp, point, derivation.ranges, point.numbers)
     for name, value in point.numbers.items():
-        if not name.startswith("scale of"):
-            yield Worked("given", unicode(sympy.Symbol(name), derivation.ranks), _text(value))
+        yield Worked("given", unicode(sympy.Symbol(name), derivation.ranks), _text(value))
     names = [g.name for g in derivation.givens] + [f"g{y}" for y in derivation.outputs]
     for name in names:
         base = sympy.IndexedBase(name)

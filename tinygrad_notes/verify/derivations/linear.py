@@ -9,8 +9,8 @@ from .formula import T, dot, over, partial
 
 @derivation(
     "matmul", ops.MatMul,
-    en="The product of two matrices; the gradient of each is a product with the other, transposed.",
-    zh="两个矩阵的乘积；对每个矩阵的梯度都是 Ḡ 与另一个矩阵的转置之积。",
+    en="The product of two matrices; the gradient of each is gY times the other, transposed.",
+    zh="两个矩阵的乘积；对每个矩阵的梯度都是 gY 与另一个矩阵的转置之积。",
 )  # fmt: skip
 def matmul(d: Builder) -> None:
     (i, r), (k,), (j, s) = d.letters("i r", 3), d.letters("k", 2), d.letters("j s", 2)

@@ -151,8 +151,13 @@ def layer_norm(d: Builder) -> None:
         "The root comes out of all three terms. γ stays inside: it differs from place to place.",
         "三项都提出根号。γ 留在里面：它在各个位置不同。",
     )  # fmt: skip
-    d.step(d.g(gamma)[i], gy[i] * x_hat[i], "A batch adds these up.", "一个批次把它们相加。")
-    d.step(d.g(beta)[i], gy[i], "Likewise.", "同理。")
+    d.step(
+        d.g(gamma)[i],
+        gy[i] * x_hat[i],
+        "A batch adds up those of its samples.",
+        "一个批次把各样本的结果相加。",
+    )
+    d.step(d.g(beta)[i], gy[i], "Likewise for β.", "β 同理。")
     d.ships(ops.LayerNorm, None, lambda get, n: {"axes": (0,), "eps": n["ε"]}, x="x", gamma="γ", beta="β")
 
 
@@ -166,7 +171,9 @@ def local_response_norm(d: Builder) -> None:
     (r,) = d.letters("r", 3, hand=3, start=-1)
     k, alpha, beta = d.number("k"), d.number("α"), d.number("β", "3/4")
     x = d.given("x", i, padded=True)
-    s = d.define("s", i, k + alpha * over(x[i + r] ** 2, r), "what is divided by", "除数的底")
+    s = d.define(
+        "s", i, k + alpha * over(x[i + r] ** 2, r), "what is raised to the power β", "取 β 次幂的底数"
+    )
     y = d.define("y", i, x[i] / s[i] ** beta)
     gy, gx, gs = d.output("y"), d.g(x), d.g(s)
     d.step(

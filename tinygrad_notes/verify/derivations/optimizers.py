@@ -83,8 +83,8 @@ def adam(d: Builder) -> None:
     weights = over(b1 ** (t - s), s, where=s <= t)
     d.step(
         (1 - b1) * weights, 1 - b1**t,
-        "The weights are a geometric sum: they add up to less than 1, most of all at first.",
-        "权重是等比级数：它们的和小于 1，开始时尤其小。",
+        "The weights are a geometric sum: they add up to less than 1, to 1 − β₁ at t = 1.",
+        "权重是等比级数：它们的和小于 1，t = 1 时只有 1 − β₁。",
     )  # fmt: skip
     d.step(
         expected((1 - b1) * over(b1 ** (t - s) * chance[s], s, where=s <= t)),

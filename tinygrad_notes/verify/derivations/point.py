@@ -29,6 +29,7 @@ class Point:
         self.derivation, self.kind = derivation, kind
         self.rng = np.random.default_rng(seed)
         self.numbers = {n: self._number() if v is None else v for n, v in derivation.numbers.items()}
+        self.scales = {name: self._number() for name in derivation.chances}
         self.drawn = {g.name: self._drawn(g) for g in derivation.givens}
         self.known: dict[str, Values] = {}
         self.known = self._run()
@@ -225,8 +226,7 @@ class Point:
         d = self.derivation
         places = [(name, key) for name, (letters, _) in d.chances.items() if name in names
                   for key in itertools.product(*(d.ranges[v] for v in letters))]  # fmt: skip
-        scale = {name: self.numbers.setdefault(f"scale of {name}", self._number()) for name in d.chances}
-        values = {name: [lift(scale[name] * x) for x in d.chances[name][1]] for name in names}
+        values = {name: [lift(self.scales[name] * x) for x in d.chances[name][1]] for name in names}
         for chosen in itertools.product(*(values[name] for name, _ in places)):
             found: dict[str, Values] = {}
             for (name, key), outcome in zip(places, chosen, strict=True):

@@ -15,8 +15,8 @@ def _scores(d: Builder, m: Any) -> tuple[Any, Any, Any]:
 
 
 def _back(d: Builder, m: Any, x: Any, w: Any, s: Any) -> None:
-    d.step(d.g(x), over(d.g(s)[m] * w[m], m), "s is bilinear: back to the word", "s 是双线性的：回到词向量")
-    d.step(d.g(w)[m], d.g(s)[m] * x, "and to the rows.", "以及各行。")
+    d.step(d.g(x), over(d.g(s)[m] * w[m], m), "s = x · w is linear in x.", "s = x · w 关于 x 是线性的。")
+    d.step(d.g(w)[m], d.g(s)[m] * x, "And in w.", "关于 w 也是线性的。")
 
 
 def _shipped(d: Builder, attributes: Any) -> None:
