@@ -17,10 +17,7 @@ def conv2d(d: Builder) -> None:
     k, l = d.letters("k l", 3, hand=2)  # noqa: E741
     p, q = d.letters("p q", 2)
     i, j = d.letters("i j", 2)
-    s, pad = d.number("s", 2, hand=1), d.number("P", 1, hand=0 if d.hand else None)
-    if d.hand:  # one window and its three neighbors, of which only the first lies inside
-        pad = d.number("P", 1)
-        s = d.number("s", 2)
+    s, pad = d.number("s", 2), d.number("P", 1)
     x = d.given("x", c, k, l, padded=True)
     w, b = d.given("w", o, c, p, q), d.given("b", o)
     seen = x[c, i * s + p - pad, j * s + q - pad]

@@ -74,19 +74,12 @@ class Point:
         if g.start is not None:
             axes, keys = (range(g.start, g.start + 1), *axes), [(g.start, *k) for k in keys]
         fixed = g.hand if self.kind == "hand" and g.hand is not None else g.values
-        if fixed is not None:
-            flat = np.asarray(fixed, object).reshape(len(keys), *g.shape)
-            read = (lambda v: v) if all(isinstance(v, int) for v in flat.flat) and g.values is not None else (
-                lambda v: Scalar(None, value_of(Fraction(v))))  # fmt: skip
-            elements = {
-                k: self._filled(
-                    g.shape,
-                    lambda i, k=k: read(flat[keys.index(k)].flat[i] if g.shape else flat[keys.index(k)]),
-                )
-                for k in keys
-            }
-        else:
+        if fixed is None:
             elements = {k: self._filled(g.shape, lambda i: self._draw(g.positive)) for k in keys}
+        elif g.start is None:  # word numbers, labels, masks: integers
+            elements = dict(zip(keys, fixed, strict=True))
+        else:
+            elements = {k: Scalar(None, value_of(v)) for k, v in zip(keys, fixed, strict=True)}
         return Values(axes, elements, g.padded)
 
     # The definitions.
