@@ -19,7 +19,7 @@ BELOW = {
     "optim": {"nn", "ops", "autograd", "backend"},
     "data": {"nn", "ops", "autograd", "backend"},
     "models": {"data", "optim", "nn", "ops", "autograd", "backend"},
-    "verify": {"nn", "ops", "autograd", "backend"},
+    "verify": {"optim", "nn", "ops", "autograd", "backend"},
     "train": {"models", "data", "optim", "nn", "ops", "autograd", "backend"},
     "tasks": {"train", "models", "data", "optim", "nn", "ops", "autograd", "backend"},
     "study": {"tasks", "train", "models", "data", "optim", "nn", "ops", "autograd", "backend"},

@@ -336,6 +336,53 @@ def test_derive(capsys):
     assert "whole arrays" in result["derivatives"]
 
 
+def test_derive_tells_the_steps(capsys):
+    pytest.importorskip("sympy")
+    assert main(["derive", "softmax"]) == 0
+    text = capsys.readouterr().out
+    assert "gxᵢ = Σⱼ gpⱼ ∂pⱼ/∂xᵢ" in text and "= pᵢ (gpᵢ − Σⱼ gpⱼ pⱼ)" in text and "residual" in text
+    assert text.index("the gradient of x") < text.index("class Softmax(Function):")
+    assert main(["derive", "batch-norm", "--numbers", "--lang", "zh"]) == 0
+    text = capsys.readouterr().out
+    assert "推导" in text and "链式法则" in text and "v = (1/2) ((1 − (−0.5))² + (−2 − (−0.5))²)" in text
+    assert main(["derive", "adam", "--json", "--numbers"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)["derivations"]
+    assert told["rule"].startswith("tinygrad_notes/optim/adam.py:")
+    assert all(step["residual"] < 1e-25 and step["residual_float64"] < 1e-9 for step in told["steps"])
+    assert r"\beta_{1}^{t - s}" in told["steps"][0]["latex"]
+    assert told["shipped"]["the shipped code"]["passed"]
+    assert told["example"][0]["name"] == "β₁"
+    assert main(["derive", "mse"]) == 0
+    assert capsys.readouterr().out.count("∂L/∂ŷᵢ") == 1
+
+
+def test_derive_fails_where_a_step_does_not_hold(capsys, monkeypatch):
+    pytest.importorskip("sympy")
+    from tinygrad_notes.verify.derivations.derivation import Entry
+
+    build = Entry.build
+    monkeypatch.setattr(Entry, "build", lambda entry, hand=False: build(entry, hand).planted(1))
+    assert main(["derive", "tanh"]) == 1
+    assert "WRONG" in capsys.readouterr().out
+
+
+def test_derive_shows_the_chain_of_a_network(capsys):
+    assert main(["derive", "lenet5"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "loss back to the input" in lines[0]
+    second = lines[4].split()
+    assert second[:3] == ["2", "loss", "CrossEntropyOfClasses"] and "ops/loss.py:" in second[-1]
+    assert sum("Conv2d " in line for line in lines) == 2 and "gx 2×1×32×32" in lines[-3]
+    assert main(["derive", "resnet20", "--json"]) == 0
+    chain = json.loads(capsys.readouterr().out)["chain"]
+    assert {"Add", "BatchNorm", "Conv2d", "ReLU"} <= {row["operation"] for row in chain}
+    assert all(row["takes"] and row["gives"] and row["layer"] for row in chain)
+    for row in chain:
+        file, line = row["where"].split(":")
+        text = (Path(__file__).resolve().parents[2] / file).read_text()
+        assert "def backward" in text.splitlines()[int(line) - 1]
+
+
 def test_derive_without_sympy(capsys, monkeypatch):
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "sympy" else found(name))

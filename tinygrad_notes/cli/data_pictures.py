@@ -70,7 +70,8 @@ def _groups(table: Table, target: str | None) -> dict[str, np.ndarray]:
 def _bins(axes: Any, values: list[np.ndarray], groups: dict[str, np.ndarray]) -> None:
     if any(map(len, values)):
         colors = COLORS[: len(values)] if len(values) > 1 else [TRAIN]
-        axes.xaxis.get_major_locator().set_params(nbins=6)
+        whole = all((column == np.round(column)).all() for column in values)
+        axes.xaxis.get_major_locator().set_params(nbins=6, integer=whole)
         axes.hist(values, bins=20, stacked=True, color=colors, label=list(map(shown, groups)))
 
 

@@ -1,4 +1,4 @@
-"""``derive``: an operation's formula, its rules as they run, and its derivative by SymPy."""
+"""``derive``: the derivation of an operation, its rules as they run; or the chain of a network."""
 
 from __future__ import annotations
 
@@ -13,32 +13,92 @@ import numpy as np
 
 from ..autograd import Function
 from ..verify.source import source
-from . import DONE
-from .operations import find_operation
+from . import DONE, FAILED
+from .chain import chain, print_chain
+from .networks import all_networks, find_network
+from .operations import all_operations, plain, suggestion
 from .output import print_json
+from .steps import as_data, derivations_of, print_derivation
 
 
 def derive_command(arguments: argparse.Namespace) -> int:
-    operation = find_operation(arguments.operation)
-    module = inspect.getmodule(operation)
-    assert module is not None
-    derivatives = _derivatives(operation)
+    name, lang = arguments.operation, arguments.lang
+    operation = all_operations().get(plain(name))
+    entries = derivations_of(operation, name)
+    if operation is None and not entries:
+        if plain(name) in all_networks():
+            return _chain(arguments)
+        known = [*_others(), *(c.__name__ for c in all_operations().values())]
+        raise ValueError(f"unknown operation {name!r}; {suggestion(name, known)}")
+    if operation is None and _is_operation(entries[0].rule):
+        operation = entries[0].rule
+    told = [as_data(entry, lang, arguments.numbers) for entry in entries]
+    passed = all(line["passed"] for data in told for line in (*data["steps"], *data["shipped"].values()))
     if arguments.json:
-        print_json({
-            "operation": operation.__name__, "module": module.__name__, "formula": inspect.getdoc(operation),
-            "source": source(operation), "derivatives": derivatives,
-        })  # fmt: skip
-        return DONE
-    print(f"{operation.__name__} in {module.__name__}\n\n{source(operation)}\n")
+        print_json({**_plain(operation), "derivations": told, "passed": passed})
+    else:
+        for data in told:
+            print_derivation(data, lang)
+            print()
+        if operation is not None:
+            _print_plain(operation)
+    return DONE if passed else FAILED
+
+
+def _chain(arguments: argparse.Namespace) -> int:
+    network = find_network(arguments.operation)
+    rows = chain(network)
+    if arguments.json:
+        print_json({"model": network.name, "chain": rows})
+    else:
+        print_chain(network.name, rows, CHAIN[arguments.lang])
+    return DONE
+
+
+def _is_operation(rule: Any) -> bool:
+    return inspect.isclass(rule) and issubclass(rule, Function)
+
+
+def _others() -> list[str]:
+    """What else can be derived: derivations that are not called as their operation, and networks."""
+    networks = [n.name for n in all_networks().values()]
+    if importlib.util.find_spec("sympy") is None:
+        return networks
+    from ..verify.derivations import DERIVATIONS
+
+    return [*(e.name for e in DERIVATIONS), *networks]
+
+
+def _plain(operation: type[Function] | None) -> dict[str, Any]:
+    if operation is None:
+        return {}
+    return {
+        "operation": operation.__name__, "module": operation.__module__, "formula": inspect.getdoc(operation),
+        "source": source(operation), "derivatives": _derivatives(operation),
+    }  # fmt: skip
+
+
+def _print_plain(operation: type[Function]) -> None:
+    """The rules as they run, and their derivative by SymPy where they work on single numbers."""
+    print(f"{operation.__name__} in {operation.__module__}\n\n{source(operation)}\n")
+    derivatives = _derivatives(operation)
     if isinstance(derivatives, str):
         print(derivatives)
-        return DONE
+        return
     print("by SymPy, from the forward above:")
     for where, formulas in derivatives.items():
         print(f"  {where}:")
         for name, formula in formulas.items():
             print(f"    {name} = {formula}")
-    return DONE
+
+
+CHAIN = {
+    "en": {"chain": "one step of training on two samples, from the loss back to the input", "layer": "layer",
+           "rule": "rule", "gives": "hands on", "where": "file and line",
+           "told": "told step by step by `tinygrad-notes derive`"},
+    "zh": {"chain": "两个样本的一步训练，从损失反向到输入", "layer": "层", "rule": "规则",
+           "gives": "传出的梯度", "where": "文件与行号", "told": "可用 `tinygrad-notes derive` 查看逐步推导"},
+}  # fmt: skip
 
 
 def _derivatives(operation: type[Function]) -> dict[str, dict[str, str]] | str:

@@ -19,14 +19,6 @@ def all_operations() -> dict[str, type[Function]]:
     return found
 
 
-def find_operation(name: str) -> type[Function]:
-    """The class called `name`, whatever the case and underscores. Raises ValueError."""
-    known = all_operations()
-    if plain(name) in known:
-        return known[plain(name)]
-    raise ValueError(f"unknown operation {name!r}; {suggestion(name, [c.__name__ for c in known.values()])}")
-
-
 def suggestion(name: str, known: list[str]) -> str:
     """The half sentence behind an unknown name."""
     by_plain = {plain(k): k for k in known}

@@ -102,9 +102,13 @@ def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     diff.add_argument(
         "model", metavar="MODEL", help="a network of the notes, e.g. alexnet, or rnn, lstm, gru"
     )
-    derive = command("derive", "derivation", "an operation's formula, its rules and its derivative",
-                     "tinygrad-notes derive sigmoid")  # fmt: skip
-    derive.add_argument("operation", metavar="OP", help="an operation, e.g. sigmoid or cross_entropy")
+    derive = command("derive", "derivation", "a derivation, each step computed; or the chain of a network",
+                     "tinygrad-notes derive batch_norm --numbers --lang zh")  # fmt: skip
+    derive.add_argument(
+        "operation", metavar="OP", help="an operation (sigmoid, lstm), an optimizer, xavier, or a network"
+    )
+    derive.add_argument("--numbers", action="store_true", help="with an example small enough for paper")
+    derive.add_argument("--lang", choices=("en", "zh"), default="en", help="language of the reasons")
     graph = command("graph", "inspection", "the recorded graph of a small example, or of a network",
                     "tinygrad-notes graph lenet5 --dot | dot -Tsvg > lenet5.svg")  # fmt: skip
     graph.add_argument("model", metavar="MODEL", nargs="?", help="default: a small example")
