@@ -111,6 +111,10 @@ def test_no_machine_is_named():
 LINES_OF_A_FILE, LINES_OF_A_FUNCTION, LINES_OF_A_TEST_FILE = 300, 40, 500
 LONGER = {  # (file or file:function): why
     "tinygrad_notes/cli/parser.py:make_parser": "the list of commands, one after another",
+    **{
+        f"tinygrad_notes/verify/derivations/{name}": "a derivation, one step after another"
+        for name in ("attention.py:attention", "convolution.py:conv2d", "optimizers.py:adam")
+    },
     "tests/cli/test_cli.py": "every command through one fixture, a trained run",
     "tests/tasks/test_images.py": "every property of one task",
     "tests/train/test_train_loop.py": "every property of one loop",

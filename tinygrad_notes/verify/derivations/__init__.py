@@ -22,14 +22,15 @@ from . import (
     normalization,
     optimizers,
     pooling,
+    response,
     rnn,
     words,
 )
 from .derivation import Derivation, Entry
 
 FILES = (
-    activation, loss, linear, convolution, pooling, normalization, dropout, embedding, arithmetic, rnn, lstm,
-    alignment, attention, words, optimizers, initializers,
+    activation, loss, linear, convolution, pooling, normalization, response, dropout, embedding, arithmetic,
+    rnn, lstm, alignment, attention, words, optimizers, initializers,
 )  # fmt: skip
 
 DERIVATIONS: tuple[Entry, ...] = tuple(
