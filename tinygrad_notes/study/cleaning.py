@@ -43,7 +43,11 @@ def run(seed: int, share: float) -> Finding:
         f"Over {SPLITS} splits {clean:.1f} % of the unseen penguins are right after cleaning by the training "
         f"part and {raw:.1f} % without; cleaning by all rows says {wrong:.1f} %, a figure that new penguins "
         "need not keep, because their own rows helped to make it.",
-        [Panel("the first split", "step", "training loss, smoothed", curves)],
+        [
+            Panel("training on the first split", "step", "loss, smoothed", curves, log_y=True),
+            Panel("unseen penguins", "split", "right, %",
+                  {kind: (range(1, SPLITS + 1), values) for kind, values in right.items()}, points=True),
+        ],
     )  # fmt: skip
 
 
