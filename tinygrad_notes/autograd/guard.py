@@ -25,13 +25,12 @@ Stamp = tuple[int, int | None] | None
 class _Record:
     """What is known of one block of memory."""
 
-    __slots__ = ("checksum_when_lent", "reference", "writes", "writes_when_lent")
+    __slots__ = ("checksum_when_lent", "reference", "writes")
 
     def __init__(self, reference: Any) -> None:
         self.reference = reference
         self.writes = 0
         self.checksum_when_lent: int | None = None
-        self.writes_when_lent = 0
 
 
 records: dict[int, _Record] = {}
@@ -74,7 +73,6 @@ def lend(array: Any) -> None:
     record = _record(owner)
     if record.checksum_when_lent is None:
         record.checksum_when_lent = _checksum(owner)
-        record.writes_when_lent = record.writes
 
 
 def arrays(attributes: dict[str, Any]) -> list[Any]:
