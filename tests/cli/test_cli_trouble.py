@@ -1,9 +1,13 @@
 """What goes wrong around a command: empty words, readers that leave, missing homes and memory, Ctrl-C at odd
 moments."""
 
+import os
+import sys
+
 import pytest
 
 from tinygrad_notes.cli import main
+from tinygrad_notes.verify import report
 
 
 @pytest.mark.parametrize(
@@ -31,3 +35,36 @@ def test_a_text_may_be_empty(tmp_path, capsys):
     capsys.readouterr()
     assert main(["bpe", "encode", pairs, ""]) == 0
     assert capsys.readouterr().out == "\n"
+
+
+# ---- readers ---------------------------------------------------------------------------------------
+
+
+def main_without_reader(words):
+    """The exit code where stdout is a pipe that nobody reads, and every line is written at once."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with pytest.MonkeyPatch.context() as patch, os.fdopen(writer, "w", buffering=1) as stdout:
+        patch.setattr(sys, "stdout", stdout)
+        return main(words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["verify", "sigmoid"], ["gradcheck", "sigmoid"], ["verify", "sigmoid", "--json"], ["doctor"],
+        ["summary", "lenet5"], ["diff", "lenet5"], ["derive", "sigmoid"], ["graph"], ["graph", "--dot"],
+        ["study"], ["study", "--json"], ["--help"], ["train", "--help"], ["bpe", "train", "--help"],
+    ],
+)  # fmt: skip
+def test_a_reader_that_leaves_is_no_failure(words, capfd):
+    assert main_without_reader(words) == 0
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("words", [["verify"], ["gradcheck"], ["verify", "--json"]])
+def test_a_check_fails_whoever_reads_of_it(words, monkeypatch):
+    failed = {"name": "Sigmoid", "passed": False}
+    monkeypatch.setattr(report, "gradcheck_rows", lambda names: [failed])
+    monkeypatch.setattr(report, "verify_rows", lambda names: [failed])
+    assert main_without_reader([*words, "sigmoid"]) == 1

@@ -37,16 +37,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     from .parser import make_parser
 
+    code = DONE
     try:
         words = sys.argv[1:] if argv is None else list(argv)
         arguments = make_parser(words).parse_args(words)
-        code = arguments.run(arguments)
+        code = int(arguments.run(arguments))
         sys.stdout.flush()
-        return int(code)
+        return code
     except SystemExit as exit:  # argparse: --help or wrong use
         return exit.code if isinstance(exit.code, int) else DONE
     except BrokenPipeError:  # the reader of a pipe has seen enough
-        return DONE
+        return code
     except KeyboardInterrupt:
         print_error("tinygrad-notes: interrupted")
         return INTERRUPTED
