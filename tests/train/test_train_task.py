@@ -163,7 +163,7 @@ EVENTS = {"open", "os.rename", "os.remove", "os.mkdir", "os.listdir", "os.scandi
 
 
 def killed(folder, at, work):
-    """`work()` in a process that dies at file-system event number `at` in `folder`; True if it got that far."""
+    """`work()` in a process that dies at file-system event number `at` in `folder`; True if it got there."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # forking beside threads
         child = os.fork()

@@ -69,8 +69,8 @@ class Run:
 
     @classmethod
     def _begin(cls, task: Task, settings: Any, claim: Claim, how: dict[str, Any]) -> Run:
-        """The folder's first files. The configuration comes first: from there on `resume` can begin again. The
-        checkpoint comes last: where it is, the others are."""
+        """The folder's first files. The configuration comes first: from there on `resume` can begin again.
+        The checkpoint comes last: where it is, the others are."""
         parts = task.load(settings, **how)
         config = Config(task, settings, parts.facts, backend.threads())
         contents = origin.contents_of(parts)
@@ -104,9 +104,8 @@ class Run:
         with claim.kept():
             clear(folder)
             if not any((folder / name).exists() for name in (CHECKPOINT, BEST, METRICS)):
-                return cls._begin(
-                    task, config.settings, claim, how
-                )  # a kill came before the first checkpoint
+                # A kill came before the first checkpoint, so nothing was learned.
+                return cls._begin(task, config.settings, claim, how)
             state = checkpoint.load(folder / CHECKPOINT)
             origin.check_config(folder, config, state)
             parts, contents = load_same_parts(folder, config, state, "put it back, or train anew", **how)
@@ -121,7 +120,7 @@ class Run:
         """Put the training where the checkpoint `state` stands, and metrics.jsonl too."""
         try:
             self.trainer.load_state_dict(state)
-        except (KeyError, ValueError, TypeError) as error:
+        except (LookupError, ValueError, TypeError, AttributeError, OverflowError) as error:
             raise RunError(f"{self.folder}: the checkpoint does not fit config.json ({error})") from error
         done, epochs = len(self.trainer.history), self.settings.epochs
         if done > epochs:
