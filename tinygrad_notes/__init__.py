@@ -4,6 +4,7 @@ Reading order: autograd (Tensor, Function, the engine), ops (every rule beside i
 optim (parameters and their updates), data, models (the networks of the notes), train, verify.
 """
 
+from . import loading  # isort: skip  # the first, for it guards the others
 from . import data, models, nn, optim, train
 from .autograd import (
     AnomalyError,

@@ -70,23 +70,16 @@ def load(path: str | os.PathLike[str]) -> Any:
     A safetensors file of another program gives {key: array}, and so does a state_dict that PyTorch saved
     (.pth, .pt), where torch is installed. NumPy has no bfloat16: such arrays come as float32, exactly.
 
-    Raises FileNotFoundError, and CheckpointError for a file that is truncated, damaged or of
-    another kind, or that holds an array of a dtype that NumPy has not.
+    Raises OSError where it is missing or may not be read, and CheckpointError for a file that is
+    truncated, damaged or of another kind, or that holds an array of a dtype that NumPy has not.
     """
-    from safetensors import SafetensorError, safe_open
-
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file")
+    path.open("rb").close()  # safetensors calls a file missing that may not be read
     if path.suffix in (".pth", ".pt"):
         return _load_torch(path)
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            keys = file.keys()
-            arrays = {key: _read(path, file, key) for key in keys}
-    except (SafetensorError, TypeError, AttributeError, KeyError) as error:
-        raise CheckpointError(f"{path}: {_reason(path, error)}") from error
+    metadata, arrays = _contents(path)
     if not metadata.keys() & {"tinygrad_notes", "tree", "crc32"}:
         return arrays
     if metadata.get("tinygrad_notes", VERSION) != VERSION:
@@ -96,7 +89,25 @@ def load(path: str | os.PathLike[str]) -> Any:
     tree = metadata.get("tree", "")
     if metadata.get("crc32") != _checksum(tree, arrays):
         raise CheckpointError(f"{path}: damaged, its checksum does not fit its content")
-    return _unpack(json.loads(tree), arrays)
+    try:
+        return _unpack(json.loads(tree), arrays)
+    except (TypeError, ValueError, KeyError, RecursionError) as error:
+        raise CheckpointError(
+            f"{path}: its metadata is not what save writes ({type(error).__name__})"
+        ) from error
+
+
+def _contents(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    """The metadata and the arrays of a safetensors file."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return file.metadata() or {}, {key: _read(path, file, key) for key in file.keys()}  # noqa: SIM118
+    except CheckpointError:
+        raise
+    except (SafetensorError, TypeError, AttributeError, KeyError, ValueError) as error:
+        raise CheckpointError(f"{path}: {_reason(path, error)}") from error
 
 
 def _load_torch(path: Path) -> dict[str, np.ndarray]:

@@ -486,6 +486,7 @@ def complain(arguments, capsys):
             ["train", "mlp", "--validation", "1"],
             "must be a number of at least 0 and below 1 or a word or none",
         ),
+        (["train", "mlp", "--shift", "28"], "leave nothing of images"),
         (["train", "mlp", "--on-error", "skip"], "--on-error is for images in files; digits has none"),
         (["train", "mlp", "--data", "nowhere"], "'nowhere' is neither a folder"),
         (["train", "mlp", "--unknown"], "unrecognized arguments"),

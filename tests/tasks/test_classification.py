@@ -181,6 +181,43 @@ def test_shared_parameters_count_once_and_every_call_works():
     assert model.training
 
 
+@pytest.mark.parametrize("make", [tg.models.LeNet1998, tg.models.SimpleCNN, lambda: tg.models.CifarResNet(8)])
+def test_shapes_are_those_of_a_forward_and_need_none(make, monkeypatch):
+    model, ran = make().eval(), []
+    kinds = nn.Conv2d, nn.Linear
+
+    def compute(forward):
+        def run(x):
+            y = forward(x)
+            ran.append(y.shape[1:])
+            return y
+
+        return run
+
+    counted = [m for m in model.modules() if isinstance(m, kinds)]
+    for layer in counted:
+        monkeypatch.setattr(layer, "forward", compute(layer.forward))
+    model(np.zeros((1, *model.input_shape), np.float32))
+    monkeypatch.undo()
+    for kind in kinds:
+        monkeypatch.setattr(kind, "forward", lambda layer, x: 1 / 0)
+    layers = summary(model, model.input_shape)
+    assert [x.shape for x in layers if x.kind in ("Conv2d", "Linear")] == ran
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "reason"),
+    [
+        (nn.Conv2d(4, 6, 3), (3, 5, 5), "Conv2d: takes 4 numbers at each place, got 3"),
+        (nn.Conv2d(4, 6, 3), (4, 2, 5), "Conv2d: an input of .* leaves no output"),
+        (nn.Linear(3, 2), (4,), "Linear: takes 3 numbers at each place, got 4"),
+    ],
+)
+def test_a_sample_that_does_not_fit_is_refused(layer, shape, reason):
+    with pytest.raises(ValueError, match=reason):
+        summary(nn.Sequential(layer), shape)
+
+
 def test_grouped_convolution():
     (layer,) = summary(nn.Sequential(nn.Conv2d(4, 6, 3, groups=2, bias=False)), (4, 5, 5))
     assert (layer.parameters, layer.macs) == (6 * 2 * 9, 6 * 9 * 2 * 9)

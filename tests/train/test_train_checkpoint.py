@@ -1,6 +1,9 @@
 """Saved states: what goes in comes out, damage is noticed, and a kill leaves a whole file."""
 
+import errno
 import importlib
+import io
+import json
 import os
 import random
 import signal
@@ -16,7 +19,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 import tinygrad_notes as tg
-from tinygrad_notes.checkpoint import DTYPES, CheckpointError, load, save
+from tinygrad_notes.checkpoint import DTYPES, CheckpointError, _checksum, load, save
 
 
 def equal(a, b):
@@ -170,6 +173,40 @@ def test_damaged_files_are_refused_with_the_reason(tmp_path, name, change, reaso
     with pytest.raises(CheckpointError, match=reason) as info:
         load(path)
     assert str(path) in str(info.value)
+
+
+HOSTILE = [
+    '{"$tuple": 5}', '{"$items": 5}', '{"$items": [[1, 2, 3]]}', '{"$items": [[[1], 2]]}', '{"$array": "no"}',
+    '{"$array": [1]}', "{", "[" * 100_000 + "]" * 100_000, '{"$tuple": [' * 3000 + "]}" * 3000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("tree", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_hostile_structure_with_the_right_checksum_is_refused(tmp_path, tree):
+    metadata = {"tinygrad_notes": "1", "tree": tree, "crc32": _checksum(tree, {})}
+    save_file({}, tmp_path / "s", metadata)
+    with pytest.raises(CheckpointError, match="its metadata is not what save writes"):
+        load(tmp_path / "s")
+
+
+@pytest.mark.parametrize("dtype", ["F32", "BF16"])
+@pytest.mark.parametrize("shape", [[0, 2**62], [0, 2**63], [2**62, 0], [0] * 70])
+def test_a_hostile_shape_is_refused(tmp_path, shape, dtype):
+    header = json.dumps({"w": {"dtype": dtype, "shape": shape, "data_offsets": [0, 0]}}).encode()
+    (tmp_path / "s").write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(CheckpointError, match="not readable as arrays"):
+        load(tmp_path / "s")
+
+
+@pytest.mark.parametrize("name", ["s", "s.pt"])
+def test_a_file_that_may_not_be_read_is_not_called_missing(tmp_path, monkeypatch, name):
+    def refuse(path, *arguments):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    save(example(), tmp_path / name)
+    monkeypatch.setattr(io, "open", refuse)  # root reads everything
+    with pytest.raises(PermissionError, match="Permission denied"):
+        load(tmp_path / name)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -83,7 +83,8 @@ def test_wrong_values_are_told_alike_everywhere(words, value, rule):
 
 
 def test_types_are_not_converted_in_python():
-    for name, wrong in {"quick": 1, "kind": 3, "count": "2", "rate": True, "limit": 2.0}.items():
+    wrong_ones = {"quick": 1, "kind": 3, "count": "2", "rate": True, "limit": 2.0, "share": "", "other": ""}
+    for name, wrong in wrong_ones.items():
         with pytest.raises(RunError, match=f"{name} must be"):
             Some(**{name: wrong})
 

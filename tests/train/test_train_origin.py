@@ -190,6 +190,21 @@ def test_a_configuration_changed_by_hand_is_refused_by_both(trained, tmp_path, c
     capsys.readouterr()
 
 
+@pytest.mark.parametrize(
+    "hostile",
+    [5, {"config": 5}, {"config": "{}"}, {"config": "{"}, {"data": 5}, {"data": {"training": 5}}, {"rng": 5},
+     {"history": 5}, {"sums": []}, {"loader": {}}, {"optimizer": None}],
+)  # fmt: skip
+def test_a_checkpoint_of_another_structure_is_refused(trained, tmp_path, capsys, hostile):
+    run = shutil.copytree(trained, tmp_path / "r")
+    state = checkpoint.load(run / "checkpoint.safetensors")
+    resume = hostile if hostile == 5 else state["resume"] | hostile
+    checkpoint.save(state | {"resume": resume}, run / "checkpoint.safetensors")
+    assert main(["train", "--resume", str(run)]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and str(run) in said
+
+
 def test_a_run_of_an_older_version_is_refused(trained, tmp_path, capsys):
     """Its config.json had no task, its checkpoint at first no memory of what the run began with."""
     run = shutil.copytree(trained, tmp_path / "r")

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.train.lines import LINES, LineSettings, Rows
+from tests.train.lines import LINES, Lines, LineSettings, Rows
 from tinygrad_notes import checkpoint, nn, optim
 from tinygrad_notes.data import DataLoader
 from tinygrad_notes.tasks import MODELS, find_task
@@ -162,9 +162,8 @@ def test_choosing_the_best_changes_nothing_in_training(tmp_path):
 EVENTS = {"open", "os.rename", "os.remove", "os.mkdir", "os.listdir", "os.scandir", "fcntl.flock"}
 
 
-def killed(folder, at):
-    """Go on with the run in `folder` in a process that dies at file-system event number `at` in it; True if
-    it got that far."""
+def killed(folder, at, work):
+    """`work()` in a process that dies at file-system event number `at` in `folder`; True if it got there."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # forking beside threads
         child = os.fork()
@@ -179,9 +178,19 @@ def killed(folder, at):
 
     with contextlib.suppress(BaseException):
         sys.addaudithook(hook)
-        Run.resume(LINES, folder).fit()
+        work()
         os._exit(0)
     os._exit(1)
+
+
+def content(folder):
+    """All that a run folder holds, but for times."""
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    state = checkpoint.load(folder / "checkpoint.safetensors")
+    weights = {name: value.tobytes() for name, value in state.items() if name != "resume"}
+    return [{**line, "seconds": 0} for line in lines], weights, state["resume"]["rng"], (
+        checkpoint.load(folder / "best.safetensors"))["weight"].tobytes(), {
+            f.name for f in folder.iterdir()}  # fmt: skip
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -192,25 +201,80 @@ def test_a_kill_at_any_file_system_event_loses_nothing(tmp_path):
     begun.claim.release()
     whole = Run.start(LINES, settings, tmp_path / "whole")
     whole.fit()
-
-    def content(folder):
-        lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-        state = checkpoint.load(folder / "checkpoint.safetensors")
-        weights = {name: value.tobytes() for name, value in state.items() if name != "resume"}
-        return [{**line, "seconds": 0} for line in lines], weights, state["resume"]["rng"], (
-            checkpoint.load(folder / "best.safetensors"))["weight"].tobytes()  # fmt: skip
-
     for at in itertools.count(1):
         folder = tmp_path / f"killed{at}"
         shutil.copytree(tmp_path / "begun", folder)
-        dead = killed(folder, at)
+        dead = killed(folder, at, lambda to=folder: Run.resume(LINES, to).fit())
         Run.resume(LINES, folder).fit()
         assert content(folder) == content(tmp_path / "whole"), f"killed at event {at}"
-        assert {f.name for f in folder.iterdir()} == {f.name for f in (tmp_path / "whole").iterdir()}
         shutil.rmtree(folder)
         if not dead:
             break
     assert at > 15
+
+
+class Noted(Lines):
+    """Keeps notes about its data, before which a kill may come as well."""
+
+    def notes(self, settings, parts):
+        return {"first.csv": "1", "second.csv": "2"}
+
+
+def begin(task, settings, folder):
+    """Train in `folder`, in the way that it says where it is not empty."""
+    try:
+        return Run.start(task, settings, folder)
+    except RunError as error:
+        assert f"is not empty; go on with --resume {folder}" in str(error)
+        return Run.resume(task, folder)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("failing", [False, True])
+def test_a_kill_at_any_file_system_event_of_a_start_leaves_a_folder_to_train_in(
+    tmp_path, monkeypatch, failing
+):
+    """Also where the start has failed, and takes back what it has written."""
+    task = Noted()
+    settings = task.settings("line", epochs=2)
+    Run.start(task, settings, tmp_path / "whole").fit()
+
+    def work():
+        with monkeypatch.context() as patch:
+            if failing:
+                patch.setattr(checkpoint, "_flush_folder", lambda folder: 1 / 0)
+            Run.start(task, settings, folder)
+
+    for at in itertools.count(1):
+        folder = tmp_path / "runs" / f"killed{at}"
+        dead = killed(folder, at, work)
+        begin(task, settings, folder).fit()
+        assert content(folder) == content(tmp_path / "whole"), f"killed at event {at}"
+        if not dead:
+            break
+    assert at > 15
+
+
+def test_a_run_whose_checkpoint_was_lost_does_not_begin_again(tmp_path):
+    Run.start(LINES, LINES.settings("line"), tmp_path / "r").fit()
+    (tmp_path / "r" / "checkpoint.safetensors").unlink()
+    with pytest.raises(FileNotFoundError):
+        Run.resume(LINES, tmp_path / "r")
+
+
+def test_the_first_batches_are_tried_before_there_is_a_run(tmp_path, monkeypatch):
+    score = LINES.score
+    for part in (True, False):
+
+        def refuse(model, batch, training, refused=part):
+            if training is refused:
+                raise ValueError("it does not fit")
+            return score(model, batch, training)
+
+        monkeypatch.setattr(LINES, "score", refuse)
+        with pytest.raises(ValueError, match="it does not fit"):
+            Run.start(LINES, LINES.settings("line"), tmp_path / "r")
+        assert not list(tmp_path.iterdir())
 
 
 # ---- the sources -----------------------------------------------------------------------------------

@@ -14,9 +14,11 @@ import traceback
 from collections.abc import Sequence
 from typing import TextIO
 
+from .. import loading
 from .output import print_error
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+NO_THREAD = "can't start new thread"  # Python's word where there is no memory for one, or a limit of them
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,16 +39,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     from .parser import make_parser
 
+    loading.ended()
+    code = DONE
     try:
         words = sys.argv[1:] if argv is None else list(argv)
         arguments = make_parser(words).parse_args(words)
-        code = arguments.run(arguments)
+        code = int(arguments.run(arguments))
         sys.stdout.flush()
-        return int(code)
+        return code
     except SystemExit as exit:  # argparse: --help or wrong use
         return exit.code if isinstance(exit.code, int) else DONE
     except BrokenPipeError:  # the reader of a pipe has seen enough
-        return DONE
+        return code
     except KeyboardInterrupt:
         print_error("tinygrad-notes: interrupted")
         return INTERRUPTED
@@ -80,6 +84,10 @@ def _explain(error: Exception) -> int:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, ValueError | OSError | ImportError | BackendError):
         print_error(f"tinygrad-notes: {text}")
+        return WRONG_USE
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and text.endswith(NO_THREAD)):
+        hint = "free some, or ask for less, such as a smaller --batch-size"
+        print_error(f"tinygrad-notes: not enough memory ({text or 'no more can be had'}): {hint}")
         return WRONG_USE
     if isinstance(error, FloatingPointError):
         print_error(f"tinygrad-notes: {text}")

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Sequence
-
-from rich.console import Console
+from typing import Any
 
 from ..verify import report
 from . import DONE, FAILED
 from .operations import all_operations, suggestion
-from .output import print_json
+from .output import console, print_json
 
 
 def gradcheck_command(arguments: argparse.Namespace) -> int:
     _check_names(arguments.operations)
     rows = report.gradcheck_rows(arguments.operations)
-    if arguments.json:
-        print_json({"passed": report.passed(rows), "operations": rows})
-    else:
-        report.show(rows, "relative error of gradients, by differences", _console())
-    return DONE if report.passed(rows) else FAILED
+    return _tell(arguments, {"operations": (rows, "relative error of gradients, by differences")})
 
 
 def verify_command(arguments: argparse.Namespace) -> int:
@@ -29,13 +25,27 @@ def verify_command(arguments: argparse.Namespace) -> int:
     _check_names(arguments.operations)
     rows = report.verify_rows(arguments.operations)
     wrong = [] if arguments.operations else report.wrong_rows()
-    if arguments.json:
-        print_json({"passed": report.passed(rows + wrong), "operations": rows, "wrong": wrong})
-        return DONE if report.passed(rows + wrong) else FAILED
-    report.show(rows, "relative error of gradients", _console())
-    if wrong:
-        report.show(wrong, "deliberately wrong backwards", _console())
-    return DONE if report.passed(rows + wrong) else FAILED
+    return _tell(arguments, {"operations": (rows, "relative error of gradients"),
+                             "wrong": (wrong, "deliberately wrong backwards")})  # fmt: skip
+
+
+def _tell(arguments: argparse.Namespace, tables: dict[str, tuple[list[Any], str]]) -> int:
+    """Print the rows of each table, under its title. The exit code says whether all passed, also where the
+    reader has left."""
+    passed = report.passed([row for rows, _ in tables.values() for row in rows])
+    with contextlib.suppress(BrokenPipeError):
+        if arguments.json:
+            print_json({"passed": passed, **{name: rows for name, (rows, _) in tables.items()}})
+        else:
+            _show([table for table in tables.values() if table[0]])
+    return DONE if passed else FAILED
+
+
+def _show(tables: list[tuple[list[Any], str]]) -> None:
+    """As wide as the terminal; in a pipe wide enough for every table."""
+    shown = console(width=None if sys.stdout.isatty() else 110)
+    for rows, title in tables:
+        report.show(rows, title, shown)
 
 
 def _check_names(names: Sequence[str]) -> None:
@@ -46,8 +56,3 @@ def _check_names(names: Sequence[str]) -> None:
         except ValueError:
             known = [operation.__name__ for operation in all_operations().values()]
             raise ValueError(f"unknown operation {name!r}; {suggestion(name, known)}") from None
-
-
-def _console() -> Console:
-    """As wide as the terminal; in a pipe wide enough for every table."""
-    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else 110)

@@ -89,7 +89,7 @@ def _cupy() -> str:
     """CuPy's version and the GPU, or why there is none."""
     try:
         from ..backend import gpu
-    except ImportError as error:
+    except (ImportError, OSError) as error:  # OSError: it makes a folder for its cache
         return f"not installed, or it does not load ({error})"
     versions = [d for d in importlib.metadata.distributions() if d.name.startswith("cupy")]
     version = " ".join(f"{d.name} {d.version}" for d in versions) or "found"

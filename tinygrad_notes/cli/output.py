@@ -6,7 +6,10 @@ import contextlib
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def print_error(text: str) -> None:
@@ -25,12 +28,22 @@ def print_json(result: Any) -> None:
     print(text)
 
 
+def console(width: int | None = None) -> Console:
+    """Rich's console on stdout. A reader that has left is an error of writing; Rich would exit with 1."""
+    from rich.console import Console
+
+    class Told(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    return Told(file=sys.stdout, width=width)
+
+
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], left: int = 1) -> None:
     """The first `left` columns are words, the others numbers. Rich on a terminal, else plain text."""
     cells = [[str(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
         from rich import box
-        from rich.console import Console
         from rich.measure import Measurement
         from rich.table import Table
         from rich.text import Text
@@ -40,13 +53,11 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], left: int
             table.add_column(Text(column), justify="left" if i < left else "right", no_wrap=True)
         for row in cells:
             table.add_row(*map(Text, row))
-        console = Console(file=sys.stdout)
-        wide = console.options.update(
-            max_width=sum(len(cell) + 1 for row in (columns, *cells) for cell in row)
-        )
+        shown = console()
+        wide = shown.options.update(max_width=sum(len(cell) + 1 for row in (columns, *cells) for cell in row))
         # Where the terminal is narrower it folds lines; Rich would leave out columns and digits.
-        console.width = max(console.width, Measurement.get(console, wide, table).maximum)
-        console.print(table)
+        shown.width = max(shown.width, Measurement.get(shown, wide, table).maximum)
+        shown.print(table)
         return
     widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
     for row in (list(columns), *cells):

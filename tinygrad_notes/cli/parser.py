@@ -11,11 +11,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from .. import __version__, backend
+from ..train.options import filled
 from .output import print_error
 
 
 class Parser(argparse.ArgumentParser):
-    """Wrong use in one sentence."""
+    """Wrong use in one sentence. What is declared without a type must not be empty."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**how)
+        self.register("type", None, filled)
 
     def error(self, message: str) -> NoReturn:
         print_error(f"{self.prog}: {message}; see {self.prog} --help")
@@ -33,6 +38,7 @@ def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tinygrad-notes {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands.type = str  # its value is the rest of the line: what may be empty there, a command says
 
     def command(
         name: str, module: str, text: str, example: str, json: bool = True
@@ -67,7 +73,9 @@ def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     generate = command("generate", "generation", "what a trained language model writes",
                        "tinygrad-notes generate runs/charlm --prompt 'The ' --top-k 20")  # fmt: skip
     generate.add_argument("run_dir", metavar="RUN_DIR", help="a folder that train charlm or tokenlm made")
-    generate.add_argument("--prompt", metavar="TEXT", help="what to go on from (default: a new line)")
+    generate.add_argument(
+        "--prompt", metavar="TEXT", type=str, help="what to go on from (default: a new line)"
+    )
     add = generate.add_argument
     add("--length", metavar="N", type=int, default=400, help="ids to write (default 400)")
     add("--temperature", metavar="X", type=float, default=0.8, help="0: always the likeliest (default 0.8)")
@@ -146,6 +154,7 @@ def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
 def _byte_pairs(parser: argparse.ArgumentParser) -> None:
     """The four commands of `bpe`."""
     actions = parser.add_subparsers(metavar="ACTION", required=True, dest="action")
+    actions.type = str
 
     def action(name: str, text: str) -> argparse.ArgumentParser:
         added = actions.add_parser(
@@ -169,10 +178,10 @@ def _byte_pairs(parser: argparse.ArgumentParser) -> None:
         if name == "decode":
             added.add_argument("ids", metavar="ID", nargs="*", help="default: those on stdin")
         elif name == "encode":
-            added.add_argument("text", metavar="TEXT", nargs="?", help="default: that on stdin")
+            added.add_argument("text", metavar="TEXT", type=str, nargs="?", help="default: that on stdin")
             reading.append(added)
         else:
-            added.add_argument("text", metavar="TEXT")
+            added.add_argument("text", metavar="TEXT", type=str)
     for added in reading:
         added.add_argument("--errors", choices=("raise", "replace"), default="raise",
                            help="what bytes that are no UTF-8 do (default raise)")  # fmt: skip

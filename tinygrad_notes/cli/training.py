@@ -72,7 +72,7 @@ def _make_run(task: Task, arguments: argparse.Namespace, how: dict[str, Any]) ->
         return Run.resume(task, arguments.resume, **given, **how)
     settings: Settings = task.settings(arguments.model.lower(), **given)
     settings.check_given(given)
-    return Run.start(task, settings, arguments.out or None, **how)
+    return Run.start(task, settings, arguments.out, **how)
 
 
 def _plot(run: Run, outcome: Outcome | None, progress: Silent) -> None:

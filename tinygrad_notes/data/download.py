@@ -85,15 +85,24 @@ SOURCES = {
 
 
 def cache_folder() -> Path:
-    """Where data sets are kept: $TINYGRAD_NOTES_DATA, else tinygrad_notes in the user's cache."""
-    if chosen := os.environ.get("TINYGRAD_NOTES_DATA"):
-        return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    """Where data sets are kept: $TINYGRAD_NOTES_DATA, else tinygrad_notes in the user's cache.
+
+    Raises DataError where the user has no home.
+    """
+    try:
+        if chosen := os.environ.get("TINYGRAD_NOTES_DATA"):
+            return Path(chosen).expanduser()
+        if sys.platform == "win32":
+            base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+        elif sys.platform == "darwin":
+            base = Path.home() / "Library" / "Caches"
+        else:
+            base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError as error:
+        reason = str(error).rstrip(".")
+        raise DataError(
+            f"no folder to keep data sets in ({reason}): set TINYGRAD_NOTES_DATA to one"
+        ) from error
     return Path(base) / "tinygrad_notes"
 
 

@@ -43,31 +43,49 @@ def multiply_adds(model: Module, input_shape: Sequence[int]) -> int:
     """
     total = 0
 
-    def counted(module: Any, shape_of: Callable[..., tuple[tuple[int, ...], int]]) -> Callable[[Any], Tensor]:
+    def counted(module: Any) -> Callable[[Any], Tensor]:
         def run(x: Any) -> Tensor:
             nonlocal total
-            shape, places = shape_of(module, x.shape)
-            total += module.weight.size * places
-            return Tensor._wrap(backend.xp.zeros(shape, np.float32))
+            y, macs = without_arithmetic(module, x)
+            total += macs
+            return y
 
         return run
 
-    layers = [(m, f) for kind, f in SHAPES.items() for m in model.modules() if isinstance(m, kind)]
+    layers = [m for m in model.modules() if isinstance(m, tuple(SHAPES))]
     mode = model.training
     model.eval()
     try:
-        for layer, shape_of in layers:
-            layer.forward = counted(layer, shape_of)  # type: ignore[method-assign]
+        for layer in layers:
+            layer.forward = counted(layer)  # type: ignore[method-assign]
         with no_grad():
             model(Tensor(np.zeros((1, *input_shape), np.float32)))
     finally:
         model.train(mode)
-        for layer, _ in layers:
+        for layer in layers:
             vars(layer).pop("forward", None)  # the class's own is back
     return total
 
 
+def without_arithmetic(layer: Any, x: Tensor) -> tuple[Tensor, int]:
+    """Zeros of the shape that a layer of `SHAPES` gives for `x`, and the multiply-adds that it would take.
+
+    Raises ValueError where `x` does not fit.
+    """
+    shape_of = next(f for kind, f in SHAPES.items() if isinstance(layer, kind))
+    shape, places = shape_of(layer, x.shape)
+    if min(shape) < 1:
+        raise ValueError(f"{type(layer).__name__}: an input of {x.shape} leaves no output, {shape}")
+    return Tensor._wrap(backend.xp.zeros(shape, x.dtype)), layer.weight.size * places
+
+
+def _check(layer: Any, given: int, needed: int) -> None:
+    if given != needed:
+        raise ValueError(f"{type(layer).__name__}: takes {needed} numbers at each place, got {given}")
+
+
 def _after_convolution(conv: Any, x: tuple[int, ...]) -> tuple[tuple[int, ...], int]:
+    _check(conv, x[1], conv.in_channels)
     if conv.padding == "same":
         size = x[2:]
     else:
@@ -87,6 +105,7 @@ def _after_partial(conv: Any, x: tuple[int, ...]) -> tuple[tuple[int, ...], int]
 
 
 def _after_linear(linear: Any, x: tuple[int, ...]) -> tuple[tuple[int, ...], int]:
+    _check(linear, x[-1], linear.in_features)
     return (*x[:-1], linear.out_features), math.prod(x[:-1])
 
 

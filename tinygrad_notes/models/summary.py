@@ -10,7 +10,7 @@ import numpy as np
 
 from ..autograd import Tensor, no_grad
 from ..nn import Module, Parameter
-from .count import SHAPES
+from .count import SHAPES, without_arithmetic
 
 
 @dataclass
@@ -30,8 +30,8 @@ def summary(model: Module, *inputs: Any) -> list[Layer]:
 
     A layer is a module without parts, or with parameters of its own. Multiply-adds (MACs) are those
     that `models.count.multiply_adds` counts, of convolutions and fully connected layers, without bias.
-    Parameters shared by two layers count at the first. Layers that did not run come last, with
-    shape None.
+    Those layers give zeros of the right shape: no number is needed to know it. Parameters shared by two
+    layers count at the first. Layers that did not run come last, with shape None.
     """
     layers: dict[int, Layer] = {}
     counted: set[int] = set()
@@ -63,11 +63,12 @@ def _watched(name: str, module: Module, layers: dict[int, Layer], counted: set[i
     forward = module.forward
 
     def run(*inputs: Any, **options: Any) -> Any:
-        y = forward(*inputs, **options)
+        counts = isinstance(module, tuple(SHAPES))
+        y, macs = without_arithmetic(module, *inputs) if counts else (forward(*inputs, **options), 0)
         first = y[0] if isinstance(y, tuple) else y
         if id(module) not in layers:
             layers[id(module)] = _layer(name, module, tuple(first.shape[1:]), counted)
-        layers[id(module)].macs += _macs(module, inputs[0].shape)
+        layers[id(module)].macs += macs
         return y
 
     return run
@@ -85,12 +86,3 @@ def _layer(name: str, module: Module, shape: tuple[int, ...] | None, counted: se
     weight = getattr(module, "weight", None)
     return Layer(name, type(module).__name__, None if weight is None else tuple(weight.shape), shape,
                  sum(p.size for p in own), 0)  # fmt: skip
-
-
-def _macs(module: Module, shape: tuple[int, ...]) -> int:
-    """For an input of `shape`: every number of the weight at each place of the output."""
-    for kind, shape_of in SHAPES.items():
-        if isinstance(module, kind):
-            _, places = shape_of(module, shape)
-            return module.weight.size * places
-    return 0

@@ -7,7 +7,7 @@ import itertools
 import os
 import shlex
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -58,9 +58,15 @@ class Claim:
             raise
 
 
+def clear(folder: Path) -> None:
+    """Remove what a kill has left of files that were being written."""
+    for part in folder.glob(".*.part"):
+        part.unlink()
+
+
 @contextmanager
-def new_folder(path: Path, files: Sequence[str], numbered: bool = False) -> Iterator[Claim]:
-    """A claim on the new or empty folder `path`; if the block fails, the folder and `files` in it are gone.
+def new_folder(path: Path, numbered: bool = False) -> Iterator[Claim]:
+    """A claim on the new or empty folder `path`; if the block fails and leaves it empty, it is gone.
 
     `numbered` puts a number behind the name of a folder that exists. Making the folder is what decides
     who has it: two trainings that start at the same time get two.
@@ -82,15 +88,11 @@ def new_folder(path: Path, files: Sequence[str], numbered: bool = False) -> Iter
         if not folder.is_dir():
             raise RunError(f"{folder} is not a folder; choose another --out")
         with claim.kept():
+            clear(folder)
             if any(folder.iterdir()):
                 hint = f"go on with --resume {shlex.quote(str(folder))} or choose another --out"
                 raise RunError(f"{folder} is not empty; {hint}")
-            try:
-                yield claim
-            except BaseException:
-                for name in files:
-                    (folder / name).unlink(missing_ok=True)
-                raise
+            yield claim
     except BaseException:
         with suppress(OSError):  # somebody else has put something there
             for empty in made:

@@ -102,6 +102,14 @@ class Trainer:
         self.batch, self.sums = resume["batch"], Sums(**resume["sums"])
         self.history = list(resume["history"])
 
+    def rehearse(self) -> None:
+        """The loss of the first batch of each part: raises what is wrong with the data, the options or the
+        network. Batches are drawn, and running statistics move, so it is not for the trainer that trains."""
+        with no_grad():
+            self.task.score(self.model.train(), next(iter(self.train)), training=True)
+            if self.validation is not None:
+                self.task.score(self.model.eval(), next(iter(self.validation)), training=False)
+
     # ---- the loop ------------------------------------------------------------------------------
 
     def fit(

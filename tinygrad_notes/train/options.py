@@ -21,6 +21,14 @@ class RunError(ValueError):
     """Options or a run folder that cannot be used; the message says why."""
 
 
+def filled(text: str) -> str:
+    """A word of the command line as it is. An empty one, which an unset shell variable leaves, would be the
+    folder that the command runs in. Raises ArgumentTypeError for it."""
+    if not text:
+        raise argparse.ArgumentTypeError("must not be empty; is a variable of the shell unset?")
+    return text
+
+
 def option(
     default: Any, *, help: str, least: float | None = None, above: float | None = None,
     below: float | None = None, choices: Sequence[str] | Mapping[str, str] | None = None,
@@ -83,7 +91,7 @@ class Option:
 
     def read(self, text: str) -> Any:
         """What `text` means on the command line. Raises ArgumentTypeError for what is not allowed."""
-        if self.optional and text.lower() == "none":
+        if filled(text).lower() == "none" and self.optional:
             return None
         for kind in self.kinds:
             try:
@@ -105,8 +113,10 @@ class Option:
         return f"{'a whole number' if kind is int else 'a number'} {limits}".rstrip()
 
     def _fits(self, kind: type, value: Any) -> bool:
-        if kind in (bool, str):
-            return isinstance(value, kind) and (self.choices is None or value in self.choices)
+        if kind is bool:
+            return isinstance(value, bool)
+        if kind is str:
+            return isinstance(value, str) and (value in self.choices if self.choices else value != "")
         if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else int):
             return False
         bounds: tuple[tuple[Callable[[Any, Any], bool], float | None], ...] = (

@@ -88,8 +88,18 @@ def _config_of(folder: Path, state: Mapping[str, Any]) -> dict[str, Any]:
     return config
 
 
+def _says(resume: Any) -> bool:
+    """Whether it has what `remember` gives."""
+    try:
+        config, data = json.loads(resume["config"]), resume["data"]
+        whole = [config["options"]["data"], config["facts"].keys(), config["threads"]]
+        return bool(whole) and all(isinstance(part["samples"], int) for part in data.values())
+    except (LookupError, ValueError, TypeError, AttributeError, RecursionError):
+        return False
+
+
 def _resume(folder: Path, state: Mapping[str, Any]) -> Mapping[str, Any]:
-    resume = state.get("resume")
-    if not isinstance(resume, Mapping) or not {"config", "data"} <= resume.keys():
+    resume = state.get("resume") if isinstance(state, Mapping) else None
+    if not isinstance(resume, Mapping) or not _says(resume):
         raise RunError(f"{folder}: its checkpoint does not say what the run began with; train anew")
     return resume

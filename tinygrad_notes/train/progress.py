@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 import warnings
@@ -33,18 +34,24 @@ class Silent:
 
 
 class Forgiving:
-    """A stream to show things on: that nobody reads it, or that its disk is full, ends no training."""
+    """A stream to show things on: that nobody reads it, or that its disk is full, ends no training.
+
+    Nor does a signal that comes while it is written, and has something to say itself.
+    """
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
 
     def write(self, text: str) -> int:
         with contextlib.suppress(OSError, ValueError):  # ValueError: it is closed
-            self.stream.write(text)
+            try:
+                self.stream.write(text)
+            except RuntimeError:  # its buffer is not to be entered twice: past it
+                os.write(self.stream.fileno(), text.encode(errors="replace"))
         return len(text)
 
     def flush(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, RuntimeError):
             self.stream.flush()
 
     def __getattr__(self, name: str) -> Any:
@@ -85,7 +92,8 @@ class Lines(Silent):
         self.message(f"{self.task}: {_amount(done, total, unit)}")
 
     def message(self, text: str) -> None:
-        print(text, file=self.stream, flush=True)
+        self.stream.write(f"{text}\n")  # in one piece
+        self.stream.flush()
 
 
 class Bar(Lines):

@@ -21,12 +21,12 @@ from ..nn import Module
 from . import origin
 from .config import NAME as CONFIG
 from .config import Config, read_config
-from .folder import Claim, new_folder
+from .folder import Claim, clear, new_folder
 from .loop import Trainer
 from .options import RunError
 from .task import Outcome, Parts, Task
 
-CHECKPOINT, BEST = "checkpoint.safetensors", "best.safetensors"
+CHECKPOINT, BEST, METRICS = "checkpoint.safetensors", "best.safetensors", "metrics.jsonl"
 
 
 class Run:
@@ -56,7 +56,7 @@ class Run:
     ) -> Run:
         """A new run in the new or empty `folder` (None: runs/MODEL-DATE-TIME); `how` goes to `task.load`.
 
-        Nothing is left of it if it cannot start.
+        Nothing is left of it if it cannot start, and its first batches are tried before it does.
         """
         for name in ("data", "validation"):  # the run is to be read from anywhere
             value = getattr(settings, name)
@@ -64,16 +64,29 @@ class Run:
                 settings = replace(settings, **{name: os.path.abspath(value)})
         default = Path("runs", f"{settings.model}-{time.strftime('%Y%m%d-%H%M%S')}")
         path = default if folder is None else Path(folder)
-        written = [CONFIG, CHECKPOINT]
-        with new_folder(path, written, numbered=folder is None) as claim:
-            parts = task.load(settings, **how)
-            config = Config(task, settings, parts.facts, backend.threads())
-            run = cls(config, claim, parts, origin.contents_of(parts))
-            for name, text in task.notes(settings, parts).items():
-                written.append(name)
-                _write(run.folder / name, text)
+        with new_folder(path, numbered=folder is None) as claim:
+            return cls._begin(task, settings, claim, how)
+
+    @classmethod
+    def _begin(cls, task: Task, settings: Any, claim: Claim, how: dict[str, Any]) -> Run:
+        """The folder's first files. The configuration comes first: from there on `resume` can begin again.
+        The checkpoint comes last: where it is, the others are."""
+        parts = task.load(settings, **how)
+        config = Config(task, settings, parts.facts, backend.threads())
+        contents = origin.contents_of(parts)
+        cls(config, claim, parts, contents).trainer.rehearse()
+        run = cls(config, claim, parts, contents)  # another: the first has learned, and drawn numbers
+        notes = task.notes(settings, parts)
+        new = [name for name in (CHECKPOINT, *notes, CONFIG) if not (run.folder / name).exists()]
+        try:
             run.write_config()
-            run.save(run.trainer)  # the last of them: where it is, the others are
+            for name, text in notes.items():
+                _write(run.folder / name, text)
+            run.save(run.trainer)
+        except BaseException:
+            for name in new:  # backwards, for a kill may come here as well
+                (run.folder / name).unlink(missing_ok=True)
+            raise
         return run
 
     @classmethod
@@ -89,6 +102,10 @@ class Run:
         config = replace(config, settings=replace(config.settings, **changes))
         claim = Claim(folder)
         with claim.kept():
+            clear(folder)
+            if not any((folder / name).exists() for name in (CHECKPOINT, BEST, METRICS)):
+                # A kill came before the first checkpoint, so nothing was learned.
+                return cls._begin(task, config.settings, claim, how)
             state = checkpoint.load(folder / CHECKPOINT)
             origin.check_config(folder, config, state)
             parts, contents = load_same_parts(folder, config, state, "put it back, or train anew", **how)
@@ -97,15 +114,13 @@ class Run:
             run.restore(state)
             if changes:
                 run.write_config()
-            for part in folder.glob(".*.part"):  # what a kill left behind
-                part.unlink()
         return run
 
     def restore(self, state: dict[str, Any]) -> None:
         """Put the training where the checkpoint `state` stands, and metrics.jsonl too."""
         try:
             self.trainer.load_state_dict(state)
-        except (KeyError, ValueError, TypeError) as error:
+        except (LookupError, ValueError, TypeError, AttributeError, OverflowError) as error:
             raise RunError(f"{self.folder}: the checkpoint does not fit config.json ({error})") from error
         done, epochs = len(self.trainer.history), self.settings.epochs
         if done > epochs:
@@ -136,7 +151,7 @@ class Run:
             checkpoint.save({**best, "resume": {**began, "epoch": ended}}, self.folder / BEST)
         checkpoint.save(state, self.folder / CHECKPOINT)
         if ended:
-            path = self.folder / "metrics.jsonl"
+            path = self.folder / METRICS
             with checkpoint.named(path), path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(trainer.history[-1]) + "\n")
 
@@ -146,7 +161,7 @@ class Run:
     def write_metrics(self) -> None:
         """metrics.jsonl as the checkpoint has it: a kill may have left a line too many or too few."""
         lines = [json.dumps(line) + "\n" for line in self.trainer.history]
-        _write(self.folder / "metrics.jsonl", "".join(lines))
+        _write(self.folder / METRICS, "".join(lines))
 
     def best_model(self) -> Module:
         """The model with the weights of the best epoch, or as it is where nothing was validated."""

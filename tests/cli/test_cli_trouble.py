@@ -1,0 +1,160 @@
+"""What goes wrong around a command: empty words, readers that leave, missing homes and memory, Ctrl-C at odd
+moments."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tinygrad_notes.cli import inspection, main
+from tinygrad_notes.train.interrupt import stop_on_signal
+from tinygrad_notes.train.progress import Lines
+from tinygrad_notes.verify import report
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train", "mlp", "--data"], ["train", "mlp", "--validation"], ["train", "mlp", "--out"],
+        ["train", "--resume"], ["train", "charlm", "--text"], ["train", "translate", "--pairs"],
+        ["train", "classify", "--labels"], ["train", "mlp", "--data", "penguins", "--leave-out"],
+        ["eval"], ["eval", "RUN", "--data"], ["predict"], ["predict", "RUN"], ["generate"], ["neighbors"],
+        ["vectors", "FILE", "--out"], ["vectors", "FILE", "--evaluate"], ["study", "activation", "--out"],
+        ["bpe", "train", "--out"], ["bpe", "train", "--out", "FILE"], ["bpe", "show"],
+    ],
+)  # fmt: skip
+def test_an_unset_variable_is_not_the_folder_one_is_in(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main([*words, ""]) == 2
+    said = capsys.readouterr().err
+    assert "must not be empty; is a variable of the shell unset?" in said and said.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_text_may_be_empty(tmp_path, capsys):
+    pairs = str(tmp_path / "pairs.json")
+    assert main(["bpe", "train", "--size", "300", "--out", pairs]) == 0
+    capsys.readouterr()
+    assert main(["bpe", "encode", pairs, ""]) == 0
+    assert capsys.readouterr().out == "\n"
+
+
+# ---- readers ---------------------------------------------------------------------------------------
+
+
+def main_without_reader(words):
+    """The exit code where stdout is a pipe that nobody reads, and every line is written at once."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with pytest.MonkeyPatch.context() as patch, os.fdopen(writer, "w", buffering=1) as stdout:
+        patch.setattr(sys, "stdout", stdout)
+        return main(words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["verify", "sigmoid"], ["gradcheck", "sigmoid"], ["verify", "sigmoid", "--json"], ["doctor"],
+        ["summary", "lenet5"], ["diff", "lenet5"], ["derive", "sigmoid"], ["graph"], ["graph", "--dot"],
+        ["study"], ["study", "--json"], ["--help"], ["train", "--help"], ["bpe", "train", "--help"],
+    ],
+)  # fmt: skip
+def test_a_reader_that_leaves_is_no_failure(words, capfd):
+    assert main_without_reader(words) == 0
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("words", [["verify"], ["gradcheck"], ["verify", "--json"]])
+def test_a_check_fails_whoever_reads_of_it(words, monkeypatch):
+    failed = {"name": "Sigmoid", "passed": False}
+    monkeypatch.setattr(report, "gradcheck_rows", lambda names: [failed])
+    monkeypatch.setattr(report, "verify_rows", lambda names: [failed])
+    assert main_without_reader([*words, "sigmoid"]) == 1
+
+
+# ---- what the system does not give -----------------------------------------------------------------
+
+
+def complain(words, capsys):
+    """What `words` say on stderr: one line, and the exit code of wrong use."""
+    assert main(words) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.count("\n") == 1
+    return said.err
+
+
+@pytest.mark.parametrize("unknown", [None, "~nobody-is-called-so/data"])
+def test_a_user_without_a_home_is_told_where_to_name_one(unknown, tmp_path, monkeypatch, capsys):
+    def homeless(*arguments):
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("TINYGRAD_NOTES_DATA", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    if unknown:
+        monkeypatch.setenv("TINYGRAD_NOTES_DATA", unknown)
+    said = complain(["train", "mlp", "--data", "mnist", "--out", str(tmp_path / "r")], capsys)
+    assert "Could not determine home directory): set TINYGRAD_NOTES_DATA" in said
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), MemoryError("Unable to allocate"), RuntimeError("can't start new thread")]
+)
+def test_a_full_memory_is_no_bug(error, monkeypatch, capsys):
+    def refuse(*arguments):
+        raise error
+
+    monkeypatch.setattr(inspection, "summary", refuse)
+    said = complain(["summary", "lenet5"], capsys)
+    assert "not enough memory (" in said and str(error) in said
+
+
+# ---- Ctrl-C ----------------------------------------------------------------------------------------
+
+WAITING = "import time; print('loading', flush=True); time.sleep(60)"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals between processes")
+@pytest.mark.parametrize("command", [["-m", "tinygrad_notes"], ["tinygrad-notes"], ["-m", "other"]])
+def test_ctrl_c_while_the_command_is_loaded(tmp_path, command):
+    """NumPy, which the package imports first, takes its time here."""
+    (tmp_path / "numpy.py").write_text(WAITING)
+    (tmp_path / "tinygrad-notes").write_text("from tinygrad_notes.cli import main")
+    (tmp_path / "other.py").write_text("import tinygrad_notes")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    process = subprocess.Popen(
+        [sys.executable, *command, "summary", "lenet5"], env=environment, cwd=tmp_path, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    assert process.stdout.readline() == "loading\n"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGINT  # 130 in a shell
+    assert ("Traceback" in err) is ("other" in command)  # the signals of other programs are their own
+
+
+def test_ctrl_c_while_progress_is_written(tmp_path):
+    """The handler has something to say, and the buffer of stderr is not to be entered twice."""
+
+    class Interrupted(io.FileIO):
+        def write(self, data):
+            if not stop():
+                signal.raise_signal(signal.SIGINT)
+            return super().write(data)
+
+    file = tmp_path / "stderr"
+    with io.TextIOWrapper(io.BufferedWriter(Interrupted(file, "w")), line_buffering=True) as stream:
+        lines = Lines(stream)
+        with stop_on_signal(lines.message) as stop:
+            lines.message("epoch 1")
+            assert stop()
+            lines.message("epoch 2")
+    said = file.read_text().splitlines()
+    assert sorted(said) == ["epoch 1", "epoch 2", "stopping after this batch; once more to leave at once"]
