@@ -17,12 +17,11 @@ def test_a_row_has_the_figures_of_its_task():
 
 
 def test_a_new_row_replaces_only_its_own():
-    page = f"before\n{results.BEGIN}\n| task |\n|---|\n| seq2seq | old |\n| charlm | kept |\n\n{results.END}after\n"
-    once = results.with_row(page, "seq2seq", "| seq2seq | new |\n")
-    assert once == page.replace(
-        "| seq2seq | old |\n| charlm | kept |\n", "| charlm | kept |\n| seq2seq | new |\n"
-    )
-    assert results.with_row(once, "seq2seq", "| seq2seq | new |\n") == once
+    old, kept, new = "| seq2seq | old |\n", "| charlm | kept |\n", "| seq2seq | new |\n"
+    page = f"before\n{results.BEGIN}\n| task |\n|---|\n{old}{kept}\n{results.END}after\n"
+    once = results.with_row(page, "seq2seq", new)
+    assert once == page.replace(old + kept, kept + new)
+    assert results.with_row(once, "seq2seq", new) == once
     with pytest.raises(ValueError, match="must have its rows between"):
         results.with_row("no marks", "seq2seq", "")
 
