@@ -37,7 +37,8 @@ TRAININGS = {
     "translate": f"train translate {SEED}",
 }
 
-# Figures by their names in the JSON: how each is written, and whether it is a share.
+# Figures by their names in the JSON, and how each is written. Where whole texts are judged (exact), the
+# accuracy is that of single ids and left out.
 FIGURES = {
     "exact": "{:.2f} % exact",
     "bleu": "BLEU {:.2f}",
@@ -75,11 +76,8 @@ def _said(words: list[str]) -> dict[str, Any]:
 
 def row(name: str, figures: dict[str, float], minutes: float, setting: dict[str, Any]) -> str:
     """A line of the table."""
-    texts = [
-        text.format(figures[key] * (100 if key in SHARES else 1))
-        for key, text in FIGURES.items()
-        if key in figures
-    ]
+    shown = [key for key in FIGURES if key in figures and (key, "exact" in figures) != ("accuracy", True)]
+    texts = [FIGURES[key].format(figures[key] * (100 if key in SHARES else 1)) for key in shown]
     place = f"{setting['date']}, {setting['cores']} cores, {setting['cpu']}"
     cells = name, f"`{TRAININGS[name]}`", ", ".join(texts), f"{minutes:.1f}", place
     return f"| {' | '.join(cells)} |\n"

@@ -9,9 +9,9 @@ SETTING = {"date": "2026-01-02", "cores": 2, "cpu": "a processor"}
 
 
 def test_a_row_has_the_figures_of_its_task():
-    line = results.row("seq2seq", {"loss": 0.5, "exact": 0.9875, "perplexity": 1.6487}, 2.46, SETTING)
+    line = results.row("seq2seq", {"loss": 0.5, "accuracy": 0.99, "exact": 0.9875}, 2.46, SETTING)
     assert line == (
-        "| seq2seq | `train seq2seq --seed 0` | 98.75 % exact, perplexity 1.649, loss 0.5000 | 2.5 "
+        "| seq2seq | `train seq2seq --seed 0` | 98.75 % exact, loss 0.5000 | 2.5 "
         "| 2026-01-02, 2 cores, a processor |\n"
     )
 

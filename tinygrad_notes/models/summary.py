@@ -12,6 +12,8 @@ from ..autograd import Tensor, no_grad
 from ..nn import Module, Parameter
 from .count import SHAPES
 
+STEPS = 20  # of a sample where a model reads texts or series of any length
+
 
 @dataclass
 class Layer:
@@ -31,8 +33,11 @@ def summary(model: Module, *inputs: Any) -> list[Layer]:
     A layer is a module without parts, or with parameters of its own. Multiply-adds (MACs) are those
     that `models.count.multiply_adds` counts, of convolutions and fully connected layers, without bias.
     Parameters shared by two layers count at the first. Layers that did not run come last, with
-    shape None.
+    shape None. A model of tables alone, without layers, is told by them, each with the shape of a row.
     """
+    tables = dict(model.named_parameters())
+    if tables.keys() <= vars(model).keys() and not hasattr(model, "weight"):
+        return [Layer(name, "table", p.shape, p.shape[1:], p.size, 0) for name, p in tables.items()]
     layers: dict[int, Layer] = {}
     counted: set[int] = set()
     chosen = [(name, m) for name, m in model.named_modules() if _is_layer(m)]
@@ -53,10 +58,18 @@ def summary(model: Module, *inputs: Any) -> list[Layer]:
     return list(layers.values())
 
 
-def sample(given: Any) -> Tensor:
-    """One sample: zeros of a shape, or the arrays that are given."""
-    shape = isinstance(given, tuple | list) and all(isinstance(n, int) for n in given)
-    return Tensor(np.zeros((1, *given), np.float32) if shape else given)
+def sample_ids(*places: int) -> tuple[np.ndarray, ...]:
+    """One text for each of `places`, which is how many ids it has."""
+    return tuple(np.ones((1, count), np.int64) for count in places)
+
+
+def sample(given: Any) -> Any:
+    """One sample: zeros of a shape, or the array or tuple of arrays that is given."""
+    if not isinstance(given, tuple | list):
+        return Tensor(given)
+    if all(isinstance(n, int) for n in given):
+        return Tensor(np.zeros((1, *given), np.float32))
+    return tuple(map(Tensor, given))
 
 
 def _watched(name: str, module: Module, layers: dict[int, Layer], counted: set[int]) -> Callable[..., Any]:

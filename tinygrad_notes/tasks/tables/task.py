@@ -45,6 +45,9 @@ class Tables(Task):
     def build(self, settings: Settings, facts: Facts) -> Module:
         return TableMLP(len(facts["inputs"]), settings.widths, facts)
 
+    def sample(self, settings: Settings, facts: Facts) -> tuple[Any, ...]:
+        return ((len(facts["inputs"]),),)
+
     def batches(
         self, settings: Settings, facts: Facts, part: Rows, training: bool, options: Any = None
     ) -> DataLoader:
