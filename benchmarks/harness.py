@@ -158,9 +158,9 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def record(rows: list[dict[str, Any]]) -> None:
-    """Append one line per measurement to the history, with what it was measured on."""
-    setting = {
+def setting() -> dict[str, Any]:
+    """What is measured on, and when."""
+    return {
         "date": time.strftime("%Y-%m-%d"),
         "commit": _commit(),
         "cpu": _cpu(),
@@ -169,9 +169,14 @@ def record(rows: list[dict[str, Any]]) -> None:
         "numpy": np.__version__,
         **({"gpu": _gpu()} if on_gpu() else {}),
     }
+
+
+def record(rows: list[dict[str, Any]]) -> None:
+    """Append one line per measurement to the history, with what it was measured on."""
+    measured_on = setting()
     with HISTORY.open("a", encoding="utf-8") as file:
         for row in rows:
-            file.write(json.dumps({**setting, **row}) + "\n")
+            file.write(json.dumps({**measured_on, **row}) + "\n")
 
 
 def _commit() -> str:

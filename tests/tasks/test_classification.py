@@ -239,3 +239,16 @@ def test_graph_lists_nodes_in_order_with_what_they_keep():
 def test_graph_of_nothing():
     with pytest.raises(ValueError, match="nothing was recorded"):
         graph(tg.Tensor(1.0), {})
+
+
+def test_long_names_have_room(tmp_path):
+    """The picture grows with them; the matrix does not shrink."""
+    imread = pytest.importorskip("matplotlib.image").imread
+    for name, classes in (
+        ("short", ["a", "b"]),
+        ("long", ["a", "a name of forty letters, as some people like"]),
+    ):
+        classification.confusion_plot(np.eye(2, dtype=int), classes, tmp_path / f"{name}.png")
+    short, long = (imread(tmp_path / f"{name}.png")[..., :3] for name in ("short", "long"))
+    dark = [int((picture.sum(axis=2) < 1.2).sum()) for picture in (short, long)]  # the two squares of hits
+    assert dark[1] > 0.7 * dark[0]

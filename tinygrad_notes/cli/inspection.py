@@ -3,34 +3,46 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..autograd import Tensor
 from ..autograd.graph import Entry, graph
+from ..data.windows import Around
+from ..models.count import undrawn
 from ..models.summary import sample, summary
+from ..nn import Module
 from ..ops.loss import cross_entropy
+from ..tasks import find_task
+from ..train.config import read_task
+from ..train.options import RunError
+from ..train.run import load_trained
 from . import DONE
-from .networks import find_network
+from .networks import all_networks, find_network
+from .operations import plain
 from .output import print_json, print_table
 
 
 def summary_command(arguments: argparse.Namespace) -> int:
-    network = find_network(arguments.model, arguments.variant)
-    model = network.undrawn()
-    layers = summary(model, *network.inputs(model))
-    numbers = ("parameters",) if network.places else ("parameters", "macs")  # those of scores are not counted
+    """Of a network, by its name, or of the model of a run, by its folder. A name that is both is a network:
+    ./lenet5 is the folder."""
+    head, model, inputs = _chosen(arguments.model, arguments.variant)
+    layers = summary(model, *inputs)
+    texts = type(inputs[0]) is not tuple
+    numbers = ("parameters",) if texts else ("parameters", "macs")  # those of scores are not counted
     totals = {name: sum(getattr(layer, name) for layer in layers) for name in numbers}
-    shape = list(network.places or model.input_shape)
+    shapes = [_shape_of(given) for given in inputs]
     if arguments.json:
         kept = {"name", "kind", "weight", "shape", *numbers}
         rows = [{name: value for name, value in asdict(layer).items() if name in kept} for layer in layers]
-        print_json({"model": network.name, "input_shape": shape, **totals, "layers": rows})
+        print_json({**head, "input_shape": [n for shape in shapes for n in shape], **totals, "layers": rows})
         return DONE
-    told = " and ".join(f"{n} ids" for n in shape) if network.places else _shape(shape)
-    print(f"{network.name}, input {told}\n")
+    told = " and ".join(_shape(shape) + " ids" * (texts and len(shape) == 1) for shape in shapes)
+    print(f"{' of '.join(head.values())}, input {told}\n")
     print_table(
         ["layer", "kind", "weight", "output", "parameters", "multiply-adds"][: 4 + len(numbers)],
         [
@@ -41,6 +53,41 @@ def summary_command(arguments: argparse.Namespace) -> int:
         left=2,
     )  # fmt: skip
     return DONE
+
+
+Chosen = tuple[dict[str, str], Module, tuple[Any, ...]]
+
+
+def _chosen(word: str, variant: str | None) -> Chosen:
+    """What a model is called, the model, its weights 0, and a sample of what it reads."""
+    known = plain(word) in all_networks()
+    if os.sep in word or (not known and Path(word).is_dir()):
+        return _of_run(Path(word), variant)
+    try:
+        network = find_network(word, variant)
+    except ValueError as error:
+        raise ValueError(str(error) if known else f"{error}; nor is there a folder of that name") from None
+    model = network.undrawn()
+    return {"model": network.name}, model, network.inputs(model)
+
+
+def _of_run(folder: Path, variant: str | None) -> Chosen:
+    if variant is not None:
+        raise RunError(f"--variant is of a network by its name, and {folder} is a run: leave it out")
+    task = find_task(read_task(folder))
+    config, _ = load_trained(task, folder)
+    with undrawn():
+        model = task.build(config.settings, config.facts)
+    head = {"model": config.settings.model, "run": str(folder)}
+    return head, model, task.sample(config.settings, config.facts)
+
+
+def _shape_of(given: Any) -> tuple[int, ...]:
+    """That of one sample: of an image or a row of a table, of a text, of the words of a window."""
+    if type(given) is tuple:
+        return given
+    array: np.ndarray = given.words if isinstance(given, Around) else given
+    return array.shape[1:]
 
 
 def graph_command(arguments: argparse.Namespace) -> int:
@@ -81,6 +128,8 @@ def _network(name: str) -> tuple[Tensor, dict[str, Tensor]]:
     model = network.build().eval()
     y = model(*map(sample, network.inputs(model)))
     logits = y[0] if isinstance(y, tuple) else y  # what comes with it is a state
+    if logits.ndim == 0:  # a loss already
+        return logits, dict(model.named_parameters())
     logits = logits.reshape(-1, logits.shape[-1])
     return cross_entropy(logits, np.zeros(len(logits), np.int64)), dict(model.named_parameters())
 

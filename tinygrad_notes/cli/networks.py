@@ -8,41 +8,44 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from .. import models
+from ..data.windows import Around
 from ..models.count import undrawn
 from ..models.resnet import OPTIONS
+from ..models.summary import sample_ids
 from ..models.variants import VARIANTS
 from ..nn import Module
 from .operations import plain, suggestion
 
-# Models of sequences, and the places of a sample: small vocabularies where none is published.
-SEQUENCES: dict[str, tuple[Callable[[], Module], tuple[int, ...]]] = {
-    "CharLM": (partial(models.RecurrentLM, 65), (64,)),
-    "TransformerLM": (partial(models.TransformerLM, 65), (64,)),
-    "Seq2Seq": (partial(models.Seq2Seq, 64, 14), (20, 11)),
-    "Transformer": (partial(models.Transformer, 37_000), (20, 20)),
-    "GPT2": (models.GPT2, (64,)),
-    "BERT": (models.BERT, (64,)),
+# Models of sequences, and a sample of what they read: small vocabularies where none is published. Classify
+# and Translate are what `train classify` and `train translate` make of their own data.
+SEQUENCES: dict[str, tuple[Callable[[], Module], tuple[Any, ...]]] = {
+    "CharLM": (partial(models.RecurrentLM, 65), sample_ids(64)),
+    "TokenLM": (partial(models.RecurrentLM, 2000), sample_ids(64)),
+    "TransformerLM": (partial(models.TransformerLM, 65), sample_ids(64)),
+    "Classify": (partial(models.SequenceClassifier, 19, 119), sample_ids(20)),
+    "Seq2Seq": (partial(models.Seq2Seq, 64, 14), sample_ids(20, 11)),
+    "Transformer": (partial(models.Transformer, 37_000), sample_ids(20, 20)),
+    "Translate": (partial(models.Transformer, 2000, 128, 4, 3, 512, max_len=101), sample_ids(20, 20)),
+    "Word2Vec": (partial(models.Word2Vec, 10_000), (Around.blank(),)),
+    "GPT2": (models.GPT2, sample_ids(64)),
+    "BERT": (models.BERT, sample_ids(64)),
 }
 
 
 @dataclass(frozen=True)
 class Network:
-    """`build()` makes it; `family` is its key in the table of variants. `places` are those of each text that
-    it reads; none: it reads images."""
+    """`build()` makes it; `family` is its key in the table of variants. `texts` are a sample of
+    what it reads; none: it reads images."""
 
     name: str
     build: Callable[[], Module]
     family: str
-    places: tuple[int, ...] = ()
+    texts: tuple[Any, ...] = ()
 
     def inputs(self, model: Any) -> tuple[Any, ...]:
         """One sample for `model`: the shape of an image, or ids."""
-        if not self.places:
-            return (model.input_shape,)
-        return tuple(np.ones((1, places), np.int64) for places in self.places)
+        return self.texts or (model.input_shape,)
 
     def undrawn(self) -> Module:
         """Quick to make: all weights are 0."""
@@ -57,8 +60,8 @@ def all_networks() -> dict[str, Network]:
         for name, value in vars(models).items()
         if inspect.isclass(value) and issubclass(value, Module) and hasattr(value, "input_shape")
     }
-    for name, (build, places) in SEQUENCES.items():
-        found[plain(name)] = Network(name, build, name, places)
+    for name, (build, texts) in SEQUENCES.items():
+        found[plain(name)] = Network(name, build, name, texts)
     for depth in (20, 32, 44, 56, 110):
         build = partial(models.CifarResNet, depth)
         found[f"resnet{depth}"] = Network(f"ResNet{depth}", build, "CifarResNet")

@@ -103,7 +103,9 @@ def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
 
     summary = command("summary", "inspection", "layers, output shapes, parameters and multiply-adds",
                       "tinygrad-notes summary lenet5")  # fmt: skip
-    summary.add_argument("model", metavar="MODEL", help="a network of the notes, e.g. lenet5")
+    summary.add_argument(
+        "model", metavar="MODEL", help="a network of the notes, e.g. lenet5, or a folder that train made"
+    )
     summary.add_argument("--variant", metavar="V", help="a published form of it; diff lists them")
     diff = command("diff", "difference", "how the published forms of a network or a recurrent cell differ",
                    "tinygrad-notes diff alexnet")  # fmt: skip

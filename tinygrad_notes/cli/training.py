@@ -11,6 +11,7 @@ from typing import Any
 
 from ..autograd import detect_anomaly
 from ..tasks import find_task, task_of
+from ..tasks.lettering import NoFont
 from ..train.config import read_task
 from ..train.interrupt import Interrupted, stop_on_signal
 from ..train.options import RunError, given_options
@@ -78,9 +79,11 @@ def _make_run(task: Task, arguments: argparse.Namespace, how: dict[str, Any]) ->
 def _plot(run: Run, outcome: Outcome | None, progress: Silent) -> None:
     """Plots are a bonus: a training whose plots fail, for whatever reason, is a success."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of letters that Matplotlib's font has not
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", NoFont)
             run.plot(outcome)
+        for text in dict.fromkeys(str(each.message) for each in caught if each.category is NoFont):
+            progress.message(text)
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         progress.message(f"no plots: {reason}")

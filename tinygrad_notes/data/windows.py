@@ -34,6 +34,14 @@ class Around(NamedTuple):
     yes: Any
     no: Any
 
+    @classmethod
+    def blank(cls, window: int = 5, questions: int = 6) -> Around:
+        """One word amid a whole window of words 0, and what is asked: a sample of the shapes."""
+        places = np.zeros((1, 2 * window + 1), np.int64)
+        asked = np.ones((1, 1, questions), np.float32)
+        ids = np.zeros((1, questions), np.int64)
+        return cls(places, np.ones((1, places.size, 1), np.float32), ids, asked, asked)
+
 
 class Windows(DataLoader):
     """Batches (`Around`) of the words of `text` and their windows, in the order of the text.

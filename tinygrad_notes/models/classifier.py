@@ -21,7 +21,7 @@ from .language import CELLS
 
 
 class SequenceClassifier(nn.Module):
-    """logits (N, classes) of model(sequences, lengths (N,)).
+    """logits (N, classes) of model(sequences, lengths (N,)); without lengths every step counts.
 
     With `vocabulary` sequences are ids (N, T), else (N, T, `features`) numbers. `cell`: rnn, lstm, gru or
     transformer. Raises ValueError for another one, or a transformer that should go both ways (it does).
@@ -53,11 +53,12 @@ class SequenceClassifier(nn.Module):
             )
         self.head = nn.Linear(self.ways * width, classes)
 
-    def forward(self, sequences: Any, lengths: Any) -> Tensor:
+    def forward(self, sequences: Any, lengths: Any = None) -> Tensor:
         x = as_tensor(sequences)
         if x.ndim != (2 if self.vocabulary else 3) or x.shape[1] == 0:
             wanted = "ids (N, T)" if self.vocabulary else "numbers (N, T, features)"
             raise ValueError(f"SequenceClassifier: sequences must be {wanted} with a step, got {x.shape}")
+        lengths = [x.shape[1]] * x.shape[0] if lengths is None else lengths
         x = self.input(x)
         h = self._by_steps(x, lengths) if self.rnn else self._by_attention(x, lengths)
         return self.head(self.dropout(h))

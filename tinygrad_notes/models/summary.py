@@ -12,6 +12,8 @@ from ..autograd import Tensor, no_grad
 from ..nn import Module, Parameter
 from .count import SHAPES, without_arithmetic
 
+STEPS = 20  # of a sample where a model reads texts or series of any length
+
 
 @dataclass
 class Layer:
@@ -53,10 +55,18 @@ def summary(model: Module, *inputs: Any) -> list[Layer]:
     return list(layers.values())
 
 
-def sample(given: Any) -> Tensor:
-    """One sample: zeros of a shape, or the arrays that are given."""
-    shape = isinstance(given, tuple | list) and all(isinstance(n, int) for n in given)
-    return Tensor(np.zeros((1, *given), np.float32) if shape else given)
+def sample_ids(*places: int) -> tuple[np.ndarray, ...]:
+    """One text for each of `places`, which is how many ids it has."""
+    return tuple(np.ones((1, count), np.int64) for count in places)
+
+
+def sample(given: Any) -> Any:
+    """One sample: zeros of a shape, or the array or tuple of arrays that is given."""
+    if not isinstance(given, tuple | list):
+        return Tensor(given)
+    if all(isinstance(n, int) for n in given):
+        return Tensor(np.zeros((1, *given), np.float32))
+    return tuple(map(Tensor, given))
 
 
 def _watched(name: str, module: Module, layers: dict[int, Layer], counted: set[int]) -> Callable[..., Any]:

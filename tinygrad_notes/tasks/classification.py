@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..train.plots import new_figure, shown
+from ..train.plots import new_figure
 from ..train.task import Outcome
+from .lettering import Lettering
 
 MOST_NAMES = 50  # of classes beside a confusion matrix: with more of them every second, third ... has one
 
@@ -88,18 +89,20 @@ def confusion_plot(confusion: np.ndarray, classes: Sequence[str], path: str | os
     Raises ImportError without Matplotlib.
     """
     count = len(classes)
-    size = min(max(4.2, 0.52 * count + 1.6), 14)
-    figure = new_figure(size + 0.6, size)
+    named = range(0, count, -(-count // MOST_NAMES))
+    lettering = Lettering((classes[i] for i in named), signs=False)
+    names, font = [lettering.of(classes[i]) for i in named], {"fontfamily": lettering.family}
+    longest = max(map(len, names))
+    size, room = min(max(4.2, 0.52 * count + 1.6), 14), 0.08 * min(max(longest - 10, 0), 60)
+    figure = new_figure(size + 0.6 + room, size + room)
     axes = figure.subplots()
     share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     # The square root shows the few mistakes of a good model beside its many hits.
     image = axes.imshow(np.sqrt(share), cmap="Blues", vmin=0, vmax=1)
-    slanted = max(map(len, classes)) > 3 or count > 25
+    slanted = longest > 3 or count > 25
     look = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
-    named = range(0, count, -(-count // MOST_NAMES))
-    names = [shown(classes[i]) for i in named]
-    axes.set_xticks(named, names, **look)
-    axes.set_yticks(named, names)
+    axes.set_xticks(named, names, **font, **look)
+    axes.set_yticks(named, names, **font)
     axes.tick_params(length=0)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
@@ -115,7 +118,7 @@ def confusion_plot(confusion: np.ndarray, classes: Sequence[str], path: str | os
     bar.set_ticks(np.sqrt(ticks), labels=[f"{100 * t:.0f} %" for t in ticks])
     bar.set_label("share of the true class")
     bar.outline.set_visible(False)
-    figure.savefig(path, dpi=144)
+    lettering.save(figure, path)
 
 
 def listed(classes: Sequence[str]) -> str:

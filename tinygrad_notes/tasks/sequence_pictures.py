@@ -26,7 +26,7 @@ def attention_map(weights: np.ndarray, rows: Sequence[str], columns: Sequence[st
     axes.set_xlabel("read")
     axes.set_ylabel("written")
     figure.colorbar(image, ax=axes, label="attention", shrink=0.8)
-    _save(figure, lettering, path)
+    lettering.save(figure, path)
 
 
 def attention_maps(
@@ -45,13 +45,7 @@ def attention_maps(
             label(axes, "x", columns, lettering, 6)
             label(axes, "y", rows if head == 0 else [], lettering, 6)
     figure.colorbar(image, ax=grid, label="attention", shrink=0.5, aspect=30)
-    _save(figure, lettering, path)
-
-
-def _save(figure: Any, lettering: Lettering, path: Path) -> None:
-    if lettering.note:
-        figure.suptitle(lettering.note, fontsize=7, x=0.01, ha="left")
-    figure.savefig(path, dpi=144)
+    lettering.save(figure, path)
 
 
 def _draw(axes: Any, weights: np.ndarray) -> Any:

@@ -49,12 +49,6 @@ def tidy(axes: Any) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def shown(name: str) -> str:
-    """The name of a class as Matplotlib draws it letter by letter: $ begins no formula, and bytes that are
-    no text are question marks."""
-    return name.replace("$", r"\$").encode("utf-8", "replace").decode()
-
-
 def new_figure(width: float, height: float) -> Any:
     """A figure (inches) on its own canvas: no window, no global state, any thread."""
     try:

@@ -131,6 +131,10 @@ class Task:
         """The model, newly drawn."""
         raise NotImplementedError
 
+    def sample(self, settings: Any, facts: dict[str, Any]) -> tuple[Any, ...]:
+        """One sample of what the model reads, for `summary`: the shape of numbers, or arrays of ids."""
+        raise NotImplementedError
+
     def batches(
         self, settings: Any, facts: dict[str, Any], part: Any, training: bool, options: Any = None
     ) -> Any:

@@ -11,7 +11,8 @@ import numpy as np
 from ...autograd import Tensor, no_grad
 from ...data import ArrayDataset
 from ...nn import Conv2d, Linear, Module
-from ...train.plots import new_figure, shown
+from ...train.plots import new_figure
+from ..lettering import Lettering
 
 Path = str | os.PathLike[str]
 MOST_FILTERS, MOST_MISTAKES, LAYERS, CHANNELS = 96, 24, 4, 16
@@ -60,7 +61,9 @@ def feature_maps(model: Module, dataset: ArrayDataset, images: Any, path: Path) 
     figure = new_figure(12, 3.05)
     grid = figure.subplots(1, len(places) + 1)
     _show(grid[0], picture(dataset.images[0]), 0.0, 1.0)
-    grid[0].set_title(f"input\n{_short(dataset.classes[dataset.labels[0]])}", loc="left", fontsize=10)
+    name = _short(dataset.classes[dataset.labels[0]])
+    lettering = Lettering([name], signs=False)
+    grid[0].set_title(f"input\n{lettering.of(name)}", loc="left", fontsize=10, fontfamily=lettering.family)
     for axes, place in zip(grid[1:], places, strict=True):
         name, output = maps[place]
         channels = output[:CHANNELS]
@@ -70,7 +73,7 @@ def feature_maps(model: Module, dataset: ArrayDataset, images: Any, path: Path) 
         _show(axes, _mosaic(scaled[:, None], 4, ground=np.nan), 0.0, 1.0, "viridis")
         title = f"{name}\n{len(channels)} of {len(output)} maps, {height}×{width}"
         axes.set_title(title, loc="left", fontsize=10)
-    figure.savefig(path, dpi=144)
+    lettering.save(figure, path)
 
 
 def mistakes(dataset: ArrayDataset, predicted: np.ndarray, path: Path) -> None:
@@ -80,18 +83,25 @@ def mistakes(dataset: ArrayDataset, predicted: np.ndarray, path: Path) -> None:
     columns = 8
     rows = max(1, math.ceil(len(chosen) / columns))
     files = getattr(dataset, "files", None)
+    texts = [_said(dataset, files, predicted, index) for index in chosen]
+    lettering = Lettering((line for text in texts for line in text), signs=False)
     figure = new_figure(10, 0.4 + (1.72 if files is None else 1.88) * rows)
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.axis("off")
-    for axes, index in zip(grid.flat, chosen, strict=False):
+    for axes, index, text in zip(grid.flat, chosen, texts, strict=False):
         _show(axes, picture(dataset.images[index]), 0.0, 1.0)
-        said, true = (dataset.classes[label] for label in (predicted[index], dataset.labels[index]))
-        name = "" if files is None else f"{_end(files[index].name)}\n"
-        axes.set_title(f"{name}{_short(said)}?\n{_short(true)}", fontsize=9, linespacing=1.15)
+        title = "\n".join(map(lettering.of, text))
+        axes.set_title(title, fontsize=9, linespacing=1.15, fontfamily=lettering.family)
     title = f"{len(wrong):,} of {len(dataset):,} taken for another class (what was said, what it is)"
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    figure.savefig(path, dpi=144)
+    lettering.save(figure, path)
+
+
+def _said(dataset: ArrayDataset, files: Any, predicted: np.ndarray, index: int) -> list[str]:
+    """The name of its file, if it has one, what was said, what it is."""
+    said, true = (_short(dataset.classes[label]) for label in (predicted[index], dataset.labels[index]))
+    return [*([] if files is None else [_end(files[index].name)]), f"{said}?", true]
 
 
 def picture(image: np.ndarray) -> np.ndarray:
@@ -154,8 +164,8 @@ def _show(axes: Any, image: np.ndarray, low: float, high: float, colors: str = "
 
 def _end(name: str) -> str:
     """Of a long name of a file the end, which has its number."""
-    return shown(name if len(name) <= 16 else f"…{name[-15:]}")
+    return name if len(name) <= 16 else f"…{name[-15:]}"
 
 
 def _short(name: str) -> str:
-    return shown(name if len(name) <= 16 else f"{name[:15]}…")
+    return name if len(name) <= 16 else f"{name[:15]}…"

@@ -72,6 +72,9 @@ class Images(Task):
         multiply_adds(model, shape)  # a pass without arithmetic: networks refuse images that do not fit
         return model
 
+    def sample(self, settings: ImageSettings, facts: Facts) -> tuple[Any, ...]:
+        return (network_shape(settings, facts["shape"]),)
+
     def batches(
         self,
         settings: ImageSettings,

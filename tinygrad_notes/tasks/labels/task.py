@@ -11,6 +11,7 @@ import numpy as np
 from ...autograd import Tensor, no_grad
 from ...data.text import Buckets, Vocabulary
 from ...models.classifier import SequenceClassifier
+from ...models.summary import STEPS, sample_ids
 from ...nn import Module
 from ...ops.activation import softmax
 from ...ops.loss import cross_entropy
@@ -42,6 +43,12 @@ class Labels(Task):
             1 if texts else len(facts["mean"]), settings.cell, settings.width, settings.layers,
             settings.bidirectional, settings.dropout, settings.heads, settings.places,
         )  # fmt: skip
+
+    def sample(self, settings: Settings, facts: dict[str, Any]) -> tuple[Any, ...]:
+        steps = min(STEPS, settings.places)
+        if "characters" in facts:
+            return sample_ids(steps)
+        return (np.zeros((1, steps, len(facts["mean"])), np.float32),)
 
     def batches(
         self, settings: Settings, facts: dict[str, Any], part: Any, training: bool, options: Any = None

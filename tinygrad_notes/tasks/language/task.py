@@ -9,6 +9,7 @@ from typing import Any
 
 from ...data.text import Stream, Streams
 from ...models.language import RecurrentLM, TransformerLM
+from ...models.summary import sample_ids
 from ...nn import Module
 from ...nn import functional as F
 from ...train.loop import evaluate
@@ -49,6 +50,9 @@ class Language(Task):
             )  # fmt: skip
         layers, tied = settings.layers or 2, bool(settings.tied)
         return RecurrentLM(vocabulary, settings.cell, settings.width, layers, dropout, tied)
+
+    def sample(self, settings: Settings, facts: dict[str, Any]) -> tuple[Any, ...]:
+        return sample_ids(settings.places)
 
     def batches(
         self, settings: Settings, facts: dict[str, Any], part: Any, training: bool, options: Any = None

@@ -11,6 +11,7 @@ import numpy as np
 from ...autograd import no_grad
 from ...data.text import Buckets, Sequences
 from ...models.decoding import Hypothesis, State, beam_search, generate
+from ...models.summary import STEPS, sample_ids
 from ...nn import Module
 from ...nn import functional as F
 from ...train.loop import evaluate
@@ -58,6 +59,9 @@ class Pairs(Task):
 
     def load(self, settings: Any, facts: dict[str, Any] | None = None, **how: Any) -> Parts:
         return texts.load(settings, facts, type(self).sides)
+
+    def sample(self, settings: Any, facts: dict[str, Any]) -> tuple[Any, ...]:
+        return sample_ids(*[min(STEPS, settings.longest)] * 2)
 
     def logits(self, model: Any, batch: Any, training: bool) -> Any:
         """(N, T, V) behind each id of the targets but the last."""

@@ -19,6 +19,7 @@ from ...train.loop import evaluate
 from ...train.plots import new_figure
 from ...train.task import Outcome, Parts, Score, Task
 from .. import classification
+from ..lettering import Lettering
 from . import parts
 from .network import TableMLP
 from .parts import Facts, Rows
@@ -44,6 +45,9 @@ class Tables(Task):
 
     def build(self, settings: Settings, facts: Facts) -> Module:
         return TableMLP(len(facts["inputs"]), settings.widths, facts)
+
+    def sample(self, settings: Settings, facts: Facts) -> tuple[Any, ...]:
+        return ((len(facts["inputs"]),),)
 
     def batches(
         self, settings: Settings, facts: Facts, part: Rows, training: bool, options: Any = None
@@ -158,13 +162,15 @@ def predictions_plot(predicted: np.ndarray, labels: np.ndarray, target: str, pat
     ends = [min(labels.min(), predicted.min()), max(labels.max(), predicted.max())]
     axes.plot(ends, ends, color="#9ca3af", linewidth=1, zorder=1)
     axes.scatter(labels, predicted, s=18, color="#4269d0", alpha=0.7, linewidths=0)
-    axes.set_xlabel(f"{target}, true")
-    axes.set_ylabel(f"{target}, predicted")
+    lettering = Lettering([target], signs=False)
+    name, font = lettering.of(target), {"fontfamily": lettering.family}
+    axes.set_xlabel(f"{name}, true", **font)
+    axes.set_ylabel(f"{name}, predicted", **font)
     rmse = float(np.sqrt(((predicted - labels) ** 2).mean()))
     axes.set_title(f"{len(labels):,} rows, missed by {rmse:.4g}", loc="left", fontsize=11)
     axes.set_aspect("equal")
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=144)
+    lettering.save(figure, path)
 
 
 TASK = Tables()

@@ -46,6 +46,4 @@ def words_in_a_plane(vectors: WordVectors, path: str | os.PathLike[str], count: 
     axes.set_ylabel(f"second direction ({shares[1]:.0%})")
     axes.margins(0.05)
     axes.spines[["top", "right"]].set_visible(False)
-    if lettering.note:
-        figure.supxlabel(lettering.note, fontsize=8)
-    figure.savefig(path, dpi=144)
+    lettering.save(figure, path)

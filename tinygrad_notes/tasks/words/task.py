@@ -11,6 +11,7 @@ import numpy as np
 
 from ...data import Windows, WordVectors, evaluate_vectors
 from ...data.text import Vocabulary
+from ...data.windows import Around
 from ...models import Word2Vec
 from ...nn import Module
 from ...train.loop import evaluate
@@ -62,6 +63,9 @@ class Words(Task):
     def build(self, settings: Settings, facts: dict[str, Any]) -> Module:
         words = len(facts["vocabulary"]["tokens"])
         return Word2Vec(words, settings.dim, settings.architecture, settings.context_gradient)
+
+    def sample(self, settings: Settings, facts: dict[str, Any]) -> tuple[Any, ...]:
+        return (Around.blank(settings.window),)
 
     def batches(
         self, settings: Settings, facts: dict[str, Any], part: Any, training: bool, options: Any = None
