@@ -55,7 +55,7 @@ def summary(model: Module, *inputs: Any) -> list[Layer]:
 
 def sample(given: Any) -> Tensor:
     """One sample: zeros of a shape, or the arrays that are given."""
-    shape = isinstance(given, tuple | list) and all(isinstance(n, int) for n in given)
+    shape = isinstance(given, tuple | list) and all(isinstance(n, int | np.integer) for n in given)
     return Tensor(np.zeros((1, *given), np.float32) if shape else given)
 
 

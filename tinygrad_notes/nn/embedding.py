@@ -54,8 +54,8 @@ class Embedding(Module):
         weight = Parameter(embeddings, requires_grad=not freeze)
         return cls(weight.shape[0], weight.shape[1], padding_idx, weight)
 
-    def forward(self, x: Any) -> Tensor:
-        return F.embedding(x, self.weight, self.padding_idx)
+    def forward(self, input: Any) -> Tensor:
+        return F.embedding(input, self.weight, self.padding_idx)
 
     def extra_repr(self) -> str:
         padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
