@@ -19,7 +19,9 @@ from .autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .backend import BackendError, manual_seed, set_backend, to_numpy, use_backend
 from .backend.kernels.convolution import get_float32_conv_precision, set_float32_conv_precision
 from .checkpoint import load, save
+from .ops.accumulation import cumsum, norm, prod
 from .ops.activation import (
+    elu,
     erf,
     gelu,
     leaky_relu,
@@ -27,6 +29,7 @@ from .ops.activation import (
     log_softmax,
     relu,
     sigmoid,
+    silu,
     softmax,
     softplus,
     tanh,
@@ -43,6 +46,7 @@ from .ops.arithmetic import (
     power,
     sin,
     sqrt,
+    square,
     subtract,
 )  # fmt: skip
 from .ops.comparison import (
@@ -55,11 +59,27 @@ from .ops.comparison import (
     invert,
     less,
     less_equal,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
     not_equal,
 )  # fmt: skip
 from .ops.creation import arange, full, ones, ones_like, tensor, zeros, zeros_like
 from .ops.linear import einsum, matmul
-from .ops.piecewise import abs, clip, isfinite, maximum, minimum, sign, where
+from .ops.piecewise import (
+    abs,
+    ceil,
+    clip,
+    floor,
+    isfinite,
+    isnan,
+    maximum,
+    minimum,
+    round,
+    sign,
+    where,
+)  # fmt: skip
 from .ops.reduction import (
     all,
     any,
@@ -74,6 +94,7 @@ from .ops.reduction import (
     sum,
     var,
 )  # fmt: skip
+from .ops.selection import argsort, masked_fill, sort, take_along_axis, topk, tril, triu
 from .ops.shape import (
     concat,
     concatenate,

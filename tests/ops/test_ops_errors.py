@@ -59,7 +59,7 @@ WRONG = [
     (lambda: t(2) == None, TypeError, r"equal: cannot compare with None"),  # noqa: E711
     (lambda: t(2, 3)[np.array([0.5])], IndexError, r"getitem: an index must be integer or boolean"),
     (lambda: tg.clip(t(2), 1, 0), ValueError, r"clip: a_min = 1 must not be above a_max = 0"),
-    (lambda: tg.clip(t(2), t(2), 0), TypeError, r"clip: a_min must be a number, got Tensor"),
+    (lambda: tg.clip(t(2), "a", 0), TypeError, r"dtype"),
     (lambda: tg.softplus(t(2), 0), ValueError, r"softplus: beta must be positive"),
     (lambda: tg.softmax(t()), ValueError, r"softmax: axis -1 is out of range.*\(\)"),
     (lambda: tg.softmax(t(2), None), ValueError, r"softmax: needs one axis"),

@@ -7,6 +7,7 @@ from .cells import GRUCell, LSTMCell, RNNCell
 from .containers import ModuleDict, ModuleList, ParameterList, Sequential
 from .embedding import Embedding
 from .layers import (
+    ELU,
     GELU,
     AdaptiveAvgPool2d,
     AvgPool2d,
@@ -20,6 +21,7 @@ from .layers import (
     MaxPool2d,
     ReLU,
     Sigmoid,
+    SiLU,
     Softmax,
     Softplus,
     Tanh,
@@ -48,6 +50,7 @@ from .transformer import (
 )
 
 __all__ = [
+    "ELU",
     "GELU",
     "GRU",
     "LSTM",
@@ -94,6 +97,7 @@ __all__ = [
     "RNNCell",
     "ReLU",
     "Sequential",
+    "SiLU",
     "Sigmoid",
     "Softmax",
     "Softplus",

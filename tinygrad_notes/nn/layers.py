@@ -197,6 +197,26 @@ class Softplus(Module):
         return F.softplus(input, self.beta)
 
 
+class SiLU(Module):
+    """x σ(x)."""
+
+    def forward(self, input: Any) -> Tensor:
+        return F.silu(input)
+
+
+class ELU(Module):
+    """x where positive, else alpha (eˣ − 1)."""
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        self.alpha = alpha
+
+    def forward(self, input: Any) -> Tensor:
+        return F.elu(input, self.alpha)
+
+    def extra_repr(self) -> str:
+        return f"alpha={self.alpha}"
+
+
 class GELU(Module):
     """x Φ(x), or its tanh approximation."""
 
