@@ -2,7 +2,7 @@
 
     y = Π xᵢ:               ∂y/∂xⱼ = Π xᵢ over i ≠ j        not y/xⱼ, which is 0/0 where xⱼ = 0
     yᵢ = Σ xⱼ over j ≤ i:   ∂L/∂xⱼ = Σ gyᵢ over i ≥ j       each xⱼ stands in all sums from its place on
-    y = (Σ aᵢᵖ)^(1/p):      ∂y/∂aⱼ = (1/p) (yᵖ)^(1/p − 1) p aⱼᵖ⁻¹ = (aⱼ/y)ᵖ⁻¹         a = |x|
+    y = (Σ aᵢᵖ)^(1/p):      ∂y/∂aⱼ = (1/p) (yᵖ)^(1/p − 1) p aⱼᵖ⁻¹ = (aⱼ/y)ᵖ⁻¹         a = |x|, or x for p = 2
 
 The products of all the others come from a tree. Upward each node is the product of the two below it; downward
 each node gets what lies outside of it, its parent's outside times its neighbor. n numbers take about 3n
@@ -64,7 +64,7 @@ class CumSum(Function):
 
 
 class Norm(Function):
-    """y = (Σ aᵖ)^(1/p) over the axes, a ≥ 0;  ∂y/∂a = (a/y)ᵖ⁻¹, a sub-gradient where y = 0."""
+    """y = (Σ aᵖ)^(1/p) over the axes, a ≥ 0 unless p = 2;  ∂y/∂a = (a/y)ᵖ⁻¹, a sub-gradient where y = 0."""
 
     def forward(xp, a, *, p, axis, keepdims):
         if p == 2:
@@ -104,4 +104,4 @@ def norm(x: Any, p: float = 2, axis: Any = None, keepdims: bool = False) -> Tens
     if p == math.inf:
         return max(abs(x), axis, keepdims)
     axis = None if axis is None else normalize_axis(axis, x.shape, "norm")
-    return Norm.apply(abs(x), p=p, axis=axis, keepdims=keepdims)
+    return Norm.apply(x if p == 2 else abs(x), p=p, axis=axis, keepdims=keepdims)

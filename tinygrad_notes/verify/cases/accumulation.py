@@ -37,7 +37,7 @@ def _length(p: float) -> tuple[Case, ...]:
     """The p-norm of both signs: |x| and its length."""
     return tuple(
         case(
-            f"norm: p {p}, axis {axis}, keepdims {keep}", (piecewise.Abs, ops.Norm),
+            f"norm: p {p}, axis {axis}, keepdims {keep}", ops.Norm if p == 2 else (piecewise.Abs, ops.Norm),
             lambda x, a=axis, k=keep: ops.norm(x, p, a, k), real(S),
             lambda x, a=axis, k=keep: fold(lambda v: math.fsum(abs(u) ** p for u in v) ** (1 / p), x, a, k),
             lambda x, a=axis, k=keep: LINALG.vector_norm(x, p, a, k),
