@@ -5,13 +5,13 @@ from .alignment import AdditiveAttention, DotAttention, GeneralAttention
 from .attention import MultiheadAttention
 from .cells import GRUCell, LSTMCell, RNNCell
 from .containers import ModuleDict, ModuleList, ParameterList, Sequential
+from .convolution import Conv2d, ConvTranspose2d
 from .embedding import Embedding
 from .layers import (
     ELU,
     GELU,
     AdaptiveAvgPool2d,
     AvgPool2d,
-    Conv2d,
     Dropout,
     Flatten,
     Identity,
@@ -63,6 +63,7 @@ __all__ = [
     "BatchNorm2d",
     "Buffer",
     "Conv2d",
+    "ConvTranspose2d",
     "CrossEntropyLoss",
     "DotAttention",
     "Dropout",

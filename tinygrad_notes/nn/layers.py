@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Tensor
-from ..ops.arguments import conv_padding, pair, probability
+from ..ops.arguments import probability
 from . import functional as F
 from . import init
 from .module import Module, Parameter
@@ -34,41 +34,6 @@ class Linear(Module):
 
     def extra_repr(self) -> str:
         return f"{self.in_features}, {self.out_features}, bias={self.bias is not None}"
-
-
-class Conv2d(Module):
-    """Convolution of images (N, C, H, W).   weight (out, in/groups, kh, kw), bias (out,)."""
-
-    def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
-        dilation: Any = 1, groups: int = 1, bias: bool = True,
-    ) -> None:  # fmt: skip
-        self.in_channels = _size("Conv2d", "in_channels", in_channels)
-        self.out_channels = _size("Conv2d", "out_channels", out_channels)
-        self.groups = _size("Conv2d", "groups", groups)
-        if in_channels % groups or out_channels % groups:
-            raise ValueError(
-                f"Conv2d: groups = {groups} must divide in_channels {in_channels} and "
-                f"out_channels {out_channels}"
-            )
-        self.kernel_size = pair("Conv2d", "kernel_size", kernel_size, 1)
-        self.stride = pair("Conv2d", "stride", stride, 1)
-        self.padding = conv_padding("Conv2d", padding, self.stride)
-        self.dilation = pair("Conv2d", "dilation", dilation, 1)
-        shape = (out_channels, in_channels // groups, *self.kernel_size)
-        self.weight = Parameter(np.empty(shape, np.float32))
-        self.register_parameter("bias", Parameter(np.empty(out_channels, np.float32)) if bias else None)
-        init.torch_default_(self.weight, self.bias)
-
-    def forward(self, input: Any) -> Tensor:
-        return F.conv2d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
-
-    def extra_repr(self) -> str:
-        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"
-        for name, default in (("stride", (1, 1)), ("padding", (0, 0)), ("dilation", (1, 1)), ("groups", 1)):
-            if getattr(self, name) != default:
-                text += f", {name}={getattr(self, name)}"
-        return text + ("" if self.bias is not None else ", bias=False")
 
 
 class MaxPool2d(Module):
