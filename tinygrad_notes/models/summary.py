@@ -36,8 +36,7 @@ def summary(model: Module, *inputs: Any) -> list[Layer]:
     layers: dict[int, Layer] = {}
     counted: set[int] = set()
     chosen = [(name, m) for name, m in model.named_modules() if _is_layer(m)]
-    for name, module in chosen:
-        module.forward = _watched(name, module, layers, counted)  # type: ignore[method-assign]
+    handles = [m.register_forward_hook(_watch(name, layers, counted)) for name, m in chosen]
     mode = model.training
     model.eval()
     try:
@@ -45,8 +44,8 @@ def summary(model: Module, *inputs: Any) -> list[Layer]:
             model(*map(sample, inputs))
     finally:
         model.train(mode)
-        for _, module in chosen:
-            del module.forward  # the class's own is back
+        for handle in handles:
+            handle.remove()
     for name, module in chosen:
         if id(module) not in layers:
             layers[id(module)] = _layer(name, module, None, counted)
@@ -59,18 +58,14 @@ def sample(given: Any) -> Tensor:
     return Tensor(np.zeros((1, *given), np.float32) if shape else given)
 
 
-def _watched(name: str, module: Module, layers: dict[int, Layer], counted: set[int]) -> Callable[..., Any]:
-    forward = module.forward
-
-    def run(*inputs: Any, **options: Any) -> Any:
-        y = forward(*inputs, **options)
+def _watch(name: str, layers: dict[int, Layer], counted: set[int]) -> Callable[..., None]:
+    def hook(module: Module, inputs: tuple[Any, ...], y: Any) -> None:
         first = y[0] if isinstance(y, tuple) else y
         if id(module) not in layers:
             layers[id(module)] = _layer(name, module, tuple(first.shape[1:]), counted)
         layers[id(module)].macs += _macs(module, inputs[0].shape)
-        return y
 
-    return run
+    return hook
 
 
 def _is_layer(module: Module) -> bool:

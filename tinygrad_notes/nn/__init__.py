@@ -28,7 +28,7 @@ from .layers import (
 )  # fmt: skip
 from .losses import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, NLLLoss
 from .masks import generate_square_subsequent_mask
-from .module import Buffer, Module, Parameter
+from .module import Module
 from .normalization import (
     BatchNorm1d,
     BatchNorm2d,
@@ -39,6 +39,7 @@ from .normalization import (
     LocalResponseNorm,
     RMSNorm,
 )
+from .parameter import Buffer, Parameter
 from .positions import LearnedPositions, PositionalEncoding
 from .recurrent import GRU, LSTM, RNN
 from .transformer import (

@@ -15,7 +15,8 @@ from ..ops.arguments import as_tensor, number
 from ..ops.shape import expand_dims, squeeze
 from . import init
 from .layers import _size
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
 
 Names = dict[str, Any]
 STARTS = ("torch", "orthogonal", "xavier")

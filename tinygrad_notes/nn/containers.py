@@ -7,7 +7,8 @@ from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, Va
 from typing import Any, Self
 
 from ..ops.arguments import integer
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
 
 
 class _List(Module):

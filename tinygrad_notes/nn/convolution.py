@@ -11,7 +11,8 @@ from ..ops.arguments import conv_padding, pair
 from . import functional as F
 from . import init
 from .layers import _size
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
 
 DEFAULTS = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "output_padding": (0, 0), "groups": 1}
 

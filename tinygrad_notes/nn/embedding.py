@@ -11,7 +11,8 @@ from ..ops.arguments import as_tensor, check_real, padding_row
 from . import functional as F
 from . import init
 from .layers import _size
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
 
 
 class Embedding(Module):

@@ -10,7 +10,8 @@ from ..autograd import Tensor
 from ..ops.arguments import probability
 from . import functional as F
 from . import init
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
 
 
 def _size(owner: str, name: str, value: Any) -> int:

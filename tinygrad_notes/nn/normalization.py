@@ -10,7 +10,8 @@ from ..autograd import Tensor, mode
 from ..ops import normalization as ops
 from ..ops.arguments import as_shape
 from ..ops.response import local_response_norm
-from .module import Buffer, Module, Parameter
+from .module import Module
+from .parameter import Buffer, Parameter
 
 
 def _scale_and_shift(layer: Module, shape: Any, affine: bool, bias: bool) -> None:
