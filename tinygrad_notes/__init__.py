@@ -115,3 +115,10 @@ from .ops.shape import (
 )  # fmt: skip
 
 __version__ = "0.1.0"
+
+
+def __dir__() -> list[str]:
+    """The public names. The modules that they come from can be imported all the same."""
+    public = {"data", "models", "nn", "ops", "optim", "train"}
+    return [name for name, value in globals().items()
+            if not name.startswith("_") and (type(value) is not type(nn) or name in public)]  # fmt: skip

@@ -114,3 +114,4 @@ __all__ = [
     "init",
     "utils",
 ]  # fmt: skip
+__dir__ = __all__.copy  # what dir() and completion offer

@@ -42,3 +42,4 @@ __all__ = [
     "nll_loss", "one_hot", "pad", "relu", "rms_norm", "scaled_dot_product_attention", "sigmoid", "silu",
     "softmax", "softplus", "tanh",
 ]  # fmt: skip
+__dir__ = __all__.copy  # what dir() and completion offer
