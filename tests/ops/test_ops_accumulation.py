@@ -147,6 +147,16 @@ def test_nan_is_the_largest_number(descending):
     np.testing.assert_array_equal(tg.sort(x, descending=descending).numpy(), want.values.numpy())
 
 
+def test_what_is_filled_in_keeps_its_digits_and_the_dtype():
+    for dtype in (np.float16, np.float32, np.float64):
+        x = tg.Tensor(np.ones(2, dtype))
+        for value in (0.1, np.float64(0.1), tg.Tensor(0.1, dtype="float64")):
+            y = x.masked_fill([True, False], value)
+            assert y.dtype == dtype and y.numpy().tolist() == [dtype(0.1), 1.0]
+    assert tg.masked_fill(tg.Tensor([1, 2]), [True, False], 7).numpy().tolist() == [7, 2]
+    assert tg.masked_fill(tg.Tensor([1.0, 2.0]), [True, False], -np.inf).numpy().tolist() == [-np.inf, 2.0]
+
+
 def test_orders_of_nothing_and_of_integers():
     assert tg.sort(np.zeros((2, 0))).shape == (2, 0)
     assert tg.sort(tg.Tensor([3, 1, 2])).numpy().tolist() == [1, 2, 3]

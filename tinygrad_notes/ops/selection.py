@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .. import backend
 from ..autograd import Tensor
 from .arguments import as_tensor, integer, one_axis, raw_array, stretches
@@ -83,7 +85,7 @@ def masked_fill(x: Any, mask: Any, value: Any) -> Tensor:
         raise TypeError(f"masked_fill: mask must be boolean, got {keep.dtype}; compare first, as in x > 0")
     if not stretches(keep.shape, x.shape):
         raise ValueError(f"masked_fill: mask {keep.shape} must stretch to x {x.shape}")
-    value = as_tensor(value)
+    value = as_tensor(np.asarray(value) if isinstance(value, int | float) else value)  # all of its digits
     if value.shape != ():
         raise ValueError(f"masked_fill: value must be one number, got {value.shape}; use tg.where")
     if value.dtype.kind == "f" and x.dtype.kind != "f":
