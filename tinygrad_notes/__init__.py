@@ -20,7 +20,9 @@ from .autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .backend import BackendError, manual_seed, set_backend, to_numpy, use_backend
 from .backend.kernels.convolution import get_float32_conv_precision, set_float32_conv_precision
 from .checkpoint import load, save
+from .ops.accumulation import cumsum, norm, prod
 from .ops.activation import (
+    elu,
     erf,
     gelu,
     leaky_relu,
@@ -28,6 +30,7 @@ from .ops.activation import (
     log_softmax,
     relu,
     sigmoid,
+    silu,
     softmax,
     softplus,
     tanh,
@@ -44,6 +47,7 @@ from .ops.arithmetic import (
     power,
     sin,
     sqrt,
+    square,
     subtract,
 )  # fmt: skip
 from .ops.comparison import (
@@ -56,11 +60,27 @@ from .ops.comparison import (
     invert,
     less,
     less_equal,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
     not_equal,
 )  # fmt: skip
 from .ops.creation import arange, full, ones, ones_like, tensor, zeros, zeros_like
 from .ops.linear import einsum, matmul
-from .ops.piecewise import abs, clip, isfinite, maximum, minimum, sign, where
+from .ops.piecewise import (
+    abs,
+    ceil,
+    clip,
+    floor,
+    isfinite,
+    isnan,
+    maximum,
+    minimum,
+    round,
+    sign,
+    where,
+)  # fmt: skip
 from .ops.reduction import (
     all,
     any,
@@ -75,6 +95,7 @@ from .ops.reduction import (
     sum,
     var,
 )  # fmt: skip
+from .ops.selection import argsort, masked_fill, sort, take_along_axis, topk, tril, triu
 from .ops.shape import (
     concat,
     concatenate,
@@ -95,3 +116,10 @@ from .ops.shape import (
 )  # fmt: skip
 
 __version__ = "0.1.0"
+
+
+def __dir__() -> list[str]:
+    """The public names. The modules that they come from can be imported all the same."""
+    public = {"data", "models", "nn", "ops", "optim", "train"}
+    return [name for name, value in globals().items()
+            if not name.startswith("_") and (type(value) is not type(nn) or name in public)]  # fmt: skip

@@ -24,7 +24,7 @@ RUNS = {
                [20], "rnn", [20, 16], 1152),
     "language": ("charlm", {"data": "pairs.tsv", "cell": "transformer", "width": 8, "places": 12,
                  "layers": 1}, [12], "transformer.layers.0.linear1", [12, 32], 288),
-    "words": ("word2vec", {"data": "text.tsv", "dim": 6, "min_count": 1}, [11], "syn1", [6], None),
+    "words": ("word2vec", {"data": "text.tsv", "dim": 6, "min_count": 1}, [11], "", [], None),
     "seq2seq": ("seq2seq", {"data": "pairs.tsv", "width": 8}, [20, 20], "encoder", [20, 8], 912),
     "translation": ("translate", {"data": "pairs.tsv", "width": 8, "layers": 1, "longest": 15},
                     [15, 15], "decoder.layers.0.linear2", [15, 8], 4104),

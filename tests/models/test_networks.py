@@ -10,7 +10,7 @@ import pytest
 import tinygrad_notes as tg
 from tinygrad_notes import backend, models, nn
 from tinygrad_notes.models.bitmaps import bitmaps
-from tinygrad_notes.models.count import multiply_adds, parameter_count, undrawn
+from tinygrad_notes.models.count import multiply_adds, parameter_count, undrawn, without_arithmetic
 from tinygrad_notes.models.lenet1998 import C3_TABLE, squash
 from tinygrad_notes.models.variants import VARIANTS, variants
 from tinygrad_notes.nn.init import fans
@@ -73,6 +73,20 @@ def test_multiply_adds_agree_with_the_layers_that_ran(model):
     layers = summary(model, model.input_shape)
     assert multiply_adds(model, model.input_shape) == sum(layer.macs for layer in layers)
     assert model.training and not any("forward" in vars(m) for m in model.modules())
+
+
+@pytest.mark.parametrize(
+    "layer, uses",
+    [
+        (nn.Conv2d(4, 6, (3, 2), stride=(2, 1), padding=1, dilation=(1, 2), groups=2), 4 * 9 * 6 * 2 * 6),
+        (nn.ConvTranspose2d(4, 6, (3, 2), (2, 1), (1, 0), (1, 0), 2, dilation=(1, 2)), 8 * 9 * 4 * 3 * 6),
+    ],
+)
+def test_a_layer_without_arithmetic_has_the_shape_that_it_computes(layer, uses):
+    x = tg.zeros((1, 4, 8, 9))
+    y, macs = without_arithmetic(layer, x)
+    assert y.shape == layer(x).shape
+    assert macs == uses
 
 
 def test_parts_of_googlenet_and_resnet_have_their_sizes():

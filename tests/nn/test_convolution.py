@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tinygrad_notes as tg
+from tests.layer_parity import assert_equal_layers
 from tinygrad_notes import nn
 from tinygrad_notes.nn import functional as F
 
@@ -33,6 +34,28 @@ def test_transposed_convolution_agrees_with_torch(options):
     ours = F.conv_transpose2d(tg.Tensor(x), tg.Tensor(w), tg.Tensor(b), **options)
     theirs = torch.nn.functional.conv_transpose2d(*map(torch.from_numpy, (x, w, b)), **options)
     np.testing.assert_allclose(ours.numpy(), theirs.numpy(), atol=1e-12)
+
+
+@pytest.mark.parametrize("options", [
+    {}, dict(stride=2, padding=1, output_padding=1), dict(groups=2, bias=False),
+    dict(stride=(2, 3), dilation=(1, 2), output_padding=(0, 1), groups=2),
+])  # fmt: skip
+def test_the_layer_of_transposed_convolution_is_torchs(options):
+    ours, theirs = (library.ConvTranspose2d(4, 6, (3, 2), **options) for library in (nn, torch.nn))
+    assert repr(ours) == repr(theirs).replace(", stride=(1, 1)", "")  # ours leaves out what is as usual
+    x = np.random.default_rng(0).standard_normal((2, 4, 5, 4))
+    assert_equal_layers(ours, theirs, {"x": x}, lambda layer, t: layer(t["x"]))
+
+
+def test_transposed_convolution_makes_images_of_the_size_that_convolution_reads():
+    x = tg.Tensor(np.ones((1, 2, 9, 8), np.float32))
+    down = nn.Conv2d(2, 3, 3, stride=2, padding=1)
+    up = nn.ConvTranspose2d(3, 2, 3, stride=2, padding=1, output_padding=(0, 1))
+    assert up(down(x)).shape == x.shape
+    bound = 1 / np.sqrt(2 * 9)  # torch counts the second axis of the weight, as in Conv2d
+    assert 0.9 * bound < abs(up.weight).max().item() <= bound
+    with pytest.raises(ValueError, match="ConvTranspose2d: groups = 2 must divide in_channels 3"):
+        nn.ConvTranspose2d(3, 2, 3, groups=2)
 
 
 @pytest.mark.parametrize("options", [

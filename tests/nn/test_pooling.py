@@ -51,7 +51,7 @@ def test_a_size_that_is_there_already_costs_nothing():
 
 
 @pytest.mark.parametrize("shape, size, message", [
-    ((1, 7, 7), 1, r"images must be \(N, C, H, W\)"),
+    ((7, 7), 1, r"images must be \(N, C, H, W\)"),
     ((1, 1, 0, 7), 1, r"images must be \(N, C, H, W\)"),
     ((1, 1, 7, 7), 0, "positive integers or None"),
     ((1, 1, 7, 7), (1, 2, 3), "positive integers or None"),

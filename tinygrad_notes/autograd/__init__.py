@@ -1,6 +1,6 @@
 """Reverse-mode automatic differentiation: read tensor.py, node.py, function.py, plain.py, then engine.py."""
 
-from . import copies, in_place  # noqa: F401  (they give Tensors their methods)
+from . import copies, hooks, in_place  # noqa: F401  (they give Tensors their methods)
 from .anomaly import AnomalyError
 from .engine import grad
 from .function import Function

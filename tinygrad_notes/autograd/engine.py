@@ -18,9 +18,11 @@ from . import guard, mode
 from .anomaly import check_backward
 from .broadcast import unbroadcast
 from .function import _next_number
+from .hooks import hooked
 from .node import Leaf, Node
 from .order import above, reverse_order
 from .replay import replay, rewrap
+from .seed import seed
 from .tape import Tape, tape
 from .tensor import Tensor
 from .unmoved import unmoved
@@ -121,9 +123,9 @@ class _Pass:
             raise ValueError(f"backward: {len(outputs)} outputs but {len(gradients)} gradients")
         retain = self.create_graph if retain_graph is None else retain_graph
         for output, gradient in zip(outputs, gradients, strict=True):
-            seed = _seed(output, gradient)
+            start = seed(output, gradient)
             node, index = output._edge  # type: ignore[misc]
-            self.add(node, index, seed if self.create_graph else seed._data)
+            self.add(node, index, start if self.create_graph else start._data)
         order = reverse_order(outputs)
         wanted, pending = self.wanted, self.pending
         over: set[Any] = set()
@@ -136,11 +138,13 @@ class _Pass:
                 gy = pending.pop(node, None)
                 if gy is None or (wanted is not None and node not in self.useful):  # type: ignore[operator]
                     continue
+                if node.hooks:
+                    gy = hooked(node, gy)
                 if wanted is not None:
                     for index in wanted.get(node, ()):
                         wanted[node][index] = gy[index] if node.several else gy
                 if type(node) is Leaf:
-                    if wanted is None:  # an output that is itself a leaf
+                    if wanted is None:  # an output that is itself a leaf, or one with hooks
                         _collect(node, gy, True)
                     continue
                 if wanted is not None and node not in over:  # it is not run and not freed
@@ -217,7 +221,7 @@ class _Pass:
             gx = gx.astype(dtype)
         if self.checking:
             check_backward(node, backend.xp, gx._data if self.create_graph else gx)
-        if type(to) is Leaf and self.wanted is None:
+        if type(to) is Leaf and self.wanted is None and not to.hooks:
             _collect(to, gx, shared or any(gx is v for group in node.kept or () for v in group or ()))
         elif to not in self.pending and not to.several:
             self.pending[to] = gx
@@ -245,27 +249,6 @@ class _Pass:
         """The gradient of an output that nothing used."""
         zeros = backend.xp.zeros(*meta)
         return Tensor._wrap(zeros) if self.create_graph else zeros
-
-
-def _seed(output: Tensor, gradient: Any) -> Tensor:
-    """The gradient to start from at `output`."""
-    if output._edge is None:
-        raise RuntimeError(
-            "backward: this Tensor does not require grad and was not made from one that does "
-            f"(shape {output.shape}, {output.dtype}); set requires_grad=True on an input, and check "
-            "for no_grad or detach on the way"
-        )
-    if gradient is None:
-        if output.size != 1:
-            raise RuntimeError(
-                f"backward: only one number has a gradient by itself, this Tensor is {output.shape}; "
-                "reduce it with .sum() or .mean(), or pass `gradient` of its shape"
-            )
-        return Tensor._wrap(backend.xp.ones(output.shape, output.dtype))
-    seed = gradient if isinstance(gradient, Tensor) else Tensor(gradient)
-    if seed.shape != output.shape:
-        raise ValueError(f"backward: gradient {seed.shape} for an output of shape {output.shape}")
-    return seed if seed.dtype == output.dtype else seed.astype(output.dtype)
 
 
 def _freed(node: Node) -> RuntimeError:

@@ -153,7 +153,7 @@ def _record(
     node.kept = kept = []
     for target, take in cls.keeps:
         kept.append(take(known) if target < 0 or edges[target] is not None else None)
-    node.save_inputs = node.stamps = None
+    node.save_inputs = node.stamps = node.hooks = None
     if cls.replays and any(known[i] is not None and known[i].dtype.kind == "f" for i in cls.replays):
         node.save_inputs = cls.replayed(known)
     node.sequence = _next_number()

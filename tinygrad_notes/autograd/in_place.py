@@ -57,6 +57,7 @@ def convert(x: Tensor, dtype: Any) -> None:
     if before is None:
         return
     leaf = Leaf((x.shape, x.dtype))
+    leaf.hooks = before.hooks
     if before.grad is not None:
         leaf.grad = Tensor._wrap(before.grad._data.astype(dtype))
     if x._edge is None:

@@ -19,7 +19,7 @@ class Node:
     of the output, or a tuple of them where `operation` has several.
     """
 
-    __slots__ = ("attributes", "created", "edges", "kept", "meta", "operation", "save_inputs",
+    __slots__ = ("attributes", "created", "edges", "hooks", "kept", "meta", "operation", "save_inputs",
                  "sequence", "several", "stamps")  # fmt: skip
 
     operation: type[Function]
@@ -30,6 +30,7 @@ class Node:
     several: bool
     save_inputs: Sequence[Any] | None  # of ``save``, to replay it
     stamps: list[list[Stamp] | None] | None  # of everything kept, where a guard has records
+    hooks: Any  # of `Tensor.register_hook`, by the number of the output; None where there are none
     created: str | None  # where the forward was called, under `detect_anomaly`
     sequence: int
 
@@ -37,7 +38,7 @@ class Node:
 class Leaf:
     """Where gradients end: holds the gradient of a Tensor that was not made by an operation."""
 
-    __slots__ = ("grad", "meta")
+    __slots__ = ("grad", "hooks", "meta")
 
     sequence = 0  # before every node
     several = False
@@ -46,3 +47,4 @@ class Leaf:
     def __init__(self, meta: tuple[tuple[int, ...], Any]) -> None:
         self.meta = meta
         self.grad: Tensor | None = None
+        self.hooks: Any = None

@@ -40,8 +40,9 @@ REFLECTED = {
     "__rxor__": "bitwise_xor",
 }  # fmt: skip
 METHODS = (
-    "all", "any", "argmax", "argmin", "astype", "clip", "exp", "flatten", "log", "max", "mean", "min",
-    "repeat", "sqrt", "squeeze", "std", "sum", "swapaxes", "tanh", "var",
+    "all", "any", "argmax", "argmin", "argsort", "astype", "clip", "cumsum", "exp", "flatten", "log",
+    "masked_fill", "max", "mean", "min", "norm", "prod", "repeat", "round", "sort", "sqrt", "square",
+    "squeeze", "std", "sum", "swapaxes", "tanh", "topk", "var",
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from numpy import (
     argsort,
     asarray,
     broadcast_to,
+    ceil,
     concatenate,
     cos,
     divide,
@@ -22,6 +23,7 @@ from numpy import (
     expand_dims,
     expm1,
     flip,
+    floor,
     full,
     greater,
     greater_equal,
@@ -30,6 +32,10 @@ from numpy import (
     less,
     less_equal,
     log1p,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
     max,
     min,
     moveaxis,
@@ -40,6 +46,8 @@ from numpy import (
     ones_like,
     pad,
     power,
+    prod,
+    round,
     sign,
     sin,
     squeeze,
@@ -71,7 +79,7 @@ from .kernels.pooling import (
     max_pool2d_scatter,
 )
 from .kernels.products import matmul
-from .kernels.reduction import einsum, mean, sum
+from .kernels.reduction import cumsum, einsum, mean, sum
 from .kernels.rows import rowwise
 from .kernels.scan import scan
 from .kernels.scatter import add_rows, scatter_add, take_rows
@@ -80,13 +88,14 @@ from .kernels.update import adam_update, sgd_update
 
 __all__ = [
     "abs", "adam_update", "add", "add_rows", "arange", "argmax", "argmin", "argsort", "asarray",
-    "avg_pool2d", "avg_pool2d_adjoint", "broadcast_to", "col2im", "concatenate", "conv2d",
-    "conv2d_input_grad", "conv2d_weight_grad", "cos", "divide", "einsum", "elementwise", "elementwise_sum",
-    "empty", "empty_like", "equal", "erf", "exp", "expand_dims", "expm1", "flip", "full", "greater",
-    "greater_equal", "im2col", "isfinite", "isnan", "less", "less_equal", "log", "log1p", "matmul",
-    "matrixwise", "max", "max_pool2d", "max_pool2d_gather", "max_pool2d_scatter", "maximum", "mean", "min",
-    "minimum", "moveaxis", "multiply", "ndarray", "negative", "normalize", "normalize_grad", "not_equal",
-    "ones", "ones_like", "pad", "power", "reshape", "rowwise", "scan", "scatter_add", "sgd_update", "sign",
-    "sin", "sqrt", "squeeze", "stack", "subtract", "sum", "swapaxes", "take_rows", "tanh", "transpose",
-    "where", "zeros", "zeros_like",
+    "avg_pool2d", "avg_pool2d_adjoint", "broadcast_to", "ceil", "col2im", "concatenate", "conv2d",
+    "conv2d_input_grad", "conv2d_weight_grad", "cos", "cumsum", "divide", "einsum", "elementwise",
+    "elementwise_sum", "empty", "empty_like", "equal", "erf", "exp", "expand_dims", "expm1", "flip",
+    "floor", "full", "greater", "greater_equal", "im2col", "isfinite", "isnan", "less", "less_equal",
+    "log", "log1p", "logical_and", "logical_not", "logical_or", "logical_xor", "matmul", "matrixwise",
+    "max", "max_pool2d", "max_pool2d_gather", "max_pool2d_scatter", "maximum", "mean", "min", "minimum",
+    "moveaxis", "multiply", "ndarray", "negative", "normalize", "normalize_grad", "not_equal", "ones",
+    "ones_like", "pad", "power", "prod", "reshape", "round", "rowwise", "scan", "scatter_add",
+    "sgd_update", "sign", "sin", "sqrt", "squeeze", "stack", "subtract", "sum", "swapaxes", "take_rows",
+    "tanh", "transpose", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -19,6 +19,7 @@ from cupy import (
     argsort,
     asarray,
     broadcast_to,
+    ceil,
     concatenate,
     cos,
     divide,
@@ -29,6 +30,7 @@ from cupy import (
     expand_dims,
     expm1,
     flip,
+    floor,
     full,
     greater,
     greater_equal,
@@ -38,6 +40,10 @@ from cupy import (
     less_equal,
     log,
     log1p,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
     matmul,
     max,
     maximum,
@@ -52,7 +58,9 @@ from cupy import (
     ones_like,
     pad,
     power,
+    prod,
     reshape,
+    round,
     sign,
     sin,
     sqrt,
@@ -77,6 +85,7 @@ col2im = partial(plain.col2im, cupy)
 conv2d = partial(plain.conv2d, cupy)
 conv2d_input_grad = partial(plain.conv2d_input_grad, cupy)
 conv2d_weight_grad = partial(plain.conv2d_weight_grad, cupy)
+cumsum = partial(plain.cumsum, cupy)
 einsum = partial(plain.einsum, cupy)
 elementwise = partial(plain.elementwise, cupy)
 elementwise_sum = partial(plain.elementwise_sum, cupy)

@@ -81,3 +81,4 @@ __all__ = [
     "with_channels",
     "write_ids",
 ]
+__dir__ = __all__.copy  # what dir() and completion offer

@@ -57,7 +57,7 @@ class ImageFiles(ArrayDataset):
     ) -> None:
         if on_error not in ("raise", "skip"):
             raise ValueError(f"ImageFolder: on_error must be 'raise' or 'skip', not {on_error!r}")
-        height, width = (size, size) if isinstance(size, int) else size
+        height, width = (size, size) if isinstance(size, int | np.integer) else size
         if min(height, width) < 1:
             raise ValueError(f"ImageFolder: size must be at least 1 pixel, not {size!r}")
         self.files: list[Path] = []

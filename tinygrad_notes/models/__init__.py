@@ -43,3 +43,4 @@ __all__ = [
     "Word2Vec",
     "variants",
 ]  # fmt: skip
+__dir__ = __all__.copy  # what dir() and completion offer

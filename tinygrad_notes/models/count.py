@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Tensor, no_grad
-from ..nn import Conv2d, Linear, Module
+from ..nn import Conv2d, ConvTranspose2d, Linear, Module
 from ..ops.arguments import pair
 from .lenet1998 import PartialConv2d
 
@@ -44,9 +44,9 @@ def multiply_adds(model: Module, input_shape: Sequence[int]) -> int:
     total = 0
 
     def counted(module: Any) -> Callable[[Any], Tensor]:
-        def run(x: Any) -> Tensor:
+        def run(input: Any) -> Tensor:
             nonlocal total
-            y, macs = without_arithmetic(module, x)
+            y, macs = without_arithmetic(module, input)
             total += macs
             return y
 
@@ -99,6 +99,23 @@ def _after_convolution(conv: Any, x: tuple[int, ...]) -> tuple[tuple[int, ...], 
     return (x[0], conv.out_channels, *size), x[0] * math.prod(size)
 
 
+def _after_transposed(conv: Any, x: tuple[int, ...]) -> tuple[tuple[int, ...], int]:
+    _check(conv, x[1], conv.in_channels)
+    size = tuple(
+        (n - 1) * s - 2 * p + d * (k - 1) + 1 + more
+        for n, p, d, k, s, more in zip(
+            x[2:],
+            conv.padding,
+            conv.dilation,
+            conv.kernel_size,
+            conv.stride,
+            conv.output_padding,
+            strict=True,
+        )
+    )
+    return (x[0], conv.out_channels, *size), x[0] * math.prod(x[2:])
+
+
 def _after_partial(conv: Any, x: tuple[int, ...]) -> tuple[tuple[int, ...], int]:
     size = tuple(n - k + 1 for n, k in zip(x[2:], conv.weight.shape[1:], strict=True))
     return (x[0], conv.bias.size, *size), x[0] * math.prod(size)
@@ -110,4 +127,7 @@ def _after_linear(linear: Any, x: tuple[int, ...]) -> tuple[tuple[int, ...], int
 
 
 # For each kind of layer: the shape of its output, and at how many places all its weights are used
-SHAPES = {Conv2d: _after_convolution, PartialConv2d: _after_partial, Linear: _after_linear}
+SHAPES = {
+    Conv2d: _after_convolution, ConvTranspose2d: _after_transposed, PartialConv2d: _after_partial,
+    Linear: _after_linear,
+}  # fmt: skip

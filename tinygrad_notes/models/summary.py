@@ -64,7 +64,7 @@ def sample(given: Any) -> Any:
     """One sample: zeros of a shape, or the array or tuple of arrays that is given."""
     if not isinstance(given, tuple | list):
         return Tensor(given)
-    if all(isinstance(n, int) for n in given):
+    if all(isinstance(n, int | np.integer) for n in given):
         return Tensor(np.zeros((1, *given), np.float32))
     return tuple(map(Tensor, given))
 
@@ -73,8 +73,10 @@ def _watched(name: str, module: Module, layers: dict[int, Layer], counted: set[i
     forward = module.forward
 
     def run(*inputs: Any, **options: Any) -> Any:
-        counts = isinstance(module, tuple(SHAPES))
-        y, macs = without_arithmetic(module, *inputs) if counts else (forward(*inputs, **options), 0)
+        if isinstance(module, tuple(SHAPES)):
+            y, macs = without_arithmetic(module, *inputs, *options.values())
+        else:
+            y, macs = forward(*inputs, **options), 0
         first = y[0] if isinstance(y, tuple) else y
         if id(module) not in layers:
             layers[id(module)] = _layer(name, module, tuple(first.shape[1:]), counted)

@@ -5,12 +5,13 @@ from .alignment import AdditiveAttention, DotAttention, GeneralAttention
 from .attention import MultiheadAttention
 from .cells import GRUCell, LSTMCell, RNNCell
 from .containers import ModuleDict, ModuleList, ParameterList, Sequential
+from .convolution import Conv2d, ConvTranspose2d
 from .embedding import Embedding
 from .layers import (
+    ELU,
     GELU,
     AdaptiveAvgPool2d,
     AvgPool2d,
-    Conv2d,
     Dropout,
     Flatten,
     Identity,
@@ -20,13 +21,14 @@ from .layers import (
     MaxPool2d,
     ReLU,
     Sigmoid,
+    SiLU,
     Softmax,
     Softplus,
     Tanh,
 )  # fmt: skip
 from .losses import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, NLLLoss
 from .masks import generate_square_subsequent_mask
-from .module import Buffer, Module, Parameter
+from .module import Module
 from .normalization import (
     BatchNorm1d,
     BatchNorm2d,
@@ -37,6 +39,7 @@ from .normalization import (
     LocalResponseNorm,
     RMSNorm,
 )
+from .parameter import Buffer, Parameter
 from .positions import LearnedPositions, PositionalEncoding
 from .recurrent import GRU, LSTM, RNN
 from .transformer import (
@@ -48,6 +51,7 @@ from .transformer import (
 )
 
 __all__ = [
+    "ELU",
     "GELU",
     "GRU",
     "LSTM",
@@ -60,6 +64,7 @@ __all__ = [
     "BatchNorm2d",
     "Buffer",
     "Conv2d",
+    "ConvTranspose2d",
     "CrossEntropyLoss",
     "DotAttention",
     "Dropout",
@@ -94,6 +99,7 @@ __all__ = [
     "RNNCell",
     "ReLU",
     "Sequential",
+    "SiLU",
     "Sigmoid",
     "Softmax",
     "Softplus",
@@ -108,3 +114,4 @@ __all__ = [
     "init",
     "utils",
 ]  # fmt: skip
+__dir__ = __all__.copy  # what dir() and completion offer

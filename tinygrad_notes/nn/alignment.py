@@ -19,7 +19,8 @@ from ..ops.attention import shown
 from ..ops.sequence import length_mask, masked_softmax
 from . import init
 from .layers import _size
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
 
 
 class _Attention(Module):

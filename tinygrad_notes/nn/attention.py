@@ -17,7 +17,8 @@ from . import functional as F
 from . import init
 from .layers import Linear, _size
 from .masks import attention_mask
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
 
 Cache = tuple[Any, ...]  # (keys, values), each (N, num_heads, S, head_dim), or () before the first call
 

@@ -15,7 +15,8 @@ from ..ops.arguments import as_tensor, number
 from ..ops.shape import expand_dims, squeeze
 from . import init
 from .layers import _size
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
 
 Names = dict[str, Any]
 STARTS = ("torch", "orthogonal", "xavier")
@@ -88,7 +89,7 @@ class _Weights(Module):
 
 
 class _Cell(_Weights):
-    """One step: cell(x, state=None) with x (N, C) or (C,); see `LSTMCell`."""
+    """One step: cell(input, hx=None) with input (N, C) or (C,); see `LSTMCell`."""
 
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool, extra: Names | None = None,
@@ -101,13 +102,13 @@ class _Cell(_Weights):
         self._make("", input_size, hidden_size, self.bias, extra or {})
         self._start(initialization, forget_bias)
 
-    def forward(self, x: Any, state: Any = None) -> Any:
-        x, name = as_tensor(x), type(self).__name__
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        x, name = as_tensor(input), type(self).__name__
         if x.ndim not in (1, 2) or x.shape[-1] != self.input_size:
             raise ValueError(
                 f"{name}: input must be (N, C) or (C,) with C = input_size = {self.input_size}, got {x.shape}"
             )
-        listed, shape = self._listed(state), (*x.shape[:-1], self.hidden_size)
+        listed, shape = self._listed(hx), (*x.shape[:-1], self.hidden_size)
         for of, s in zip(self.states, listed, strict=True):
             if s is not None and s.shape != shape:
                 raise ValueError(f"{name}: state {of} must be {shape} for an input {x.shape}, got {s.shape}")

@@ -7,7 +7,8 @@ from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, Va
 from typing import Any, Self
 
 from ..ops.arguments import integer
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
 
 
 class _List(Module):
@@ -78,10 +79,10 @@ class Sequential(_List):
         else:
             self.extend(modules)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, input: Any) -> Any:
         for module in self:
-            x = module(x)
-        return x
+            input = module(input)
+        return input
 
     def __getitem__(self, index: int | slice) -> Any:
         parts = list(self._named_parts())

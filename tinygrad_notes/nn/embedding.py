@@ -11,7 +11,8 @@ from ..ops.arguments import as_tensor, check_real, padding_row
 from . import functional as F
 from . import init
 from .layers import _size
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
 
 
 class Embedding(Module):
@@ -54,8 +55,8 @@ class Embedding(Module):
         weight = Parameter(embeddings, requires_grad=not freeze)
         return cls(weight.shape[0], weight.shape[1], padding_idx, weight)
 
-    def forward(self, x: Any) -> Tensor:
-        return F.embedding(x, self.weight, self.padding_idx)
+    def forward(self, input: Any) -> Tensor:
+        return F.embedding(input, self.weight, self.padding_idx)
 
     def extra_repr(self) -> str:
         padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"

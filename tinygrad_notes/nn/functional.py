@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from ..ops.activation import (
+    elu,
     gelu,
     leaky_relu,
     log_softmax,
     relu,
     sigmoid,
+    silu,
     softmax,
     softplus,
     tanh,
@@ -34,8 +36,10 @@ from ..ops.words import hierarchical_softmax_loss, negative_sampling_loss
 
 __all__ = [
     "adaptive_avg_pool2d", "avg_pool2d", "binary_cross_entropy_with_logits", "conv2d", "conv_transpose2d",
-    "cross_entropy", "dropout", "embedding", "flatten", "gelu", "group_norm", "hierarchical_softmax_loss",
-    "huber_loss", "instance_norm", "l1_loss", "layer_norm", "leaky_relu", "linear", "local_response_norm",
-    "log_softmax", "max_pool2d", "mse_loss", "negative_sampling_loss", "nll_loss", "one_hot", "pad",
-    "relu", "rms_norm", "scaled_dot_product_attention", "sigmoid", "softmax", "softplus", "tanh",
+    "cross_entropy", "dropout", "elu", "embedding", "flatten", "gelu", "group_norm",
+    "hierarchical_softmax_loss", "huber_loss", "instance_norm", "l1_loss", "layer_norm", "leaky_relu",
+    "linear", "local_response_norm", "log_softmax", "max_pool2d", "mse_loss", "negative_sampling_loss",
+    "nll_loss", "one_hot", "pad", "relu", "rms_norm", "scaled_dot_product_attention", "sigmoid", "silu",
+    "softmax", "softplus", "tanh",
 ]  # fmt: skip
+__dir__ = __all__.copy  # what dir() and completion offer

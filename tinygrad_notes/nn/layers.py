@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Tensor
-from ..ops.arguments import conv_padding, pair, probability
+from ..ops.arguments import probability
 from . import functional as F
 from . import init
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
 
 
 def _size(owner: str, name: str, value: Any) -> int:
@@ -29,46 +30,11 @@ class Linear(Module):
         self.register_parameter("bias", Parameter(np.empty(out_features, np.float32)) if bias else None)
         init.torch_default_(self.weight, self.bias)
 
-    def forward(self, x: Any) -> Tensor:
-        return F.linear(x, self.weight, self.bias)
+    def forward(self, input: Any) -> Tensor:
+        return F.linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         return f"{self.in_features}, {self.out_features}, bias={self.bias is not None}"
-
-
-class Conv2d(Module):
-    """Convolution of images (N, C, H, W).   weight (out, in/groups, kh, kw), bias (out,)."""
-
-    def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
-        dilation: Any = 1, groups: int = 1, bias: bool = True,
-    ) -> None:  # fmt: skip
-        self.in_channels = _size("Conv2d", "in_channels", in_channels)
-        self.out_channels = _size("Conv2d", "out_channels", out_channels)
-        self.groups = _size("Conv2d", "groups", groups)
-        if in_channels % groups or out_channels % groups:
-            raise ValueError(
-                f"Conv2d: groups = {groups} must divide in_channels {in_channels} and "
-                f"out_channels {out_channels}"
-            )
-        self.kernel_size = pair("Conv2d", "kernel_size", kernel_size, 1)
-        self.stride = pair("Conv2d", "stride", stride, 1)
-        self.padding = conv_padding("Conv2d", padding, self.stride)
-        self.dilation = pair("Conv2d", "dilation", dilation, 1)
-        shape = (out_channels, in_channels // groups, *self.kernel_size)
-        self.weight = Parameter(np.empty(shape, np.float32))
-        self.register_parameter("bias", Parameter(np.empty(out_channels, np.float32)) if bias else None)
-        init.torch_default_(self.weight, self.bias)
-
-    def forward(self, x: Any) -> Tensor:
-        return F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
-
-    def extra_repr(self) -> str:
-        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"
-        for name, default in (("stride", (1, 1)), ("padding", (0, 0)), ("dilation", (1, 1)), ("groups", 1)):
-            if getattr(self, name) != default:
-                text += f", {name}={getattr(self, name)}"
-        return text + ("" if self.bias is not None else ", bias=False")
 
 
 class MaxPool2d(Module):
@@ -81,8 +47,8 @@ class MaxPool2d(Module):
         self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
         self.dilation, self.ceil_mode = dilation, ceil_mode
 
-    def forward(self, x: Any) -> Tensor:
-        return F.max_pool2d(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
+    def forward(self, input: Any) -> Tensor:
+        return F.max_pool2d(input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
 
     def extra_repr(self) -> str:
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
@@ -98,9 +64,9 @@ class AvgPool2d(Module):
         self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
         self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, input: Any) -> Tensor:
         return F.avg_pool2d(
-            x, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad
+            input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad
         )
 
     def extra_repr(self) -> str:
@@ -113,8 +79,8 @@ class AdaptiveAvgPool2d(Module):
     def __init__(self, output_size: Any) -> None:
         self.output_size = output_size
 
-    def forward(self, x: Any) -> Tensor:
-        return F.adaptive_avg_pool2d(x, self.output_size)
+    def forward(self, input: Any) -> Tensor:
+        return F.adaptive_avg_pool2d(input, self.output_size)
 
     def extra_repr(self) -> str:
         return f"output_size={self.output_size}"
@@ -126,8 +92,8 @@ class Dropout(Module):
     def __init__(self, p: float = 0.5) -> None:
         self.p = probability("Dropout", "p", p)
 
-    def forward(self, x: Any) -> Tensor:
-        return F.dropout(x, self.p, self.training)
+    def forward(self, input: Any) -> Tensor:
+        return F.dropout(input, self.p, self.training)
 
     def extra_repr(self) -> str:
         return f"p={self.p}"
@@ -139,8 +105,8 @@ class Flatten(Module):
     def __init__(self, start_axis: int = 1, end_axis: int = -1) -> None:
         self.start_axis, self.end_axis = start_axis, end_axis
 
-    def forward(self, x: Any) -> Tensor:
-        return F.flatten(x, self.start_axis, self.end_axis)
+    def forward(self, input: Any) -> Tensor:
+        return F.flatten(input, self.start_axis, self.end_axis)
 
 
 class Identity(Module):
@@ -149,29 +115,29 @@ class Identity(Module):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         pass
 
-    def forward(self, x: Any) -> Any:
-        return x
+    def forward(self, input: Any) -> Any:
+        return input
 
 
 class Sigmoid(Module):
     """1 / (1 + e⁻ˣ)."""
 
-    def forward(self, x: Any) -> Tensor:
-        return F.sigmoid(x)
+    def forward(self, input: Any) -> Tensor:
+        return F.sigmoid(input)
 
 
 class Tanh(Module):
     """Hyperbolic tangent."""
 
-    def forward(self, x: Any) -> Tensor:
-        return F.tanh(x)
+    def forward(self, input: Any) -> Tensor:
+        return F.tanh(input)
 
 
 class ReLU(Module):
     """max(x, 0)."""
 
-    def forward(self, x: Any) -> Tensor:
-        return F.relu(x)
+    def forward(self, input: Any) -> Tensor:
+        return F.relu(input)
 
 
 class LeakyReLU(Module):
@@ -180,8 +146,8 @@ class LeakyReLU(Module):
     def __init__(self, negative_slope: float = 0.01) -> None:
         self.negative_slope = negative_slope
 
-    def forward(self, x: Any) -> Tensor:
-        return F.leaky_relu(x, self.negative_slope)
+    def forward(self, input: Any) -> Tensor:
+        return F.leaky_relu(input, self.negative_slope)
 
     def extra_repr(self) -> str:
         return f"negative_slope={self.negative_slope}"
@@ -193,8 +159,28 @@ class Softplus(Module):
     def __init__(self, beta: float = 1.0) -> None:
         self.beta = beta
 
-    def forward(self, x: Any) -> Tensor:
-        return F.softplus(x, self.beta)
+    def forward(self, input: Any) -> Tensor:
+        return F.softplus(input, self.beta)
+
+
+class SiLU(Module):
+    """x σ(x)."""
+
+    def forward(self, input: Any) -> Tensor:
+        return F.silu(input)
+
+
+class ELU(Module):
+    """x where positive, else alpha (eˣ − 1)."""
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        self.alpha = alpha
+
+    def forward(self, input: Any) -> Tensor:
+        return F.elu(input, self.alpha)
+
+    def extra_repr(self) -> str:
+        return f"alpha={self.alpha}"
 
 
 class GELU(Module):
@@ -203,8 +189,8 @@ class GELU(Module):
     def __init__(self, approximate: str = "none") -> None:
         self.approximate = approximate
 
-    def forward(self, x: Any) -> Tensor:
-        return F.gelu(x, self.approximate)
+    def forward(self, input: Any) -> Tensor:
+        return F.gelu(input, self.approximate)
 
 
 class Softmax(Module):
@@ -213,8 +199,8 @@ class Softmax(Module):
     def __init__(self, axis: int = -1) -> None:
         self.axis = axis
 
-    def forward(self, x: Any) -> Tensor:
-        return F.softmax(x, self.axis)
+    def forward(self, input: Any) -> Tensor:
+        return F.softmax(input, self.axis)
 
     def extra_repr(self) -> str:
         return f"axis={self.axis}"
@@ -223,5 +209,5 @@ class Softmax(Module):
 class LogSoftmax(Softmax):
     """The logarithm of softmax."""
 
-    def forward(self, x: Any) -> Tensor:
-        return F.log_softmax(x, self.axis)
+    def forward(self, input: Any) -> Tensor:
+        return F.log_softmax(input, self.axis)

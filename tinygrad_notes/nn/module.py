@@ -9,27 +9,9 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Tensor
-from ..autograd.copies import deep_copy, make_leaf
+from ..autograd.hooks import Handle, Hooks
 from ..autograd.in_place import convert
-
-
-class Parameter(Tensor):
-    """A Tensor that training changes: requires grad unless frozen."""
-
-    __slots__ = ()
-
-    def __init__(self, data: Any, requires_grad: bool = True, dtype: Any = None) -> None:
-        super().__init__(data, requires_grad, dtype)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        """Without its gradient, as in torch."""
-        return deep_copy(self, memo, with_gradient=False)
-
-
-class Buffer(Tensor):
-    """A Tensor that is saved with the parameters but not trained, e.g. running statistics."""
-
-    __slots__ = ()
+from .parameter import Buffer, Parameter, as_buffer
 
 
 class Module:
@@ -44,6 +26,8 @@ class Module:
 
     training: bool = True
     _places: Mapping[str, type] = {}  # name: Parameter, Buffer or Module, also where it is None now
+    _pre_hooks: Hooks = {}  # noqa: RUF012  (the hooks of this Module, in a dict of its own)
+    _hooks: Hooks = {}  # noqa: RUF012
 
     if TYPE_CHECKING:  # parts are put in place by name, so their types are known only when they run
 
@@ -59,7 +43,7 @@ class Module:
                     f"{type(value).__name__} cannot take its place; {advice}"
                 )
             if place is Buffer and isinstance(value, Tensor) and not isinstance(value, Parameter | Buffer):
-                value = _as_buffer(value)
+                value = as_buffer(value)
         kind = next((kind for kind in PLACES if isinstance(value, kind)), None)
         if kind is not None:
             self._own_places()[name] = kind
@@ -79,7 +63,28 @@ class Module:
         setattr(self, name, parameter)
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        return self.forward(*inputs, **options)
+        if not (self._pre_hooks or self._hooks):
+            return self.forward(*inputs, **options)
+        for hook in list(self._pre_hooks.values()):
+            new = hook(self, inputs)
+            if new is not None:
+                inputs = new if isinstance(new, tuple) else (new,)
+        y = self.forward(*inputs, **options)
+        for hook in list(self._hooks.values()):
+            new = hook(self, inputs, y)
+            y = y if new is None else new
+        return y
+
+    def register_forward_pre_hook(self, hook: Callable[[Any, tuple[Any, ...]], Any]) -> Handle:
+        """Call ``hook(module, inputs)`` before each forward; what it returns is the inputs, or None."""
+        return Handle(vars(self).setdefault("_pre_hooks", {}), hook)
+
+    def register_forward_hook(self, hook: Callable[[Any, tuple[Any, ...], Any], Any]) -> Handle:
+        """Call ``hook(module, inputs, output)`` after each forward; what it returns is the output, or None.
+
+        `inputs` are those given by position. Hooks run in the order in which they came.
+        """
+        return Handle(vars(self).setdefault("_hooks", {}), hook)
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         raise TypeError(f"{type(self).__name__} defines no forward(...)")
@@ -259,13 +264,6 @@ PLACES: dict[type, tuple[tuple[type, ...], str]] = {  # what may take the place 
     Module: ((Module, Parameter), "assign a Module or None"),
     Buffer: ((Tensor, Module), "assign a Tensor or None"),
 }
-
-
-def _as_buffer(tensor: Tensor) -> Buffer:
-    """A Buffer in place of `tensor`, with its array and its graph."""
-    buffer = make_leaf(Buffer, tensor._data, False)
-    buffer._edge = tensor._edge
-    return buffer
 
 
 def _fitting(where: str, values: Mapping[str, tuple[Tensor, Any]]) -> dict[str, Any]:

@@ -8,8 +8,16 @@ import numpy as np
 
 from ..autograd import Tensor, mode
 from ..ops import normalization as ops
+from ..ops.arguments import as_shape
 from ..ops.response import local_response_norm
-from .module import Buffer, Module, Parameter
+from .module import Module
+from .parameter import Buffer, Parameter
+
+
+def _scale_and_shift(layer: Module, shape: Any, affine: bool, bias: bool) -> None:
+    """γ and β of `shape` as `weight` and `bias`; None where `affine` (for β also `bias`) is False."""
+    layer.register_parameter("weight", Parameter(np.ones(shape, np.float32)) if affine else None)
+    layer.register_parameter("bias", Parameter(np.zeros(shape, np.float32)) if affine and bias else None)
 
 
 class _BatchNorm(Module):
@@ -28,30 +36,29 @@ class _BatchNorm(Module):
 
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
-        track_running_stats: bool = True,
+        track_running_stats: bool = True, *, bias: bool = True,
     ) -> None:  # fmt: skip
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         ones, zeros = np.ones(num_features, np.float32), np.zeros(num_features, np.float32)
-        self.register_parameter("weight", Parameter(ones) if affine else None)
-        self.register_parameter("bias", Parameter(zeros) if affine else None)
+        _scale_and_shift(self, num_features, affine, bias)
         self.running_mean = Buffer(zeros) if track_running_stats else None
         self.running_var = Buffer(ones) if track_running_stats else None
         self.num_batches_tracked = Buffer(np.array(0, np.int64)) if track_running_stats else None
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, input: Any) -> Tensor:
         name = type(self).__name__
-        if x.ndim not in self.dimensions or x.shape[1] != self.num_features:
+        if input.ndim not in self.dimensions or input.shape[1] != self.num_features:
             raise ValueError(
-                f"{name}: input {x.shape} must have {' or '.join(map(str, self.dimensions))} axes "
+                f"{name}: input {input.shape} must have {' or '.join(map(str, self.dimensions))} axes "
                 f"(N, C, ...) with C = num_features = {self.num_features}"
             )
-        gamma = np.ones(self.num_features, x.dtype) if self.weight is None else self.weight
-        beta = np.zeros(self.num_features, x.dtype) if self.bias is None else self.bias
+        gamma = np.ones(self.num_features, input.dtype) if self.weight is None else self.weight
+        beta = np.zeros(self.num_features, input.dtype) if self.bias is None else self.bias
         if not self.training and self.running_mean is not None:
-            return ops.batch_norm_fixed(x, self.running_mean, self.running_var, gamma, beta, self.eps)
-        y, mean, var = ops.batch_norm(x, gamma, beta, self.eps)
+            return ops.batch_norm_fixed(input, self.running_mean, self.running_var, gamma, beta, self.eps)
+        y, mean, var = ops.batch_norm(input, gamma, beta, self.eps)
         if self.training and self.running_mean is not None and mode.updating.get():
-            self._update(mean._data, var._data, x.size // self.num_features)
+            self._update(mean._data, var._data, input.size // self.num_features)
         return y
 
     def _update(self, mean: Any, var: Any, m: int) -> None:
@@ -85,17 +92,11 @@ class LayerNorm(Module):
     def __init__(
         self, normalized_shape: Any, eps: float = 1e-5, elementwise_affine: bool = True, bias: bool = True
     ) -> None:
-        shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-        self.normalized_shape, self.eps = shape, eps
-        self.register_parameter(
-            "weight", Parameter(np.ones(shape, np.float32)) if elementwise_affine else None
-        )
-        self.register_parameter(
-            "bias", Parameter(np.zeros(shape, np.float32)) if elementwise_affine and bias else None
-        )
+        self.normalized_shape, self.eps = as_shape(normalized_shape), eps
+        _scale_and_shift(self, self.normalized_shape, elementwise_affine, bias)
 
-    def forward(self, x: Any) -> Tensor:
-        return ops.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+    def forward(self, input: Any) -> Tensor:
+        return ops.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
         return f"{self.normalized_shape}, eps={self.eps}"
@@ -104,15 +105,16 @@ class LayerNorm(Module):
 class GroupNorm(Module):
     """Groups of channels of (N, C, *) normalized for each sample by itself."""
 
-    def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True) -> None:
+    def __init__(
+        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, *, bias: bool = True
+    ) -> None:
         if num_groups < 1 or num_channels % num_groups:
             raise ValueError(f"GroupNorm: num_groups {num_groups} must divide num_channels {num_channels}")
         self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps
-        self.register_parameter("weight", Parameter(np.ones(num_channels, np.float32)) if affine else None)
-        self.register_parameter("bias", Parameter(np.zeros(num_channels, np.float32)) if affine else None)
+        _scale_and_shift(self, num_channels, affine, bias)
 
-    def forward(self, x: Any) -> Tensor:
-        return ops.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
+    def forward(self, input: Any) -> Tensor:
+        return ops.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
         return f"{self.num_groups}, {self.num_channels}, eps={self.eps}"
@@ -129,34 +131,36 @@ class _InstanceNorm(Module):
 
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = False,
-        track_running_stats: bool = False,
+        track_running_stats: bool = False, *, bias: bool = True,
     ) -> None:  # fmt: skip
         if track_running_stats:
             raise ValueError(f"{type(self).__name__}: running statistics are those of BatchNorm, use that")
         self.num_features, self.eps = num_features, eps
-        self.register_parameter("weight", Parameter(np.ones(num_features, np.float32)) if affine else None)
-        self.register_parameter("bias", Parameter(np.zeros(num_features, np.float32)) if affine else None)
+        _scale_and_shift(self, num_features, affine, bias)
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, input: Any) -> Tensor:
+        single = input.ndim == self.dimensions - 1
+        x = input[None] if single else input
         if x.ndim != self.dimensions or x.shape[1] != self.num_features:
             raise ValueError(
-                f"{type(self).__name__}: input {x.shape} must have {self.dimensions} axes (N, C, ...) with "
-                f"C = num_features = {self.num_features}"
+                f"{type(self).__name__}: input {input.shape} must have {self.dimensions} axes (N, C, ...), "
+                f"or one less without N, with C = num_features = {self.num_features}"
             )
-        return ops.instance_norm(x, weight=self.weight, bias=self.bias, eps=self.eps)
+        y = ops.instance_norm(x, weight=self.weight, bias=self.bias, eps=self.eps)
+        return y[0] if single else y
 
     def extra_repr(self) -> str:
         return f"{self.num_features}, eps={self.eps}"
 
 
 class InstanceNorm1d(_InstanceNorm):
-    """Instance normalization of (N, C, L), each row by itself; see `_InstanceNorm`."""
+    """Instance normalization of (N, C, L) or (C, L), each row by itself; see `_InstanceNorm`."""
 
     dimensions = 3
 
 
 class InstanceNorm2d(_InstanceNorm):
-    """Instance normalization of images (N, C, H, W), each map by itself; see `_InstanceNorm`."""
+    """Instance normalization of images (N, C, H, W) or (C, H, W), each map by itself; see `_InstanceNorm`."""
 
     dimensions = 4
 
@@ -173,8 +177,8 @@ class LocalResponseNorm(Module):
     ) -> None:  # fmt: skip
         self.size, self.alpha, self.beta, self.k, self.convention = size, alpha, beta, k, convention
 
-    def forward(self, x: Any) -> Tensor:
-        return local_response_norm(x, self.size, self.alpha, self.beta, self.k, self.convention)
+    def forward(self, input: Any) -> Tensor:
+        return local_response_norm(input, self.size, self.alpha, self.beta, self.k, self.convention)
 
     def extra_repr(self) -> str:
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}, {self.convention!r}"
@@ -189,12 +193,11 @@ class RMSNorm(Module):
     def __init__(
         self, normalized_shape: Any, eps: float | None = None, elementwise_affine: bool = True
     ) -> None:
-        shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-        self.normalized_shape, self.eps = shape, eps
-        self.weight = Parameter(np.ones(shape, np.float32)) if elementwise_affine else None
+        self.normalized_shape, self.eps = as_shape(normalized_shape), eps
+        self.weight = Parameter(np.ones(self.normalized_shape, np.float32)) if elementwise_affine else None
 
-    def forward(self, x: Any) -> Tensor:
-        return ops.rms_norm(x, self.normalized_shape, self.weight, self.eps)
+    def forward(self, input: Any) -> Tensor:
+        return ops.rms_norm(input, self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self) -> str:
         return f"{self.normalized_shape}, eps={self.eps}"

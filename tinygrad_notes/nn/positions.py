@@ -12,7 +12,8 @@ from ..ops.attention import sinusoidal_positions
 from ..ops.shape import expand_dims
 from . import init
 from .layers import Dropout, _size
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
 
 
 class _Positions(Module):

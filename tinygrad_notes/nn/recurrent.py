@@ -58,15 +58,15 @@ class _Layer(_Weights):
         for layer in range(self.num_layers):
             yield from ((layer, f"_l{layer}{end}") for end in ("", "_reverse")[: 1 + self.bidirectional])
 
-    def forward(self, x: Any, state: Any = None, lengths: Any = None) -> tuple[Tensor, Any]:
-        x = as_tensor(x)
+    def forward(self, input: Any, hx: Any = None, lengths: Any = None) -> tuple[Tensor, Any]:
+        x = as_tensor(input)
         single = x.ndim == 2
         self._check_input(x, single and lengths is not None)
         if single:
             x = expand_dims(x, 1)
         elif self.batch_first:
             x = x.swapaxes(0, 1)
-        states = self._first(state, x.shape[1], single)
+        states = self._first(hx, x.shape[1], single)
         outputs, last = [], []
         for i, (layer, suffix) in enumerate(self._directions()):
             first = [s if s is None else s[i] for s in states]
@@ -162,7 +162,7 @@ class GRU(_Layer):
 
 
 class LSTM(_Layer):
-    """Long short-term memory; see `ops.lstm`. layer(x, state=None, lengths=None) → output, (h, c).
+    """Long short-term memory; see `ops.lstm`. layer(input, hx=None, lengths=None) → output, (h, c).
 
     x (T, N, C), (N, T, C) with `batch_first`, or (T, C); output likewise, both directions next to each other.
     h and c (layers · directions, N, H) are the states after each sample's last step, of the reverse direction

@@ -5,6 +5,7 @@ import inspect as _inspect
 from ..autograd import Tensor as _Tensor
 from ..autograd import fill_tape as _fill_tape
 from . import (
+    accumulation,
     activation,
     alignment,
     arithmetic,
@@ -24,15 +25,16 @@ from . import (
     reduction,
     response,
     rnn,
+    selection,
     sequence,
     shape,
     words,
 )
 
 FILES = (
-    creation, arithmetic, piecewise, comparison, reduction, shape, linear, activation, loss, convolution,
-    pooling, normalization, response, dropout, embedding, rnn, lstm, recurrent, alignment, attention,
-    sequence, words,
+    creation, arithmetic, piecewise, comparison, reduction, accumulation, shape, selection, linear,
+    activation, loss, convolution, pooling, normalization, response, dropout, embedding, rnn, lstm,
+    recurrent, alignment, attention, sequence, words,
 )  # fmt: skip
 
 _fill_tape(

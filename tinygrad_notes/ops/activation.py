@@ -76,6 +76,27 @@ class Softplus(Function):
         return gy * _sigmoid(xp, beta * x)
 
 
+class SiLU(Function):
+    """y = x σ(x);  y′ = σ + x σ (1 − σ).  Elfwing et al. 2018; the swish of Ramachandran et al. 2017."""
+
+    def forward(xp, x):
+        return x * _sigmoid(xp, x)
+
+    def backward(xp, gy, x):
+        s = _sigmoid(xp, x)
+        return gy * (s + x * s * (1 - s))
+
+
+class ELU(Function):
+    """y = x for x > 0, else α (eˣ − 1);  y′ = 1 or α eˣ, and α at 0, the left one.  Clevert et al. 2016."""
+
+    def forward(xp, x, *, alpha):
+        return xp.maximum(x, 0) + alpha * xp.expm1(xp.minimum(x, 0))
+
+    def backward(xp, gy, x, *, alpha):
+        return xp.where(x <= 0, gy * (alpha * xp.exp(xp.minimum(x, 0))), gy)
+
+
 class GELU(Function):
     """y = x Φ(x), Φ the normal distribution;  y′ = Φ(x) + x φ(x).  Hendrycks & Gimpel 2016."""
 
@@ -184,6 +205,16 @@ def softplus(input, beta: float = 1.0) -> Tensor:
     if not beta > 0:
         raise ValueError(f"softplus: beta must be positive, got {beta}")
     return Softplus.apply(input, beta=beta)
+
+
+def silu(input) -> Tensor:
+    """x σ(x)."""
+    return SiLU.apply(input)
+
+
+def elu(input, alpha: float = 1.0) -> Tensor:
+    """x where positive, else alpha (eˣ − 1)."""
+    return ELU.apply(input, alpha=number("elu", "alpha", alpha))
 
 
 def gelu(input, approximate: str = "none") -> Tensor:

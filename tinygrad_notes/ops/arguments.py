@@ -73,6 +73,20 @@ def in_float32(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def one_or_many(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """`function` of images (N, C, H, W), which takes one image (C, H, W) too: its axis comes and goes."""
+
+    @functools.wraps(function)
+    def run(input: Any, *args: Any, **kwargs: Any) -> Tensor:
+        x = as_tensor(input)
+        if x.ndim != 3:
+            return function(x, *args, **kwargs)
+        y = function(x.reshape(1, *x.shape), *args, **kwargs)
+        return y.reshape(y.shape[1:])
+
+    return run
+
+
 def _widened(value: Any) -> Any:
     """A float16 Tensor or array as a Tensor of float32; anything else as it is."""
     return as_tensor(value).astype(np.float32) if getattr(value, "dtype", None) == np.float16 else value
@@ -92,6 +106,12 @@ def integer(op: str, name: str, value: Any) -> int:
         return operator.index(value)
     except TypeError:
         raise TypeError(f"{op}: {name} must be an integer, got {value!r}") from None
+
+
+def as_shape(value: Any) -> tuple[int, ...]:
+    """The lengths of several axes as a tuple; one integer is the length of one."""
+    lengths = (value,) if isinstance(value, int | np.integer) else value
+    return tuple(map(operator.index, lengths))
 
 
 def check_real(op: str, name: str, x: Tensor) -> None:

@@ -240,6 +240,11 @@ def sqrt(x) -> Tensor:
     return Sqrt.apply(x)
 
 
+def square(x) -> Tensor:
+    """x², element by element."""
+    return Power.apply(x, exponent=2)
+
+
 def sin(x) -> Tensor:
     """sin x, x in radians."""
     return Sin.apply(x)

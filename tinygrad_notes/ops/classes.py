@@ -47,6 +47,14 @@ def class_factors(
     return dict(labels=labels, own=own, share=share, spread=spread)
 
 
+def class_weights(op: str, weight: Any, classes: int, dtype: Any) -> Tensor:
+    """A factor for each class, (classes,), in `dtype`."""
+    weight = as_tensor(weight).astype(dtype)
+    if weight.shape != (classes,):
+        raise ValueError(f"{op}: weight must be ({classes},), one per class, got {weight.shape}")
+    return weight
+
+
 def check_convention(op: str, convention: str, classes: int, ignore_index: int, target: Tensor) -> None:
     """ "transformer" spreads ε over the classes but the label and the padding class: it must know both."""
     if convention not in CONVENTIONS:

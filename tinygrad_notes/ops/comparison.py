@@ -35,6 +35,15 @@ def _bitwise(name: str, symbol: str, operate: Callable[[Any, Any], Any]):
     return combine
 
 
+def _logical(name: str, symbol: str):
+    def combine(a, b) -> Tensor:
+        return _apart(name, getattr(backend.xp, name), raw(a), raw(b))
+
+    combine.__name__ = combine.__qualname__ = name
+    combine.__doc__ = f"a {symbol} b of truths, where 0 is false and NaN is true: booleans, without gradient."
+    return combine
+
+
 def _check_bits(name: str, *values: Any) -> None:
     for v in values:
         dtype = getattr(v, "dtype", np.dtype(type(v)))
@@ -58,6 +67,11 @@ def invert(x) -> Tensor:
     return Tensor._wrap(backend.xp.asarray(~array))
 
 
+def logical_not(x) -> Tensor:
+    """Where x is 0: booleans, without gradient."""
+    return Tensor._wrap(backend.xp.asarray(backend.xp.logical_not(raw_array(x))))
+
+
 equal = _comparison("equal", "==")
 not_equal = _comparison("not_equal", "≠")
 less = _comparison("less", "<")
@@ -67,3 +81,6 @@ greater_equal = _comparison("greater_equal", "≥")
 bitwise_and = _bitwise("bitwise_and", "and", operator.and_)
 bitwise_or = _bitwise("bitwise_or", "or", operator.or_)
 bitwise_xor = _bitwise("bitwise_xor", "xor", operator.xor)
+logical_and = _logical("logical_and", "and")
+logical_or = _logical("logical_or", "or")
+logical_xor = _logical("logical_xor", "xor")

@@ -1,6 +1,7 @@
 """Convolution and pooling of images as they are called: arguments of many forms are read and checked here.
 
-The rules below them (convolution.py, pooling.py) take pairs of numbers that fit.
+Each takes one image (C, H, W) as well and gives one. The rules below them (convolution.py, pooling.py) take
+pairs of numbers that fit.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import numpy as np
 
 from ..autograd import Tensor
 from . import convolution, pooling
-from .arguments import as_tensor, check_real, conv_padding, mixed_dtypes, pair
+from .arguments import as_tensor, check_real, conv_padding, mixed_dtypes, one_or_many, pair
 from .shape import pad
 
 
+@one_or_many
 def conv2d(
     input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
     groups: int = 1,
@@ -42,6 +44,7 @@ def conv2d(
     return convolution.conv2d(x, w, bias, stride, padding, dilation, groups)
 
 
+@one_or_many
 def conv_transpose2d(
     input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
     output_padding: Any = 0, groups: int = 1, dilation: Any = 1,
@@ -83,6 +86,7 @@ def conv_transpose2d(
     return y if bias is None else y + bias.reshape(1, -1, 1, 1)
 
 
+@one_or_many
 def max_pool2d(
     input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
     ceil_mode: bool = False,
@@ -102,6 +106,7 @@ def max_pool2d(
     )
 
 
+@one_or_many
 def avg_pool2d(
     input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
     count_include_pad: bool = True,
@@ -120,7 +125,7 @@ def avg_pool2d(
 
 def _check_images(op: str, x: Tensor, weight: Tensor | None = None, bias: Tensor | None = None) -> None:
     if x.ndim != 4:
-        raise ValueError(f"{op}: images must be (N, C, H, W), got {x.shape}; add a batch axis with x[None]")
+        raise ValueError(f"{op}: images must be (N, C, H, W) or (C, H, W), got {x.shape}")
     check_real(op, "images", x)
     if any(p is not None and p.dtype != x.dtype for p in (weight, bias)):
         raise mixed_dtypes(op, x, weight=weight, bias=bias)

@@ -12,12 +12,13 @@ A layer stores W with a row for each output, Y = X Wᵀ + b, so that A = X and B
 
 from __future__ import annotations
 
-import functools
 import math
 
+from .. import backend
 from ..autograd import Function, Tensor
 from .arguments import as_tensor, mixed_dtypes
-from .shape import squeeze
+from .shape import moveaxis, squeeze, transpose
+from .subscripts import lengths, read
 
 
 class MatMul(Function):
@@ -112,46 +113,46 @@ def linear(input, weight, bias=None) -> Tensor:
     return Linear.apply(x, weight, bias)
 
 
-def einsum(subscripts: str, a, b) -> Tensor:
-    """Sum of products of two operands, e.g. ``einsum("bij,bjk->bik", a, b)``.
+def einsum(subscripts: str, *operands) -> Tensor:
+    """Sums of products over the letters that the result does not name, e.g. ``einsum("bij,bjk->bik", a, b)``.
 
-    The result must be written out; a letter must not repeat within one operand, and every letter
-    of an operand that stands in neither the other nor the result is summed first.
+    As torch's: "..." stands for any axes, which broadcast; without "->" the result has the letters that stand
+    once, in the alphabet's order; a letter twice in one operand is its diagonal; axes of length 1 stretch.
+    Operands are taken two by two from the left, and letters that nothing needs any more are summed at once.
     """
-    a, b = as_tensor(a), as_tensor(b)
-    left, right, out = _parse(subscripts, a, b)
-    a, left = _sum_lonely(a, left, right + out)
-    b, right = _sum_lonely(b, right, left + out)
-    return Einsum.apply(a, b, letters=(left, right, out))
+    if not operands:
+        raise ValueError(f"einsum: {subscripts!r} needs operands")
+    xs = [as_tensor(x) for x in operands]
+    parts, out = read(subscripts, tuple(x.ndim for x in xs))
+    sizes = lengths(subscripts, parts, tuple(x.shape for x in xs))
+    (x, letters), *others = [_distinct(x, part, sizes) for x, part in zip(xs, parts, strict=True)]
+    for i, (b, right) in enumerate(others, 1):
+        later = out + "".join(part for _, part in others[i:])
+        a, left = _sum_lonely(x, letters, right + later)
+        b, right = _sum_lonely(b, right, left + later)
+        kept = "".join(c for c in dict.fromkeys(left + right) if c in later)
+        letters = out if i == len(others) else kept
+        x = Einsum.apply(a, b, letters=(left, right, letters))
+    x, letters = _sum_lonely(x, letters, out)
+    return x if letters == out else transpose(x, [letters.index(c) for c in out])
 
 
-@functools.lru_cache(maxsize=256)
-def _letters(subscripts: str) -> tuple[str, str, str]:
-    operands, arrow, out = subscripts.replace(" ", "").partition("->")
-    left, comma, right = operands.partition(",")
-    parts = (left, right, out)
-    if not arrow or not comma or not all(p.isalpha() or p == "" for p in parts):
-        raise ValueError(f"einsum: {subscripts!r} is not of the form 'ij,jk->ik' (two operands)")
-    if any(len(set(p)) != len(p) for p in parts) or not set(out) <= set(left + right):
-        raise ValueError(f"einsum: {subscripts!r} repeats a letter in a part, or invents one")
-    return left, right, out
-
-
-def _parse(subscripts: str, a: Tensor, b: Tensor) -> tuple[str, str, str]:
-    left, right, out = _letters(subscripts)
-    if (len(left), len(right)) != (a.ndim, b.ndim):
-        raise ValueError(f"einsum: {subscripts!r} for operands of shapes {a.shape} and {b.shape}")
-    sizes = dict(zip(left, a.shape, strict=True))
-    for letter, n in zip(right, b.shape, strict=True):
-        if sizes.setdefault(letter, n) != n:
-            raise ValueError(
-                f"einsum: letter {letter!r} is {sizes[letter]} in one operand and {n} in the other, "
-                f"{subscripts!r} for {a.shape} and {b.shape}"
-            )
-    return left, right, out
+def _distinct(x: Tensor, letters: str, sizes: dict[str, int]) -> tuple[Tensor, str]:
+    """Without the axes that stretch, and with the diagonal in place of two axes of one letter."""
+    stretched = [i for i, c in enumerate(letters) if x.shape[i] == 1 != sizes[c]]
+    if stretched:
+        x, letters = squeeze(x, stretched), "".join(c for i, c in enumerate(letters) if i not in stretched)
+    for c in dict.fromkeys(letters):
+        while letters.count(c) > 1:
+            first, second = letters.index(c), letters.rindex(c)
+            places = backend.xp.arange(sizes[c])
+            x = moveaxis(x, (first, second), (0, 1))[places, places]
+            letters = c + "".join(d for i, d in enumerate(letters) if i not in (first, second))
+    return x, letters
 
 
 def _sum_lonely(x: Tensor, letters: str, elsewhere: str) -> tuple[Tensor, str]:
+    """Summed over the letters that are not needed elsewhere."""
     lonely = tuple(i for i, letter in enumerate(letters) if letter not in elsewhere)
     if not lonely:
         return x, letters

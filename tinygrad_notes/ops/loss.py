@@ -23,7 +23,7 @@ from .. import backend
 from ..autograd import Function, Tensor
 from .activation import _log_softmax, _sigmoid, softplus
 from .arguments import as_tensor, check_real, constant, in_float32, number
-from .classes import check_convention, class_factors
+from .classes import check_convention, class_factors, class_weights
 from .piecewise import where
 from .shape import moveaxis
 
@@ -182,8 +182,8 @@ def cross_entropy(
     """Cross-entropy of softmax(input) against class indices, or against probabilities.
 
     Args:
-        input: logits (N, C) or (N, C, ...).
-        target: integers (N, ...) in 0..C−1, or probabilities of the shape of `input`.
+        input: logits (N, C, ...), or (C,) for one sample.
+        target: integers (N, ...) or () in 0..C−1, or probabilities of the shape of `input`.
         weight: (C,) factor per class; with indices the mean divides by the weights that were used, and no
             gradient flows to them.
         ignore_index: rows with this target count nowhere. If every row is ignored the loss is 0
@@ -203,7 +203,7 @@ def cross_entropy(
 def nll_loss(input, target, weight=None, ignore_index: int = -100, reduction: str = "mean") -> Tensor:
     """−input at the target class: cross-entropy for logits that are log-probabilities already.
 
-    input (N, C, ...), target (N, ...) of class indices; the other arguments are `cross_entropy`'s.
+    input (N, C, ...) or (C,), target (N, ...) or () of class indices; the rest is `cross_entropy`'s.
     """
     input, target = as_tensor(input), as_tensor(target)
     x, q, rest = _targets("nll_loss", input, target, weight, ignore_index, reduction, 0.0, "torch")
@@ -265,16 +265,16 @@ def _targets(op, input, target, weight, ignore_index, reduction, smoothing, conv
     smoothing = number(op, "label_smoothing", smoothing)
     if not 0 <= smoothing <= 1:
         raise ValueError(f"{op}: label_smoothing must lie in [0, 1], got {smoothing}")
-    if input.ndim < 2 or input.shape[1] == 0:
-        raise ValueError(f"{op}: input must be (N, C, ...) with C ≥ 1, got {input.shape}")
+    if input.ndim == 1:  # one sample: one row, and a loss without axes
+        one = input.reshape(1, input.size), target.reshape(1, *target.shape)
+        return *_targets(op, *one, weight, ignore_index, reduction, smoothing, convention)[:2], ()
+    if input.ndim == 0 or input.shape[1] == 0:
+        raise ValueError(f"{op}: input must be (N, C, ...) or (C,) with C ≥ 1, got {input.shape}")
     classes = input.shape[1]
     check_convention(op, convention, classes, ignore_index, target)
     rest = (input.shape[0], *input.shape[2:])
     x = moveaxis(input, 1, -1).reshape(-1, classes) if input.ndim > 2 else input
-    if weight is not None:
-        weight = as_tensor(weight).astype(input.dtype)
-        if weight.shape != (classes,):
-            raise ValueError(f"{op}: weight must be ({classes},), one per class, got {weight.shape}")
+    weight = None if weight is None else class_weights(op, weight, classes, input.dtype)
     if target.dtype.kind == "f":
         if op != "cross_entropy" or target.shape != input.shape:
             raise ValueError(

@@ -25,7 +25,7 @@ import numpy as np
 
 from ..autograd import Function, Tensor, tape
 from ..backend.kernels import plain
-from .arguments import as_tensor, check_channels, check_parameters, constant, in_float32, number
+from .arguments import as_shape, as_tensor, check_channels, check_parameters, constant, in_float32, number
 
 
 class BatchNorm(Function):
@@ -187,7 +187,7 @@ def layer_norm(
 ) -> Tensor:
     """The last axes, of shape `normalized_shape`, normalized; weight and bias have that shape."""
     x = as_tensor(input)
-    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    shape = as_shape(normalized_shape)
     if not shape or x.shape[-len(shape) :] != shape:
         raise ValueError(f"layer_norm: input {x.shape} does not end in normalized_shape {shape}")
     weight = 1.0 if weight is None else as_tensor(weight)
@@ -243,7 +243,7 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
     number of the dtype computed in, as torch's.  Zhang & Sennrich 2019.
     """
     op, x = "rms_norm", as_tensor(input)
-    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    shape = as_shape(normalized_shape)
     if not shape or x.shape[-len(shape) :] != shape or x.dtype.kind != "f":
         raise ValueError(
             f"{op}: input must be real numbers that end in normalized_shape {shape}, got {x.shape} {x.dtype}"

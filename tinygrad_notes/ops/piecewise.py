@@ -6,7 +6,7 @@ one-sided slopes differ, and any number between them is a sub-gradient, f(u) ≥
     |x|:          1 for x > 0, −1 for x < 0            0 at 0
     max(a, b):    1 to the larger, 0 to the other      ½ to each where a = b: max = ½ (a + b) + ½ |a − b|
     min(a, b):    1 to the smaller, 0 to the other     ½ to each where a = b: min = ½ (a + b) − ½ |a − b|
-    clip(x):      1 between the limits, 0 outside      1 at the limits
+    clip(x):      1 between the limits, 0 outside      1 at the limits; the limit that y is gets the rest
 
 A choice by a condition has no kink: the condition is a constant, and the side not taken gets 0. The gradient
 is chosen as well, not multiplied by 0 or 1, since 0 · ∞ is NaN.
@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Function, Tensor
-from .arguments import as_tensor, constant, number, raw_array
+from .arguments import as_tensor, constant, integer, number, raw_array
 
 
 class Abs(Function):
@@ -65,13 +65,21 @@ class Minimum(Function):
 
 
 class Clip(Function):
-    """y = min(max(x, low), high);  y′ = 1 on [low, high], 0 outside."""
+    """y = min(max(x, low), high);  ∂y/∂x = 1 on [low, high]; outside y is a limit, which has the slope 1."""
 
-    def forward(xp, x, *, low, high):
+    broadcasts = True
+
+    def forward(xp, x, low, high):
         return xp.minimum(xp.maximum(x, low), high)
 
-    def backward(xp, gy, x, *, low, high):
-        return xp.where((x >= low) * (x <= high), gy, 0)
+    def backward_x(xp, gy, x, low, high):
+        return xp.where((x >= low) & (x <= high), gy, 0)
+
+    def backward_low(xp, gy, x, low, high):
+        return xp.where((x < low) & (low <= high), gy, 0)
+
+    def backward_high(xp, gy, x, low, high):
+        return xp.where(xp.maximum(x, low) > high, gy, 0)
 
 
 class Where(Function):
@@ -105,14 +113,24 @@ def minimum(a, b) -> Tensor:
 
 
 def clip(x, a_min=None, a_max=None) -> Tensor:
-    """x limited to [a_min, a_max]; either bound may be None."""
+    """x limited to [a_min, a_max]: numbers, None, or Tensors that broadcast, which get gradients.
+
+    Raises ValueError for numbers a_min > a_max. Of Tensors that are so somewhere, y is a_max there.
+    """
     x = as_tensor(x)
     whole = np.iinfo(x.dtype) if x.dtype.kind in "iu" else None
-    low = (whole.min if whole else -np.inf) if a_min is None else number("clip", "a_min", a_min)
-    high = (whole.max if whole else np.inf) if a_max is None else number("clip", "a_max", a_max)
-    if not low <= high:
+    low = (whole.min if whole else -np.inf) if a_min is None else _limit("a_min", a_min)
+    high = (whole.max if whole else np.inf) if a_max is None else _limit("a_max", a_max)
+    if not isinstance(low, Tensor) and not isinstance(high, Tensor) and not low <= high:
         raise ValueError(f"clip: a_min = {low} must not be above a_max = {high}")
-    return Clip.apply(x, low=low, high=high)
+    return Clip.apply(x, low, high)
+
+
+def _limit(name: str, value):
+    """A number as one, which never changes the dtype of x; anything else as a Tensor."""
+    if isinstance(value, int | float | np.generic):
+        return number("clip", name, value)
+    return as_tensor(value)
 
 
 def where(condition, a, b) -> Tensor:
@@ -129,3 +147,30 @@ def sign(x) -> Tensor:
 def isfinite(x) -> Tensor:
     """Where x is neither infinite nor NaN: booleans, without gradient."""
     return Tensor._wrap(backend.xp.asarray(backend.xp.isfinite(raw_array(x))))
+
+
+def isnan(x) -> Tensor:
+    """Where x is NaN: booleans, without gradient."""
+    return Tensor._wrap(backend.xp.asarray(backend.xp.isnan(raw_array(x))))
+
+
+def floor(x) -> Tensor:
+    """The largest whole number that is not above x, in the dtype of x; no gradient."""
+    return _stepwise(x, backend.xp.floor)
+
+
+def ceil(x) -> Tensor:
+    """The smallest whole number that is not below x, in the dtype of x; no gradient."""
+    return _stepwise(x, backend.xp.ceil)
+
+
+def round(x, decimals: int = 0) -> Tensor:
+    """x rounded to `decimals` places, halves to the even neighbor; no gradient."""
+    decimals = integer("round", "decimals", decimals)
+    return _stepwise(x, lambda array: backend.xp.round(array, decimals))
+
+
+def _stepwise(x, function) -> Tensor:
+    """A function whose slope is 0 wherever it has one; whole numbers stay what they are."""
+    array = raw_array(x)
+    return Tensor._wrap(backend.xp.asarray(function(array)) if array.dtype.kind == "f" else array.copy())

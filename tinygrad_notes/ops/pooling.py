@@ -21,7 +21,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Function, Tensor
-from .arguments import as_tensor, check_real, in_float32
+from .arguments import as_tensor, check_real, in_float32, one_or_many
 
 Windows = tuple[tuple[int, int], ...]
 
@@ -138,16 +138,17 @@ def avg_pool2d_adjoint(gy, x_shape, kernel, stride, padding, ceil_mode, count_in
     )  # fmt: skip
 
 
+@one_or_many
 @in_float32
 def adaptive_avg_pool2d(input, output_size) -> Tensor:
     """Images (N, C, H, W) as means over OH × OW windows; window i spans ⌊iH/OH⌋ ... ⌈(i+1)H/OH⌉.
 
-    `output_size`: one length or (OH, OW); None keeps that of the input. Windows overlap where OH does
-    not divide H. (1, 1) is global average pooling.
+    One image (C, H, W) gives one. `output_size`: one length or (OH, OW); None keeps that of the input.
+    Windows overlap where OH does not divide H. (1, 1) is global average pooling.
     """
     x = as_tensor(input)
     if x.ndim != 4 or 0 in x.shape[1:]:
-        raise ValueError(f"adaptive_avg_pool2d: images must be (N, C, H, W), got {x.shape}")
+        raise ValueError(f"adaptive_avg_pool2d: images must be (N, C, H, W) or (C, H, W), got {x.shape}")
     check_real("adaptive_avg_pool2d", "images", x)
     both = output_size if isinstance(output_size, tuple | list) else (output_size, output_size)
     if len(both) != 2 or not all(n is None or (isinstance(n, int | np.integer) and n > 0) for n in both):

@@ -18,7 +18,7 @@ from typing import Any
 
 from .. import backend
 from ..autograd import Function, Tensor
-from .arguments import Axis, as_tensor, in_float32, normalize_axis, raw_array
+from .arguments import Axis, as_shape, as_tensor, in_float32, normalize_axis, raw_array
 
 
 class Sum(Function):
@@ -224,7 +224,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
 def broadcast_to(x: Any, shape: Any) -> Tensor:
     """x repeated along new and length-1 axes to `shape`."""
     x = as_tensor(x)
-    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    shape = as_shape(shape)
     lead = len(shape) - x.ndim
     if lead < 0 or _any(n not in (1, m) for n, m in zip(x.shape, shape[lead:], strict=True)):
         raise ValueError(

@@ -18,6 +18,8 @@ import functools
 import operator
 from typing import Any
 
+import numpy as np
+
 from ..autograd import Function, Tensor
 from .arguments import as_tensor, check_channels, in_float32, number
 
@@ -84,7 +86,7 @@ def local_response_norm(
     check_channels("local_response_norm", x)
     if convention not in ("paper", "torch"):
         raise ValueError(f"local_response_norm: convention is 'paper' or 'torch', got {convention!r}")
-    if not isinstance(size, int) or size < 1:
+    if not isinstance(size, int | np.integer) or size < 1:
         raise ValueError(f"local_response_norm: size must be a positive integer, got {size!r}")
     alpha, beta, k = (
         number("local_response_norm", name, value)

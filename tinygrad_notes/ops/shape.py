@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Function, Tensor
-from .arguments import as_tensor, normalize_axis, number, one_axis
+from .arguments import as_shape, as_tensor, normalize_axis, number, one_axis
 
 
 class Reshape(Function):
@@ -114,7 +114,7 @@ def _cut(x, axis: int, sizes) -> tuple:
 def reshape(x, shape) -> Tensor:
     """The same numbers in `shape`; one length may be −1."""
     x = as_tensor(x)
-    shape = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
+    shape = as_shape(shape)
     free = [i for i, n in enumerate(shape) if n == -1]
     known = math.prod(n for n in shape if n != -1)
     bad = len(free) > 1 or (known == 0 if free else known != x.size)
@@ -203,7 +203,7 @@ def getitem(x, index) -> Tensor:
 
 def scatter_add(g, index, shape) -> Tensor:
     """Zeros of `shape` with g added at [index]; repeated places add up."""
-    return ScatterAdd.apply(g, index=_raw_index(index), shape=tuple(shape))
+    return ScatterAdd.apply(g, index=_raw_index(index), shape=as_shape(shape))
 
 
 def _raw_index(index):

@@ -17,3 +17,4 @@ __all__ = [
     "clip_grad_value_",
     "lr_scheduler",
 ]
+__dir__ = __all__.copy  # what dir() and completion offer

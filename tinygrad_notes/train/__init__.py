@@ -14,3 +14,4 @@ __all__ = [
     "Batches", "Diverged", "Interrupted", "Outcome", "Parts", "RunError", "Score", "Settings", "Task",
     "Trainer", "evaluate", "option", "stop_on_signal",
 ]  # fmt: skip
+__dir__ = __all__.copy  # what dir() and completion offer

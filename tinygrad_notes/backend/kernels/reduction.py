@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from . import plain
 from .products import matmul
 
 SMALL = 2048  # elements below which NumPy's own sum is quicker
@@ -50,6 +51,11 @@ def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     count = x.size if axis is None else math.prod(x.shape[a] for a in _tuple(axis))
     wide = x.astype(np.float32) if x.dtype.char == "e" else x
     return (sum(wide, axis, keepdims) / count).astype(x.dtype, copy=False)
+
+
+def cumsum(x: Any, axis: int) -> Any:
+    """x₀, x₀ + x₁, ... along `axis`; see plain.cumsum."""
+    return plain.cumsum(np, x, axis)
 
 
 def _tuple(axis: Any) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ One file per file of ops. `gradcheck`, `verify` and the tests read the same rows
 """
 
 from . import (
+    accumulation,
     activation,
     arithmetic,
     attention,
@@ -17,14 +18,15 @@ from . import (
     pooling,
     recurrent,
     reduction,
+    selection,
     shape,
     words,
 )
 from .case import Case
 
 FILES = (
-    arithmetic, piecewise, reduction, shape, linear, activation, loss, convolution, pooling, normalization,
-    dropout, embedding, recurrent, attention, words,
+    arithmetic, piecewise, reduction, accumulation, shape, selection, linear, activation, loss, convolution,
+    pooling, normalization, dropout, embedding, recurrent, attention, words,
 )  # fmt: skip
 
 CASES: tuple[Case, ...] = tuple(row for file in FILES for row in file.CASES)

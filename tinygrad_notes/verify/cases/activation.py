@@ -41,6 +41,11 @@ CASES = (
          lambda x: each(lambda u: math.log(1 + math.exp(u)), x), F.later("softplus")),
     case("softplus: beta 3", ops.Softplus, lambda x: ops.softplus(x, 3), real(S),
          lambda x: each(lambda u: math.log(1 + math.exp(3 * u)) / 3, x), F.later("softplus", beta=3)),
+    case("silu", ops.SiLU, ops.silu, real(S), lambda x: each(lambda u: u / (1 + math.exp(-u)), x),
+         F.later("silu")),
+    *(case(f"elu: alpha {a}", ops.ELU, lambda x, a=a: ops.elu(x, a), real(S),
+           lambda x, a=a: each(lambda u: u if u > 0 else a * math.expm1(u), x), F.later("elu", alpha=a))
+      for a in (1.0, 0.5)),
     case("gelu", ops.GELU, ops.gelu, real(S),
          lambda x: each(lambda u: u * 0.5 * math.erfc(-u / math.sqrt(2)), x), F.later("gelu")),
     case("gelu: tanh", ops.GELUTanh, lambda x: ops.gelu(x, "tanh"), real(S),

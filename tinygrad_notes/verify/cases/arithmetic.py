@@ -57,6 +57,7 @@ CASES = (
          lambda a, b: each(math.pow, a, b), lambda a, b: a**b),
     case("power: base a number", ops.PowerTensor, lambda x: 2.5**x, real(S),
          lambda x: each(lambda u: math.pow(2.5, u), x), lambda x: 2.5**x),
+    case("square", ops.Power, ops.square, real(S), lambda x: each(lambda u: u * u, x), lambda x: x.square()),
     case("exp", ops.Exp, ops.exp, real(S), lambda x: each(math.exp, x), lambda x: x.exp()),
     case("log", ops.Log, ops.log, positive(S), lambda x: each(math.log, x), lambda x: x.log()),
     case("sqrt", ops.Sqrt, ops.sqrt, positive(S), lambda x: each(math.sqrt, x), lambda x: x.sqrt()),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 import numpy as np
 
 from ...ops import linear as ops
+from ...ops import reduction, shape
 from .case import Case, F, T, build, case, real, total
 
 
@@ -26,14 +28,19 @@ def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return y[..., 0] if column else y
 
 
-def _einsum(letters: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The definition: a loop over every letter."""
-    (left, right), out = letters.split("->")[0].split(","), letters.split("->")[1]
-    sizes = dict(zip(left + right, a.shape + b.shape, strict=True))
+def _einsum(letters: str, *xs: np.ndarray) -> np.ndarray:
+    """The definition: a loop over every letter. Axes of length 1 stretch."""
+    *parts, out = letters.replace("->", ",").split(",")
+    sizes: dict[str, int] = {}
+    for part, x in zip(parts, xs, strict=True):
+        sizes |= {c: max(n, sizes.get(c, 1)) for c, n in zip(part, x.shape, strict=True)}
     y = np.zeros([sizes[c] for c in out])
     for values in itertools.product(*(range(n) for n in sizes.values())):
         at = dict(zip(sizes, values, strict=True))
-        y[tuple(at[c] for c in out)] += a[tuple(at[c] for c in left)] * b[tuple(at[c] for c in right)]
+        y[tuple(at[c] for c in out)] += math.prod(
+            x[tuple(at[c] % n for c, n in zip(part, x.shape, strict=True))]
+            for part, x in zip(parts, xs, strict=True)
+        )
     return y
 
 
@@ -41,10 +48,13 @@ def _matmul(name: str, *shapes: tuple[int, ...]) -> Case:
     return case(f"matmul: {name}", ops.MatMul, ops.matmul, real(*shapes), _product, lambda a, b: a @ b)
 
 
-def _contraction(letters: str, *shapes: tuple[int, ...]) -> Case:
+def _contraction(
+    letters: str, *shapes: tuple[int, ...], runs: tuple[Any, ...] = (ops.Einsum,), full: str | None = None
+) -> Case:
+    """`full`: the letters without abbreviation."""
     return case(
-        f"einsum: {letters}", ops.Einsum, lambda a, b: ops.einsum(letters, a, b), real(*shapes),
-        lambda a, b: _einsum(letters, a, b), lambda a, b: T.einsum(letters, a, b),
+        f"einsum: {letters}", runs, lambda *xs: ops.einsum(letters, *xs), real(*shapes),
+        lambda *xs: _einsum(full or letters, *xs), lambda *xs: T.einsum(letters, *xs),
     )  # fmt: skip
 
 
@@ -83,4 +93,16 @@ CASES = (
     _contraction("i,ij->i", (2,), (2, 3)),
     _contraction("bhid,bhjd->bhij", (1, 2, 2, 2), (1, 2, 2, 2)),
     _contraction(",ij->ji", (), (2, 3)),
+    _contraction("ij->ji", (2, 3), runs=(shape.Transpose,)),
+    _contraction("ijk->j", (2, 3, 2), runs=(reduction.Sum,)),
+    _contraction("ii", (3, 3), runs=(shape.Transpose, shape.GetItem, reduction.Sum), full="ii->"),
+    _contraction("jiij->ij", (2, 3, 3, 2), runs=(shape.Transpose, shape.GetItem)),
+    _contraction("kj,ji", (2, 3), (3, 2), full="kj,ji->ik"),
+    _contraction("...ij,...jk->...ik", (2, 1, 1, 3), (2, 3, 1), runs=(ops.Einsum, shape.Reshape),
+                 full="abij,bjk->abik"),
+    _contraction("i...,i...", (2, 3), (2, 1), runs=(ops.Einsum, shape.Reshape), full="ia,ia->a"),
+    _contraction("bi,ij,bj->b", (2, 2), (2, 3), (2, 3)),
+    _contraction("ij,jk,kl,l->li", (2, 2), (2, 1), (1, 2), (2,)),
+    _contraction("i,ii,i", (2,), (2, 2), (2,), runs=(ops.Einsum, shape.Transpose, shape.GetItem),
+                 full="i,ii,i->"),
 )  # fmt: skip

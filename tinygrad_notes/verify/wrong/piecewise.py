@@ -21,7 +21,9 @@ def entries() -> list[Wrong]:
                {"backward_b": lambda xp, gy, a, b: gy * (a > b)}),
         entry("minimum: the larger side", p.Minimum, pair,
                {"backward_a": lambda xp, gy, a, b: gy * (a > b)}),
-        entry("clip: passes everything", p.Clip, x, {"backward": lambda xp, gy: gy}, low=-0.25, high=0.25),
+        entry("clip: passes everything", p.Clip, normal(B, B, B), {"backward_x": lambda xp, gy: gy}),
+        entry("clip: the lower limit also where it is above the upper one", p.Clip, normal(B, B, B),
+               {"backward_low": lambda xp, gy, x, low: gy * (x < low)}),
         entry("where: the condition is not inverted", p.Where, pair,
                {"backward_b": lambda xp, gy, *, condition: gy * condition}, condition=MASK > 0),
     ]  # fmt: skip

@@ -1,8 +1,8 @@
-"""Mistakes in reductions."""
+"""Mistakes in reductions, products, running sums and norms."""
 
 from __future__ import annotations
 
-from ...ops import reduction
+from ...ops import accumulation, reduction
 from .entry import Wrong, entry, normal
 
 A = (3, 4)
@@ -29,4 +29,10 @@ def entries() -> list[Wrong]:
                {"backward": lambda xp, gy, centered, *, axis: gy * 2 * centered / 3}, ddof=0, **axis),
         entry("std: divided by n where the forward divides by n − 1", r.Std, x,
                {"backward": lambda xp, gy, y, centered, *, axis: gy * centered / (3 * y)}, ddof=1, **axis),
+        entry("prod: without the other numbers", accumulation.Prod, x,
+               {"backward": lambda xp, gy, x_shape: xp.broadcast_to(gy, x_shape)}, **axis),
+        entry("cumsum: not from the end", accumulation.CumSum, x,
+               {"backward": lambda xp, gy, *, axis: xp.cumsum(gy, axis=axis)}, axis=0),
+        entry("norm: not divided by y", accumulation.Norm, normal(A, least=0.5),
+               {"backward": lambda xp, gy, a: gy * a}, p=2, **axis),
     ]  # fmt: skip

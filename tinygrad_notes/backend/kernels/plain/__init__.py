@@ -7,6 +7,7 @@ time, or over the terms of a series.
 
 from .arrays import (
     add_rows,
+    cumsum,
     einsum,
     elementwise,
     elementwise_sum,
@@ -35,7 +36,7 @@ from .update import adam, sgd
 
 __all__ = [
     "adam", "add_rows", "avg_pool2d", "avg_pool2d_adjoint", "check_index", "check_times", "col2im", "conv2d",
-    "conv2d_input_grad", "conv2d_weight_grad", "einsum", "elementwise", "elementwise_sum", "erf",
+    "conv2d_input_grad", "conv2d_weight_grad", "cumsum", "einsum", "elementwise", "elementwise_sum", "erf",
     "first_inside", "im2col", "index_dtype", "matrixwise", "max_pool2d", "max_pool2d_gather",
     "max_pool2d_scatter", "mean", "normalize", "normalize_grad", "rowwise", "scan", "scatter_add", "sgd",
     "sum", "take_rows",

@@ -83,6 +83,13 @@ def mean(np: Any, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
     return np.mean(x, axis=axis, dtype=np.float64, keepdims=keepdims).astype(x.dtype)
 
 
+def cumsum(np: Any, x: Array, axis: int) -> Array:
+    """x₀, x₀ + x₁, ... along `axis`, real numbers added up in float64."""
+    if x.dtype.kind != "f":
+        return np.cumsum(x, axis=axis)
+    return np.cumsum(x, axis=axis, dtype=np.float64).astype(x.dtype)
+
+
 def einsum(np: Any, subscripts: str, a: Array, b: Array) -> Array:
     """numpy.einsum of two operands; where every letter stands in both, Σ of the products as `sum` adds up."""
     operands, out = subscripts.split("->")
