@@ -30,7 +30,7 @@ TRAININGS = {
     "body mass": f"train mlp --data penguins --target body_mass_g {SEED}",
     "word2vec": f"train word2vec {SEED}",
     "charlm": f"train charlm {SEED}",
-    "charlm, Transformer": f"train charlm --cell transformer --epochs 2 {SEED}",
+    "charlm, Transformer": f"train charlm --cell transformer --width 128 --layers 2 --epochs 2 {SEED}",
     "classify": f"train classify {SEED}",
     "seq2seq": f"train seq2seq {SEED}",
     "seq2seq, no attention": f"train seq2seq --attention none {SEED}",

@@ -1,5 +1,7 @@
 """The page of results: every task has a recorded row, and a new one replaces only its own."""
 
+import re
+
 import pytest
 
 from benchmarks import results
@@ -46,3 +48,25 @@ def test_every_task_has_a_training():
     words = [command.split() for command in results.TRAININGS.values()]
     tasks = {task_of(w[1], w[w.index("--data") + 1] if "--data" in w else None).name for w in words}
     assert tasks == set(MODELS)
+
+
+def test_every_training_has_its_row():
+    for name, command in results.TRAININGS.items():
+        assert f"| `{command}` |" in recorded(name)
+
+
+def test_the_readme_says_what_was_recorded():
+    text = (results.PAGE.parents[1] / "README.md").read_text(encoding="utf-8")
+    figures = {"word2vec": r"loss \d\.\d{4}", "charlm": r"\d\.\d{3} bits", "seq2seq": r"\d+\.\d\d %",
+               "translate": r"BLEU \d+\.\d\d"}  # fmt: skip
+    for name, pattern in figures.items():
+        (line,) = (line for line in text.splitlines() if line.startswith(f"| `{results.TRAININGS[name]}` |"))
+        (figure,) = re.findall(pattern, recorded(name))
+        assert figure in line
+
+
+def recorded(name):
+    """The row of `name` on the page."""
+    rows = results.PAGE.read_text(encoding="utf-8").split(results.BEGIN)[1].split(results.END)[0]
+    (row,) = (row for row in rows.splitlines() if row.startswith(f"| {name} | "))
+    return row
