@@ -163,7 +163,7 @@ def test_gray_networks_predict_colored_files(tmp_path, capsys):
         (["nowhere", "x.png"], "nowhere is not a folder"),
         (["RUN"], "the following arguments are required: INPUT"),
         (["RUN", "x.png"], "x.png: not a usable image ([Errno 2] No such file"),
-        (["RUN", "."], "not a usable image (not a file)"),
+        (["RUN", "."], "not a usable image (a folder: the files in it are not looked for)"),
         (["RUN", "text.png"], "text.png: not a usable image (of none of the formats BMP, GIF,"),
         (["RUN", "text.png", "--flip"], "unrecognized arguments: --flip"),
     ],

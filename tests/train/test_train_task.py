@@ -255,6 +255,14 @@ def test_a_kill_at_any_file_system_event_of_a_start_leaves_a_folder_to_train_in(
     assert at > 15
 
 
+def test_a_folder_of_other_files_is_left_as_it_is(tmp_path):
+    for name in (".download.part", "mine.txt"):
+        (tmp_path / name).touch()
+    with pytest.raises(RunError, match="is not empty"):
+        Run.start(LINES, LINES.settings("line"), tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_a_run_whose_checkpoint_was_lost_does_not_begin_again(tmp_path):
     Run.start(LINES, LINES.settings("line"), tmp_path / "r").fit()
     (tmp_path / "r" / "checkpoint.safetensors").unlink()

@@ -39,9 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     from .parser import make_parser
 
-    loading.ended()
     code = DONE
     try:
+        loading.ended()
         words = sys.argv[1:] if argv is None else list(argv)
         arguments = make_parser(words).parse_args(words)
         code = int(arguments.run(arguments))

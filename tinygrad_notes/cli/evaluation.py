@@ -14,7 +14,7 @@ from ..train.config import Config, read_task
 from ..train.options import RunError, given_options
 from ..train.progress import Silent, show, warnings_told
 from ..train.run import BEST, CHECKPOINT, load_same_parts, load_trained, trained_model
-from ..train.task import Outcome, Parts, Task
+from ..train.task import Outcome, Task
 from . import DONE
 from .output import print_json, print_table
 
@@ -28,13 +28,13 @@ def eval_command(arguments: argparse.Namespace) -> int:
     progress = show(task)
     try:
         with warnings_told(progress):
-            config, state, parts = _load_to_evaluate(task, folder, arguments, options, progress)
+            config, state, test = _load_to_evaluate(task, folder, arguments, options, progress)
     finally:
         progress.close()
-    if parts.test is None:
+    if test is None:
         raise RunError(f"{folder}: {config.settings.data} has no test part; name one with --data")
     model = trained_model(folder, config, state)
-    outcome = task.test(config.settings, config.facts, model, parts.test, options)
+    outcome = task.test(config.settings, config.facts, model, test, options)
     head = {"run": str(folder), "model": config.settings.model, "data": config.settings.data}
     text = f"{config.settings.model} on {config.settings.data}: {outcome.text}"
     _print(replace(outcome, text=text), head, arguments.json)
@@ -43,8 +43,8 @@ def eval_command(arguments: argparse.Namespace) -> int:
 
 def _load_to_evaluate(
     task: Task, folder: Path, arguments: argparse.Namespace, options: Any, progress: Silent
-) -> tuple[Config, dict[str, Any], Parts]:
-    """The configuration, the checkpoint and the data: the run's own, unchanged, or other on demand."""
+) -> tuple[Config, dict[str, Any], Any]:
+    """The configuration, the checkpoint and the test part: of the run's own data, unchanged, or of other."""
     config, state = load_trained(task, folder, CHECKPOINTS[arguments.checkpoint])
     settings = config.settings
     if arguments.data is not None:
@@ -57,9 +57,9 @@ def _load_to_evaluate(
     config = replace(config, settings=settings)
     how = {"download": arguments.download, "progress": progress.work}
     if arguments.data is not None:
-        return config, state, task.load(settings, config.facts, **how)
+        return config, state, task.load_test(settings, config.facts, **how)
     advice = f"put it back, or evaluate on it as it is now: --data {shlex.quote(settings.data)}"
-    return config, state, load_same_parts(folder, config, state, advice, **how)[0]
+    return config, state, load_same_parts(folder, config, state, advice, **how)[0].test
 
 
 def predict_command(arguments: argparse.Namespace) -> int:

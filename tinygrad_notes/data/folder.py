@@ -10,7 +10,7 @@ import os
 import tempfile
 import warnings
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
@@ -20,10 +20,8 @@ from typing import TypeVar
 import numpy as np
 
 from .dataset import ArrayDataset, DataError, Progress
-from .loader import shuffled
-from .split import in_turns
+from .listing import list_images, list_parts
 
-TEST_FOLDERS = ("test", "val", "valid", "validation")
 IN_MEMORY = 1 << 30  # bytes of pixels; more are kept in a temporary file
 NAMED = 3  # damaged files in a warning
 TOGETHER = 4  # files a thread decodes before it hands over
@@ -34,6 +32,10 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
+class ImageError(DataError):
+    """A file that is not a usable image."""
+
+
 class ImageFiles(ArrayDataset):
     """RGB images (N, 3, H, W) uint8 from `files`, of the classes at `labels`.
 
@@ -41,7 +43,7 @@ class ImageFiles(ArrayDataset):
     N·3·H·W bytes, beyond 1 GiB in a temporary file that ends with the process.
     The shorter side is scaled to fit `size` (an int, or (height, width)) and the middle is kept.
     `progress("decoding FOLDER", images so far, images in all, "images")` is called after each.
-    A file that is not a sound 8-bit image raises DataError, or, with `on_error="skip"`, is left
+    A file that is not a sound 8-bit image raises ImageError, or, with `on_error="skip"`, is left
     out, listed in `skipped` as (path, reason) and reported in one warning. `files` are those used, and
     `digests` tell (as BLAKE2b) what was in them.
     """
@@ -67,7 +69,7 @@ class ImageFiles(ArrayDataset):
         task = f"decoding {files[0].parents[1].name}" if files else ""
         with closing(_decoded(files, height, width)) as decoded:
             for done, (path, label, found) in enumerate(zip(files, labels, decoded, strict=True), 1):
-                if not isinstance(found, DataError):
+                if not isinstance(found, ImageError):
                     images[len(used)], digest = found
                     self.files.append(path)
                     self.digests.append(digest)
@@ -136,72 +138,6 @@ def load_image_folder(
     return train, test
 
 
-def list_parts(
-    root: Path, limit: int | None = None, share: float = 0.2, seed: int = 0
-) -> tuple[list[tuple[list[Path], list[int]]], list[str]]:
-    """([(files, labels) of the training, of the test], classes): what `load_image_folder` decodes."""
-    train = root / "train"
-    tests = [root / name for name in TEST_FOLDERS if (root / name).is_dir()]
-    if not tests and train.is_dir() and any(path.is_dir() for path in _visible(train)):  # is no class
-        raise DataError(
-            f"{root}: has train, a folder of classes, but none of {', '.join(TEST_FOLDERS)} beside it; "
-            "add one, or name train itself to have it split"
-        )
-    if train.is_dir() and tests:
-        files, labels, classes = list_images(train)
-        parts = [(files, labels), list_as(classes, tests[0])]
-    else:
-        files, labels, classes = list_images(root)
-        parts = _split(files, labels, share, seed)
-    chosen = []
-    for files, labels in parts:
-        order = in_turns(labels)[:limit]
-        chosen.append(([files[i] for i in order], [labels[i] for i in order]))
-    return chosen, classes
-
-
-def list_images(root: Path) -> tuple[list[Path], list[int], list[str]]:
-    """(files, labels, classes) of root/<class>/<file>, both in alphabetical order."""
-    folders = [path for path in _visible(root) if path.is_dir()]
-    if not folders:
-        raise DataError(f"{root}: has no folder, expected one for each class")
-    files: list[Path] = []
-    labels: list[int] = []
-    for label, folder in enumerate(folders):
-        found = list(_visible(folder))
-        if not found:
-            raise DataError(f"{folder}: holds no usable image")
-        files += found
-        labels += [label] * len(found)
-    return files, labels, [folder.name for folder in folders]
-
-
-def list_as(classes: list[str], root: Path) -> tuple[list[Path], list[int]]:
-    """The files below `root`, labeled by their place in `classes`."""
-    files, labels, own = list_images(root)
-    unknown = sorted(set(own) - set(classes))
-    if unknown:
-        raise DataError(f"{root}: has a folder {unknown[0]!r}, but the training images have no such class")
-    return files, [classes.index(own[label]) for label in labels]
-
-
-def _split(
-    files: list[Path], labels: list[int], share: float, seed: int
-) -> list[tuple[list[Path], list[int]]]:
-    if not 0 < share < 1:
-        raise ValueError(f"load_image_folder: share must be between 0 and 1, not {share!r}")
-    values = np.array(labels)
-    test = np.zeros(len(files), bool)
-    for label in range(max(labels) + 1):
-        places = np.flatnonzero(values == label)
-        if len(places) < 2:
-            folder = files[places[0]].parent
-            raise DataError(f"{folder}: one image cannot be split into train and test; add some")
-        count = min(max(1, round(share * len(places))), len(places) - 1)
-        test[places[shuffled(len(places), seed)[:count]]] = True
-    return [([files[i] for i in np.flatnonzero(part)], values[part].tolist()) for part in (~test, test)]
-
-
 def _room(shape: tuple[int, ...]) -> np.ndarray:
     size = math.prod(shape)
     if size <= IN_MEMORY:
@@ -220,20 +156,16 @@ def _room(shape: tuple[int, ...]) -> np.ndarray:
         return np.memmap(file, np.uint8, "w+", shape=shape)
 
 
-def _visible(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.iterdir()) if not path.name.startswith("."))
-
-
 Decoded = tuple[np.ndarray, str]  # an image (3, H, W), and the digest of its file
 
 
-def _decoded(files: Sequence[Path], height: int, width: int) -> Generator[Decoded | DataError, None, None]:
+def _decoded(files: Sequence[Path], height: int, width: int) -> Generator[Decoded | ImageError, None, None]:
     """Each image with its digest, or why there is none, in the order of `files`."""
 
-    def decode(path: Path) -> Decoded | DataError:
+    def decode(path: Path) -> Decoded | ImageError:
         try:
             return _decode(path, height, width)
-        except DataError as error:
+        except ImageError as error:
             return error
 
     sizes = [path.stat().st_size for path in files[:100] if path.is_file()]
@@ -270,6 +202,8 @@ def _decode(path: Path, height: int, width: int) -> Decoded:
             "ImageFolder decodes images with Pillow, which is not installed: pip install pillow"
         ) from error
     try:
+        if path.is_dir():
+            raise ValueError("a folder: the files in it are not looked for")
         if path.exists() and not path.is_file():  # opening a pipe would wait for its writer
             raise ValueError("not a file")
         content = path.read_bytes()
@@ -287,6 +221,6 @@ def _decode(path: Path, height: int, width: int) -> Decoded:
                 upright = upright.convert("RGBA")  # color, which Pillow does not drop without a warning
             fitted = ImageOps.fit(upright.convert("RGB"), (width, height), Image.Resampling.BILINEAR)
     except Exception as error:  # decoders of damaged files raise nearly anything
-        raise DataError(f"{path}: not a usable image ({error})") from error
+        raise ImageError(f"{path}: not a usable image ({error})") from error
     digest = hashlib.blake2b(content, digest_size=16).hexdigest()
     return np.asarray(fitted).transpose(2, 0, 1), digest

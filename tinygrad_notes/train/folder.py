@@ -17,6 +17,9 @@ from .options import RunError
 fcntl: Any = importlib.import_module("fcntl") if os.name == "posix" else None
 
 
+PARTS = ".*.part"  # files that are being written, before they get their names
+
+
 class Claim:
     """The right to write to the run folder `folder`: a lock on it, which a kill gives back as well.
 
@@ -60,7 +63,7 @@ class Claim:
 
 def clear(folder: Path) -> None:
     """Remove what a kill has left of files that were being written."""
-    for part in folder.glob(".*.part"):
+    for part in folder.glob(PARTS):
         part.unlink()
 
 
@@ -88,10 +91,10 @@ def new_folder(path: Path, numbered: bool = False) -> Iterator[Claim]:
         if not folder.is_dir():
             raise RunError(f"{folder} is not a folder; choose another --out")
         with claim.kept():
-            clear(folder)
-            if any(folder.iterdir()):
+            if set(folder.iterdir()) - set(folder.glob(PARTS)):
                 hint = f"go on with --resume {shlex.quote(str(folder))} or choose another --out"
                 raise RunError(f"{folder} is not empty; {hint}")
+            clear(folder)
             yield claim
     except BaseException:
         with suppress(OSError):  # somebody else has put something there

@@ -79,7 +79,7 @@ class Option:
             default = "yes" if default else "no"
         elif isinstance(default, float):
             default = f"{default:g}"
-        return text if default in (None, "") else f"{text} (default {default})"
+        return text if default is None else f"{text} (default {default})"
 
     def check(self, value: Any) -> None:
         """Raises RunError where `value`, from Python or JSON, is not what was declared."""

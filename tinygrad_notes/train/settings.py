@@ -27,7 +27,7 @@ class Settings:
     also: ClassVar[tuple[str, str] | None] = None
 
     model: str
-    data: str = option("", metavar="D", help="a data set by its name, or a path")
+    data: str = option("none", metavar="D", help="a data set by its name, or a path")
     validation: float | str | None = option(
         0.1, least=0, below=1, metavar="V",
         help="share of the training data that chooses the best epoch, a path to data for it, or none",

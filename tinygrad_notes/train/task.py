@@ -127,6 +127,10 @@ class Task:
         refused (RunError). `how` has `download` and `progress`."""
         raise NotImplementedError
 
+    def load_test(self, settings: Any, facts: dict[str, Any], **how: Any) -> Any:
+        """The test part alone of other data than the run's, for `eval`; None where there is none."""
+        return self.load(settings, facts, **how).test
+
     def build(self, settings: Any, facts: dict[str, Any]) -> Module:
         """The model, newly drawn."""
         raise NotImplementedError

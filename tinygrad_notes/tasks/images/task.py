@@ -24,7 +24,7 @@ from ...train.options import RunError
 from ...train.task import Outcome, Parts, Score, Task
 from .. import classification
 from . import files
-from .parts import load_parts
+from .parts import load_parts, load_test
 from .pipeline import Facts, evaluation_transform, network_shape, training_transform
 from .recipes import RECIPES
 from .settings import ImageSettings, ImageTesting
@@ -55,15 +55,16 @@ class Images(Task):
         train = parts["train"]
         if facts is None:
             facts = _facts(settings, train)
-        if list(train.classes) != facts["classes"]:
-            ours, theirs = (classification.listed(c) for c in (facts["classes"], train.classes))
-            raise RunError(f"the run tells apart {ours}, but {settings.data} has {theirs}")
-        stored, needed = (network_shape(settings, s) for s in (train.images.shape[1:], facts["shape"]))
-        if stored != needed:
-            raise RunError(
-                f"the run takes images of {_shown(needed)}, but those of {settings.data} are {_shown(stored)}"
-            )
+        _check_fit(settings, facts, train)
         return Parts(train, parts.get("validation"), parts["test"], facts)
+
+    def load_test(
+        self, settings: ImageSettings, facts: Facts, *, download: bool = False,
+        progress: Progress = lambda *call: None,
+    ) -> Any:  # fmt: skip
+        test = load_test(settings, facts["classes"], download, progress)
+        _check_fit(settings, facts, test)
+        return test
 
     def build(self, settings: ImageSettings, facts: Facts) -> Module:
         """Raises ValueError if the network cannot take such images."""
@@ -187,7 +188,22 @@ def mean_of_views(logits: Tensor, images: int) -> Tensor:
     return logsumexp(apart, axis=1) - math.log(views)
 
 
+def _check_fit(settings: ImageSettings, facts: Facts, part: Any) -> None:
+    """Raises RunError for images of other classes or another shape than the run's."""
+    if list(part.classes) != facts["classes"]:
+        ours, theirs = (classification.listed(c) for c in (facts["classes"], part.classes))
+        raise RunError(f"the run tells apart {ours}, but {settings.data} has {theirs}")
+    stored, needed = (network_shape(settings, s) for s in (part.images.shape[1:], facts["shape"]))
+    if stored != needed:
+        raise RunError(
+            f"the run takes images of {_shown(needed)}, but those of {settings.data} are {_shown(stored)}"
+        )
+
+
 def _facts(settings: ImageSettings, train: Any) -> Facts:
+    if len(np.unique(train.labels)) < 2:
+        raise RunError(f"{settings.data}: all {len(train)} training images are of the class "
+                       f"{train.classes[train.labels[0]]!r}, so there is nothing to tell apart")  # fmt: skip
     mean, std = normalization(train)
     found = {"classes": list(train.classes), "shape": list(train.images.shape[1:]),
              "mean": mean.tolist(), "std": np.where(std > 0, std, 1.0).tolist()}  # fmt: skip

@@ -1,0 +1,118 @@
+"""Folders of images as they should not be, and as an evaluation needs them."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from tinygrad_notes.cli import main
+
+Image = pytest.importorskip("PIL.Image")
+
+COLORS = {"blue": (40, 60, 220), "red": (220, 40, 30)}
+
+
+def paint(folder, color, count=4):
+    """Noisy images of one color; each folder has its own."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(len(str(folder)) + sum(color))
+    for i in range(count):
+        pixels = rng.normal(color, 40, (9, 9, 3)).clip(0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{i}.png")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for part, count in (("train", 12), ("test", 4)):
+        for name, color in COLORS.items():
+            paint(tmp_path / "data" / part / name, color, count)
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def train(tmp_path, capsys):
+    """The command on the data; what it said and its exit code."""
+
+    def run(folder, *more):
+        code = main(["train", "simplecnn", "--data", str(folder), "--epochs", "1", "--batch-size", "8",
+                     "--out", str(tmp_path / "run"), *more])  # fmt: skip
+        return code, capsys.readouterr().err
+
+    return run
+
+
+def test_one_class_is_nothing_to_learn(tmp_path, train):
+    paint(tmp_path / "data" / "red", COLORS["red"], 8)
+    code, said = train(tmp_path / "data")
+    assert code == 2
+    assert "are of the class 'red', so there is nothing to tell apart" in said
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("names", [("Train", "Test"), ("TRAIN", "Val"), ("train", "Validation")])
+def test_parts_may_be_written_with_capitals(folder, train, names):
+    for old, new in zip(("train", "test"), names, strict=True):
+        (folder / old).rename(folder / new)
+    assert train(folder)[0] == 0
+
+
+def test_flat_parts_are_not_two_classes(tmp_path, train):
+    for name, color in zip(("Train", "Test"), COLORS.values(), strict=True):
+        paint(tmp_path / "data" / name, color)
+    code, said = train(tmp_path / "data")
+    assert code == 2
+    assert "Train: has no folder, expected one for each class" in said
+
+
+@pytest.mark.parametrize("part", ["test", "validation"])
+def test_a_part_that_lacks_a_class_is_told(folder, train, part):
+    (folder / "validation").mkdir()
+    shutil.copytree(folder / "test" / "blue", folder / "validation" / "blue")
+    if part == "test":
+        shutil.rmtree(folder / "test" / "red")
+        shutil.copytree(folder / "train" / "red", folder / "validation" / "red")
+    code, said = train(folder, "--validation", str(folder / "validation"))
+    assert code == 0
+    lines = [line for line in said.splitlines() if "has no image of" in line]
+    told = f"the {part} part has no image of red, so its figures say nothing of it"
+    assert len(lines) == 1 and told in lines[0]
+
+
+def test_a_broken_image_says_how_to_go_on(folder, train, tmp_path, capsys):
+    (folder / "train" / "red" / "3.png").write_text("no image")
+    code, said = train(folder)
+    assert code == 2
+    assert "3.png: not a usable image" in said and "; --on-error skip leaves such files out" in said
+    assert train(folder, "--on-error", "skip")[0] == 0
+    assert main(["predict", str(tmp_path / "run"), str(folder / "train" / "red" / "3.png")]) == 2
+    assert "--on-error" not in capsys.readouterr().err  # which predict has not
+
+
+def test_an_evaluation_on_other_images_needs_their_test_part_alone(folder, train, tmp_path, capsys):
+    assert train(folder)[0] == 0
+    other = tmp_path / "other"
+    for name, color in COLORS.items():
+        paint(other / "test" / name, color, 3)
+    assert main(["eval", str(tmp_path / "run"), "--data", str(other)]) == 0
+    assert "of 6 images right" in capsys.readouterr().out
+    paint(other / "train" / "blue", COLORS["blue"], 1)
+    (other / "train" / "blue" / "0.png").write_text("no image")  # nobody decodes it
+    assert main(["eval", str(tmp_path / "run"), "--data", str(other)]) == 0
+    said = capsys.readouterr()
+    assert "of 6 images right" in said.out and "decoding test" in said.err
+    paint(other / "test" / "green", (0, 200, 0), 1)
+    assert main(["eval", str(tmp_path / "run"), "--data", str(other)]) == 2
+    assert "has a folder 'green', but the training images have no such class" in capsys.readouterr().err
+
+
+def test_an_evaluation_on_folders_of_classes_reads_their_test_share(folder, train, tmp_path, capsys):
+    assert train(folder)[0] == 0
+    for name, color in COLORS.items():
+        paint(tmp_path / "other" / name, color, 10)
+    assert main(["eval", str(tmp_path / "run"), "--data", str(tmp_path / "other")]) == 0
+    said = capsys.readouterr()
+    assert "of 4 images right" in said.out
+    assert "4/4 images" in said.err and "16/16" not in said.err
+    (tmp_path / "other" / "red").rename(tmp_path / "other" / "green")
+    assert main(["eval", str(tmp_path / "run"), "--data", str(tmp_path / "other")]) == 2
+    assert "the run tells apart 2 classes (blue, red), but" in capsys.readouterr().err
