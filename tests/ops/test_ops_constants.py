@@ -96,7 +96,8 @@ def test_numbers_and_labels_are_no_tensors_that_require_grad(call):
 # What has no gradient by its nature, or takes only the shape
 WITHOUT_GRADIENT = {
     "raw_array", "constant", "sign", "isfinite", "zeros_like", "ones_like", "invert", "compare", "combine",
-    "_comparison", "_bitwise", "_truth", "shown",
+    "_comparison", "_bitwise", "_truth", "shown", "isnan", "_stepwise", "_logical", "logical_not", "argsort",
+    "take_along_axis", "masked_fill",  # integers and booleans, or they are refused
 }  # fmt: skip
 
 

@@ -22,11 +22,15 @@ class Watched(np.ndarray):
         if out is not None:
             keywords["out"] = tuple(_plain(o) for o in out)
         result = getattr(ufunc, method)(*map(_plain, inputs), **keywords)
+        if method == "accumulate":  # running sums are added up in float64, and rounded
+            return result
         return _checked(ufunc.__name__, result)
 
     def __array_function__(self, function, types, args, keywords):
         result = super().__array_function__(function, types, args, keywords)
-        return _checked(function.__name__, result)
+        return (
+            result if function is np.cumsum else _checked(function.__name__, result)
+        )  # it adds up in float64
 
 
 def _plain(x):

@@ -48,7 +48,7 @@ def topk(x: Any, k: int, axis: int = -1, largest: bool = True) -> tuple[Tensor, 
     axis = one_axis(axis, x.shape, "topk")
     if not 0 <= k <= x.shape[axis]:
         raise ValueError(f"topk: k = {k} of axis {axis} of shape {x.shape}; k must be in 0..{x.shape[axis]}")
-    places = argsort(x, axis, largest)[(slice(None),) * axis + (slice(k),)]
+    places = Tensor._wrap(argsort(x, axis, largest)._data[(slice(None),) * axis + (slice(k),)])
     return take_along_axis(x, places, axis), places
 
 
