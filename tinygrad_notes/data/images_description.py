@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from .dataset import ArrayDataset, Progress
-from .folder import ImageFiles, list_parts
+from .folder import ImageFiles
+from .listing import list_parts
 from .sources import holds_images, load
 
 SIDE = 32  # pixels of a side, at which files are looked at
