@@ -10,7 +10,7 @@ from tests import twins
 from tinygrad_notes.cli import main
 from tinygrad_notes.data import DataError
 from tinygrad_notes.models import SequenceClassifier
-from tinygrad_notes.tasks.labels import samples
+from tinygrad_notes.tasks.labels import TASK, samples
 from tinygrad_notes.tasks.labels.settings import Settings
 from tinygrad_notes.train.options import RunError
 
@@ -176,7 +176,9 @@ def test_surnames_are_learned_resumed_and_predicted(tmp_path, capsys):
     assert main(["predict", run, "李"]) == 0
     assert "unknown characters, read as <unk>: '李'" in capsys.readouterr().out
     assert main(["predict", run, ""]) == 2
-    assert "a text is empty" in capsys.readouterr().err
+    assert "must not be empty" in capsys.readouterr().err
+    with pytest.raises(RunError, match="a text is empty"):
+        TASK.predict(None, {"characters": {}}, None, ["Garcia", ""], None)
 
 
 def test_series_are_learned(tmp_path, capsys):

@@ -201,7 +201,8 @@ def _check_fit(settings: ImageSettings, facts: Facts, part: Any) -> None:
 
 
 def _facts(settings: ImageSettings, train: Any) -> Facts:
-    if len(np.unique(train.labels)) < 2:
+    whole = settings.limit is None  # else the limit may be why
+    if len(train.classes) < 2 or (whole and len(np.unique(train.labels)) < 2):
         raise RunError(f"{settings.data}: all {len(train)} training images are of the class "
                        f"{train.classes[train.labels[0]]!r}, so there is nothing to tell apart")  # fmt: skip
     mean, std = normalization(train)
