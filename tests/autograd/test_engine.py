@@ -374,3 +374,44 @@ def test_zero_derivatives_do_not_hide_others():
     ]
     for h, expected in zip(found, by_hand, strict=True):
         np.testing.assert_allclose(h.numpy(), expected, rtol=1e-12)
+
+
+# ---- whose memory a gradient is ----------------------------------------------------------------
+
+FORWARDS = {
+    "one gradient for two leaves": lambda a, b: a + b,
+    "one gradient twice for a leaf": lambda a, b: (a + a) + b,
+    "views of one gradient": lambda a, b: tg.concat([a, b]),
+    "a view of it turned": lambda a, b: a.T + b.reshape(4, 3),
+    "a sum spread out": lambda a, b: a.sum() + b.sum(),
+    "a leaf used often": lambda a, b: a * a * a * b * a,
+}
+
+
+@pytest.mark.parametrize("forward", FORWARDS.values(), ids=FORWARDS)
+def test_each_gradient_has_memory_of_its_own(forward):
+    a, b = leaf(3, 4), leaf(3, 4, seed=1)
+    y = forward(a, b)
+    seed = tg.Tensor(np.ones(y.shape))
+    y.backward(seed, retain_graph=True)
+    first = [x.grad for x in (a, b)]
+    before = [values(g).copy() for g in first]
+    y.backward(seed)  # what somebody holds stays as it is
+    arrays = [values(x) for x in (a.grad, b.grad, *first, seed, a, b)]
+    assert not any(np.shares_memory(p, q) for i, p in enumerate(arrays) for q in arrays[:i])
+    for g, old, x in zip(first, before, (a, b), strict=True):
+        np.testing.assert_array_equal(values(g), old)
+        np.testing.assert_allclose(values(x.grad), 2 * old, rtol=1e-15)
+    np.testing.assert_array_equal(values(seed), 1)
+
+
+def test_a_leaf_that_is_used_often_is_added_up_in_one_array(monkeypatch):
+    a = leaf(5)
+    y = a
+    for _ in range(50):
+        y = y * a
+    recorded = []
+    monkeypatch.setattr(tg.Tensor, "__add__", lambda x, other: recorded.append(x))
+    y.backward(tg.Tensor(np.ones(5)))
+    np.testing.assert_allclose(values(a.grad), 51 * values(a) ** 50, rtol=1e-12)
+    assert not recorded

@@ -104,8 +104,8 @@ class _Pass:
     """One walk from some outputs back to the leaves, or to the `wanted` nodes.
 
     `pending` holds, for every node not yet visited, the gradient of its output so far (a list of them
-    for an operation with several outputs); `owned` the nodes whose pending gradient is a sum made
-    here, which may be added into.
+    for an operation with several outputs); `owned` the nodes whose pending gradient nobody else
+    holds, which may be added into.
     """
 
     def __init__(self, create_graph: bool, wanted: dict[Any, dict[int, Any]] | None) -> None:
@@ -144,8 +144,8 @@ class _Pass:
                     for index in wanted.get(node, ()):
                         wanted[node][index] = gy[index] if node.several else gy
                 if type(node) is Leaf:
-                    if wanted is None:  # an output that is itself a leaf, or one with hooks
-                        _collect(node, gy, True)
+                    if wanted is None:
+                        _collect(node, gy, node in self.owned and not node.hooks)
                     continue
                 if wanted is not None and node not in over:  # it is not run and not freed
                     continue
@@ -221,12 +221,15 @@ class _Pass:
             gx = gx.astype(dtype)
         if self.checking:
             check_backward(node, backend.xp, gx._data if self.create_graph else gx)
-        if type(to) is Leaf and self.wanted is None and not to.hooks:
-            _collect(to, gx, shared or any(gx is v for group in node.kept or () for v in group or ()))
-        elif to not in self.pending and not to.several:
-            self.pending[to] = gx
-        else:
+        if to in self.pending or to.several:
             self.add(to, index, gx)
+            return
+        self.pending[to] = gx
+        if type(to) is Leaf and not (
+            shared or self.create_graph or gx.ndim == 0 or gx.base is not None
+            or any(gx is v for group in node.kept or () for v in group or ())
+        ):  # fmt: skip
+            self.owned.add(to)  # fresh from the rule: `grad` may be this array
 
     def add(self, node: Any, index: int, g: Any) -> None:
         """Add `g` to the gradient that waits at output `index` of `node`."""
@@ -265,17 +268,18 @@ def _unruled(node: Node, i: int) -> RuntimeError:
     )
 
 
-def _collect(leaf: Leaf, g: Any, shared: bool) -> None:
-    """Add `g` to the gradient of a leaf, which owns its array alone."""
-    if not isinstance(g, Tensor):
-        g = backend.xp.asarray(g)
-        if leaf.grad is None and (shared or g.base is not None):
-            g = g.copy()
-        g = Tensor._wrap(g)
-    elif leaf.grad is None:  # recorded: a copy with a graph
-        g = g + 0.0
+def _collect(leaf: Leaf, g: Any, owned: bool) -> None:
+    """Add `g` to the gradient of a leaf, which owns its array alone, as the caller says of `g`."""
+    recorded = isinstance(g, Tensor)
     with _collecting:  # backwards of several threads may end in one leaf
-        leaf.grad = g if leaf.grad is None else leaf.grad + g
+        if recorded:
+            leaf.grad = g + (0.0 if leaf.grad is None else leaf.grad)  # never g itself: a copy with a graph
+            return
+        if leaf.grad is not None:  # somebody may hold it: the sum is another array
+            g = backend.xp.add(leaf.grad._data, g, out=g if owned else None)
+        elif not owned:
+            g = g.copy()
+        leaf.grad = Tensor._wrap(backend.xp.asarray(g))
 
 
 Tape.backward = staticmethod(backward)
