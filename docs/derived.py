@@ -1,0 +1,164 @@
+"""Directives ``derivation``, ``example`` and ``rule``, and the pages op/*.md, one per derivation.
+
+Formulas, reasons and residuals come from tinygrad_notes/verify/derivations, computed by this build.
+"""
+
+import inspect
+from pathlib import Path
+
+from docutils import nodes
+from executed import image, kept
+from languages import to_root
+from sphinx.util.docutils import SphinxDirective
+
+from tinygrad_notes.autograd import Function
+from tinygrad_notes.cli.steps import WORDS, _name, _residual, as_data, where
+from tinygrad_notes.verify.derivations import DERIVATIONS
+from tinygrad_notes.verify.source import source
+
+DOCS = Path(__file__).resolve().parent
+ENTRIES = {entry.name: entry for entry in DERIVATIONS}
+TITLES = {
+    "sigmoid": ("Sigmoid", "Sigmoid 函数"), "tanh": ("Tanh", "双曲正切"), "relu": ("ReLU", "ReLU 函数"),
+    "leaky relu": ("Leaky ReLU", "Leaky ReLU 函数"), "softmax": ("Softmax", "Softmax 函数"),
+    "cross entropy": ("Cross-entropy", "交叉熵"),
+    "cross entropy of classes": ("Cross-entropy of classes", "类别标签的交叉熵"),
+    "mse": ("Mean squared error", "均方误差"),
+    "mse of the notes": ("Mean squared error of the notes", "笔记中的均方误差"),
+    "matmul": ("Matrix product", "矩阵乘积"), "linear": ("Linear layer", "全连接层"),
+    "conv2d": ("Convolution", "二维卷积"), "max pooling": ("Max pooling", "最大池化"),
+    "average pooling": ("Average pooling", "平均池化"), "batch norm": ("Batch normalization", "批量归一化"),
+    "batch norm in evaluation": ("Batch normalization in evaluation", "评估模式的批量归一化"),
+    "layer norm": ("Layer normalization", "层归一化"),
+    "local response norm": ("Local response normalization", "局部响应归一化"),
+    "dropout": ("Dropout", "随机失活"), "embedding": ("Embedding", "词嵌入"),
+    "residual addition": ("Residual addition", "残差相加"), "rnn": ("Simple recurrent cell", "简单循环单元"),
+    "gru": ("GRU", "门控循环单元 GRU"), "lstm": ("LSTM", "长短期记忆 LSTM"), "dot score": ("Dot score", "点积打分"),
+    "general score": ("General score", "双线性打分"), "additive score": ("Additive score", "加性打分"),
+    "attention": ("Attention", "注意力"), "negative sampling": ("Negative sampling", "负采样"),
+    "hierarchical softmax": ("Hierarchical softmax", "层次 softmax"),
+    "sgd with momentum": ("SGD with momentum", "带动量的 SGD"), "adam": ("Adam", "Adam 优化器"),
+    "xavier": ("Xavier's initialization", "Xavier 初始化"), "he": ("He's initialization", "He 初始化"),
+}  # fmt: skip
+HEADS = {"en": ("Derivation", "The shipped rule", "A worked example"), "zh": ("推导", "代码中的规则", "手算示例")}
+
+
+class OfDerivation(SphinxDirective):
+    """A directive about one derivation, told in the language of the page."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+
+    def run(self):
+        name, lang = self.arguments[0], "zh" if self.env.app.tags.has("zh") else "en"
+        if name not in ENTRIES:
+            raise self.error(f"no derivation {name!r}; there are {', '.join(ENTRIES)}")
+        return self.shown(name, kept(f"derivation {name} {lang}", lambda: as_data(ENTRIES[name], lang, True)),
+                          WORDS[lang])  # fmt: skip
+
+
+class Derivation(OfDerivation):
+    def shown(self, name, data, words):
+        if not all(line["passed"] for line in (*data["steps"], *data["shipped"].values())):
+            raise self.error(f"a step of {name} does not hold")
+        steps = nodes.enumerated_list(classes=["derivation"], enumtype="arabic", prefix="", suffix=".")
+        for step in data["steps"]:
+            left, _, right = step["latex"].partition(" = ")
+            formula = f"\\phantom{{{left}}} = {right}" if step["goes_on"] else step["latex"]
+            steps += nodes.list_item("", block(formula), reason(step["reason"], step, words))
+        shipped = nodes.bullet_list()
+        for line, found in data["shipped"].items():
+            kind = next(kind for kind in words if line.startswith(kind))
+            text = words[kind].format(line.removeprefix(kind).strip())
+            shipped += nodes.list_item("", reason(text, found, words))
+        place = words["rule"].format(data["rule"])
+        return [nodes.paragraph(text=data["about"]), *givens(data, words), steps, nodes.paragraph(text=place), shipped]
+
+
+def givens(data, words):
+    """What is given, and the definitions."""
+    lines = [f"{_name(n)}: {words['number']}" for n in data["numbers"]]
+    lines += [f"{_name(n)}: {words['chance']}" for n in data["chances"]]
+    lines += [f"{n}: {' × '.join(map(str, shape)) or words['number']}" for n, shape in data["given"].items()]
+    lines += [f"{_name(n)} = {words['gradient'].format(y)}" for n, y in data["gradients"].items()]
+    given = nodes.bullet_list("", *(nodes.list_item("", nodes.paragraph(text=line)) for line in lines))
+    found = [nodes.paragraph("", "", nodes.strong(text=words["given"])), given]
+    if data["definitions"]:
+        found.append(nodes.paragraph("", "", nodes.strong(text=words["definition"])))
+    for line in data["definitions"]:
+        found += [block(line["latex"]), *([nodes.paragraph(text=line["reason"])] if line["reason"] else [])]
+    return found
+
+
+def block(latex):
+    return nodes.math_block("", latex, nowrap=True, number=None, label=None)
+
+
+def reason(text, found, words):
+    return nodes.paragraph("", f"{text} ", nodes.inline(text=_residual(found, words), classes=["residual"]))
+
+
+class Example(OfDerivation):
+    """The formulas with small numbers put in, for paper."""
+
+    def shown(self, name, data, words):
+        lines = []
+        for line in data["example"]:
+            whole = f"{line['name']} = {line['value']}"
+            lines += [line["line"]] * (line["line"] not in ("", whole)) + [whole]
+        return [nodes.literal_block(text="\n".join(dict.fromkeys(lines)), language="text")]
+
+
+class Rule(OfDerivation):
+    """The shipped rule with its helpers, and where it stands."""
+
+    def shown(self, name, data, words):
+        rule = ENTRIES[name].rule
+        shipped = inspect.isclass(rule) and issubclass(rule, Function)
+        text = source(rule) if shipped else inspect.getsource(rule).rstrip()
+        place = nodes.literal(text=where(rule))
+        if shipped:
+            anchor = nodes.make_id(f"{rule.__module__}.{rule.__name__}")
+            url = f"{to_root(self.env.docname, self.env.app.tags.has('zh'))}operations.html#{anchor}"
+            place = nodes.reference("", "", place, refuri=url)
+        return [nodes.literal_block(text=text, language="python"), nodes.paragraph("", "", place)]
+
+
+class Jacobian(OfDerivation):
+    """Which output depends on which input: the derivatives of the shipped forward, as a picture."""
+
+    def shown(self, name, data, words):
+        import pictures
+
+        if ENTRIES[name].build().ship is None:
+            return []
+        return [image(self.env, f"jacobian-{slug(name)}", lambda file: pictures.jacobian(ENTRIES[name], file), "∂y/∂x", "svg")]
+
+
+def slug(name):
+    return name.replace(" ", "-")
+
+
+def write_pages(app):
+    """op/NAME.md for every derivation, in the folder of this language."""
+    chinese = app.tags.has("zh")
+    heads = HEADS["zh" if chinese else "en"]
+    folder = DOCS / "zh" / "op" if chinese else DOCS / "op"
+    folder.mkdir(exist_ok=True)
+    for name in ENTRIES:
+        parts = zip(heads, ("derivation", "rule", "example"), strict=True)
+        text = f"# {TITLES[name][chinese]}\n\n" + "\n".join(
+            f"## {head}\n\n```{{{directive}}} {name}\n```\n" for head, directive in parts
+        )
+        file = folder / f"{slug(name)}.md"
+        if not file.exists() or file.read_text(encoding="utf-8") != text:
+            file.write_text(text, encoding="utf-8")
+
+
+def setup(app):
+    app.add_directive("derivation", Derivation)
+    app.add_directive("example", Example)
+    app.add_directive("rule", Rule)
+    app.add_directive("jacobian", Jacobian)
+    app.connect("builder-inited", write_pages)
+    return {"parallel_read_safe": True}
