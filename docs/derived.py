@@ -12,6 +12,7 @@ from languages import to_root
 from sphinx.util.docutils import SphinxDirective
 
 from tinygrad_notes.autograd import Function
+from tinygrad_notes.backend.kernels.plain import update
 from tinygrad_notes.cli.steps import WORDS, _name, _residual, as_data, where
 from tinygrad_notes.verify.derivations import DERIVATIONS
 from tinygrad_notes.verify.source import source
@@ -40,7 +41,11 @@ TITLES = {
     "sgd with momentum": ("SGD with momentum", "带动量的 SGD"), "adam": ("Adam", "Adam 优化器"),
     "xavier": ("Xavier's initialization", "Xavier 初始化"), "he": ("He's initialization", "He 初始化"),
 }  # fmt: skip
-HEADS = {"en": ("Derivation", "The shipped rule", "A worked example"), "zh": ("推导", "代码中的规则", "手算示例")}
+PARTS = "derivation", "rule", "example", "jacobian"
+HEADS = {
+    "en": ("Derivation", "The shipped rule", "A worked example", "Which output depends on which input"),
+    "zh": ("推导", "代码中的规则", "手算示例", "哪个输出依赖哪个输入"),
+}
 
 
 class OfDerivation(SphinxDirective):
@@ -64,15 +69,17 @@ class Derivation(OfDerivation):
         steps = nodes.enumerated_list(classes=["derivation"], enumtype="arabic", prefix="", suffix=".")
         for step in data["steps"]:
             left, _, right = step["latex"].partition(" = ")
-            formula = f"\\phantom{{{left}}} = {right}" if step["goes_on"] else step["latex"]
-            steps += nodes.list_item("", block(formula), reason(step["reason"], step, words))
+            line = rf"\phantom{{{left}}} = {right}" if step["goes_on"] else step["latex"]
+            line = nodes.paragraph("", "", formula(line), classes=["step"])
+            steps += nodes.list_item("", line, reason(step["reason"], step, words))
         shipped = nodes.bullet_list()
         for line, found in data["shipped"].items():
             kind = next(kind for kind in words if line.startswith(kind))
             text = words[kind].format(line.removeprefix(kind).strip())
             shipped += nodes.list_item("", reason(text, found, words))
         place = words["rule"].format(data["rule"])
-        return [nodes.paragraph(text=data["about"]), *givens(data, words), steps, nodes.paragraph(text=place), shipped]
+        about = nodes.paragraph(text=data["about"])
+        return [about, *givens(data, words), steps, headed(place), shipped]
 
 
 def givens(data, words):
@@ -81,17 +88,21 @@ def givens(data, words):
     lines += [f"{_name(n)}: {words['chance']}" for n in data["chances"]]
     lines += [f"{n}: {' × '.join(map(str, shape)) or words['number']}" for n, shape in data["given"].items()]
     lines += [f"{_name(n)} = {words['gradient'].format(y)}" for n, y in data["gradients"].items()]
-    given = nodes.bullet_list("", *(nodes.list_item("", nodes.paragraph(text=line)) for line in lines))
-    found = [nodes.paragraph("", "", nodes.strong(text=words["given"])), given]
+    found = [headed(words["given"], ("；" if words is WORDS["zh"] else "; ").join(lines))]
     if data["definitions"]:
-        found.append(nodes.paragraph("", "", nodes.strong(text=words["definition"])))
+        found.append(headed(words["definition"]))
     for line in data["definitions"]:
-        found += [block(line["latex"]), *([nodes.paragraph(text=line["reason"])] if line["reason"] else [])]
+        note = words["reason"].format(line["reason"]) if line["reason"] else ""
+        found.append(nodes.paragraph("", "", formula(line["latex"]), nodes.Text(note), classes=["definition"]))
     return found
 
 
-def block(latex):
-    return nodes.math_block("", latex, nowrap=True, number=None, label=None)
+def headed(head, text=""):
+    return nodes.paragraph("", "", nodes.strong(text=head.capitalize()), nodes.Text(f" {text}"))
+
+
+def formula(latex):
+    return nodes.math("", latex, classes=["wide"])
 
 
 def reason(text, found, words):
@@ -114,9 +125,10 @@ class Rule(OfDerivation):
 
     def shown(self, name, data, words):
         rule = ENTRIES[name].rule
-        shipped = inspect.isclass(rule) and issubclass(rule, Function)
-        text = source(rule) if shipped else inspect.getsource(rule).rstrip()
-        place = nodes.literal(text=where(rule))
+        shipped = is_function(rule)
+        code = getattr(update, rule.kernel.removesuffix("_update")) if hasattr(rule, "kernel") else rule
+        text = source(rule) if shipped else inspect.getsource(code).rstrip()
+        place = nodes.literal(text=where(code))
         if shipped:
             anchor = nodes.make_id(f"{rule.__module__}.{rule.__name__}")
             url = f"{to_root(self.env.docname, self.env.app.tags.has('zh'))}operations.html#{anchor}"
@@ -125,14 +137,23 @@ class Rule(OfDerivation):
 
 
 class Jacobian(OfDerivation):
-    """Which output depends on which input: the derivatives of the shipped forward, as a picture."""
+    """The derivatives of the shipped forward at a random point, as a picture."""
 
     def shown(self, name, data, words):
         import pictures
 
-        if ENTRIES[name].build().ship is None:
-            return []
-        return [image(self.env, f"jacobian-{slug(name)}", lambda file: pictures.jacobian(ENTRIES[name], file), "∂y/∂x", "svg")]
+        words = {
+            "en": "∂y/∂x at a random point: a row for each output, a column for each input; blue is positive, red "
+            "negative, white zero.",
+            "zh": "在随机一点处的 ∂y/∂x：每行一个输出，每列一个输入；蓝色为正，红色为负，白色为零。",
+        }["zh" if words is WORDS["zh"] else "en"]
+        picture = image(self.env, f"jacobian-{slug(name)}", lambda file: pictures.jacobian(ENTRIES[name], file),
+                        "∂y/∂x", "svg")  # fmt: skip
+        return [nodes.paragraph(text=words), picture]
+
+
+def is_function(rule):
+    return inspect.isclass(rule) and issubclass(rule, Function)
 
 
 def slug(name):
@@ -145,11 +166,10 @@ def write_pages(app):
     heads = HEADS["zh" if chinese else "en"]
     folder = DOCS / "zh" / "op" if chinese else DOCS / "op"
     folder.mkdir(exist_ok=True)
-    for name in ENTRIES:
-        parts = zip(heads, ("derivation", "rule", "example"), strict=True)
-        text = f"# {TITLES[name][chinese]}\n\n" + "\n".join(
-            f"## {head}\n\n```{{{directive}}} {name}\n```\n" for head, directive in parts
-        )
+    for name, entry in ENTRIES.items():
+        parts = list(zip(heads, PARTS, strict=True))[: 4 if is_function(entry.rule) else 3]
+        sections = [f"## {head}\n\n```{{{part}}} {name}\n```\n" for head, part in parts]
+        text = f"# {TITLES[name][chinese]}\n\n" + "\n".join(sections)
         file = folder / f"{slug(name)}.md"
         if not file.exists() or file.read_text(encoding="utf-8") != text:
             file.write_text(text, encoding="utf-8")

@@ -9,6 +9,7 @@ import hashlib
 import io
 import os
 import pickle
+import re
 import shlex
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from docutils import nodes
-from docutils.parsers.rst import Directive, directives
+from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
 import tinygrad_notes as tg
@@ -85,25 +86,29 @@ def blocks(text, said, language="python"):
     return [*found, nodes.literal_block(text=said, language="text", classes=["output"])] if said else found
 
 
-class Run(Directive):
-    """A command of the package, and what it prints: ``{run} derive sigmoid``."""
+class Run(SphinxDirective):
+    """A command of the package, and what it prints: ``{run} derive sigmoid``. `picture`: a file that it leaves."""
 
     required_arguments = 1
     final_argument_whitespace = True
+    option_spec = {"picture": directives.unchanged}
 
     def run(self):
-        command = self.arguments[0]
-        return blocks(f"$ tinygrad-notes {command}", kept(command.replace("/", " "), lambda: command_line(command)),
-                      "console")  # fmt: skip
+        command, picture = self.arguments[0], self.options.get("picture")
+        name = re.sub(r"\W+", "-", command)
+        said, drawn = kept(name, lambda: command_line(command, picture))
+        found = blocks(f"$ tinygrad-notes {command}", said, "console")
+        return [*found, image(self.env, name, lambda file: file.write_bytes(drawn))] if drawn else found
 
 
-def command_line(command):
+def command_line(command, picture=None):
+    """What a command prints in an empty folder, and the picture that it leaves there."""
     with tempfile.TemporaryDirectory() as empty:
         done = subprocess.run(
             [sys.executable, "-m", "tinygrad_notes", *shlex.split(command)], cwd=empty, check=True,
             env={**os.environ, "PYTHONPATH": str(DOCS.parent)}, capture_output=True, text=True,
         )  # fmt: skip
-    return done.stdout.rstrip()
+        return done.stdout.rstrip(), Path(empty, picture).read_bytes() if picture else None
 
 
 class Study(SphinxDirective):
@@ -172,4 +177,5 @@ class Answer(SphinxDirective):
 def setup(app):
     for directive in (Python, Run, Study, Picture, Answer):
         app.add_directive(directive.__name__.lower(), directive)
+    app.add_config_value("sources", folder().name, "env")  # another state: every page is read again
     return {"parallel_read_safe": True}

@@ -14,6 +14,7 @@ MADE = {"search", "genindex"}  # pages without a source, in both languages
 
 
 class Pairs(SearchChinese):
+    language_name = "English"  # of the stemmer that the page loads: Latin words are stemmed
     js_splitter_code = """
 function splitQuery(query) {
   return (query.match(/[一-鿿]+|[a-z0-9_]+/gi) || []).flatMap((word) =>

@@ -1,27 +1,30 @@
-"""Formulas as MathML, made at build time: every browser shows it without a script or a font to load."""
+"""Formulas as MathML, made at build time: every browser shows it without a script."""
 
 import re
 
 from docutils import nodes
 from latex2mathml.converter import convert
 
-WORDS = {  # what latex2mathml does not know, said otherwise
-    r"\operatorname*{arg\,max}": r"\arg\max",
-    r"\mathbb{1}": "𝟙",
+WORDS = {  # what latex2mathml does not know or does not set as TeX does, said otherwise
+    r"\\operatorname\*{arg\\,max}": r"\\arg\\max",
+    r"\\mathbb{1}": "𝟙",
+    r"\\mathrm{(\w)}": r"\\text{\1}",
+    r"\\(sum|max|min)_": r"\\\1\\limits_",
 }
 
 
 def mathml(latex, display="inline"):
+    """`display`: "inline", "block", or "wide", a block's formula within a line."""
     for word, other in WORDS.items():
-        latex = latex.replace(word, other)
-    text = convert(latex, display=display)
+        latex = re.sub(word, other, latex)
+    text = convert(latex, display="inline" if display == "inline" else "block")
     if lost := re.findall(r">(\\\w+)<", text):
         raise ValueError(f"latex2mathml does not know {', '.join(lost)} of {latex}")
-    return text
+    return text.replace('display="block"', 'displaystyle="true"', 1) if display == "wide" else text
 
 
 def visit_math(self, node):
-    self.body.append(mathml(node.astext()))
+    self.body.append(mathml(node.astext(), "wide" if "wide" in node["classes"] else "inline"))
     raise nodes.SkipNode
 
 
