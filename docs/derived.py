@@ -84,11 +84,12 @@ class Derivation(OfDerivation):
 
 def givens(data, words):
     """What is given, and the definitions."""
-    lines = [f"{_name(n)}: {words['number']}" for n in data["numbers"]]
-    lines += [f"{_name(n)}: {words['chance']}" for n in data["chances"]]
-    lines += [f"{n}: {' × '.join(map(str, shape)) or words['number']}" for n, shape in data["given"].items()]
+    colon, stop = ("：", "；") if words is WORDS["zh"] else (": ", "; ")
+    lines = [f"{_name(n)}{colon}{words['number']}" for n in data["numbers"]]
+    lines += [f"{_name(n)}{colon}{words['chance']}" for n in data["chances"]]
+    lines += [f"{n}{colon}{' × '.join(map(str, shape)) or words['number']}" for n, shape in data["given"].items()]
     lines += [f"{_name(n)} = {words['gradient'].format(y)}" for n, y in data["gradients"].items()]
-    found = [headed(words["given"], ("；" if words is WORDS["zh"] else "; ").join(lines))]
+    found = [headed(words["given"], stop.join(lines))]
     if data["definitions"]:
         found.append(headed(words["definition"]))
     for line in data["definitions"]:

@@ -7,7 +7,7 @@ from latex2mathml.converter import convert
 
 WORDS = {  # what latex2mathml does not know or does not set as TeX does, said otherwise
     r"\\operatorname\*{arg\\,max}": r"\\arg\\max",
-    r"\\mathbb{1}": "𝟙",
+    r"\\mathbb\{1\}": "𝟙",
     r"\\mathrm{(\w)}": r"\\text{\1}",
     r"\\(sum|max|min)_": r"\\\1\\limits_",
 }
