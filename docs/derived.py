@@ -34,7 +34,8 @@ TITLES = {
     "local response norm": ("Local response normalization", "局部响应归一化"),
     "dropout": ("Dropout", "随机失活"), "embedding": ("Embedding", "词嵌入"),
     "residual addition": ("Residual addition", "残差相加"), "rnn": ("Simple recurrent cell", "简单循环单元"),
-    "gru": ("GRU", "门控循环单元 GRU"), "lstm": ("LSTM", "长短期记忆 LSTM"), "dot score": ("Dot score", "点积打分"),
+    "gru": ("GRU", "门控循环单元 GRU"), "lstm": ("LSTM", "长短期记忆 LSTM"),
+    "dot score": ("Dot score", "点积打分"),
     "general score": ("General score", "双线性打分"), "additive score": ("Additive score", "加性打分"),
     "attention": ("Attention", "注意力"), "negative sampling": ("Negative sampling", "负采样"),
     "hierarchical softmax": ("Hierarchical softmax", "层次 softmax"),
@@ -87,14 +88,16 @@ def givens(data, words):
     colon, stop = ("：", "；") if words is WORDS["zh"] else (": ", "; ")
     lines = [f"{_name(n)}{colon}{words['number']}" for n in data["numbers"]]
     lines += [f"{_name(n)}{colon}{words['chance']}" for n in data["chances"]]
-    lines += [f"{n}{colon}{' × '.join(map(str, shape)) or words['number']}" for n, shape in data["given"].items()]
+    shapes = {n: " × ".join(map(str, shape)) or words["number"] for n, shape in data["given"].items()}
+    lines += [f"{n}{colon}{shape}" for n, shape in shapes.items()]
     lines += [f"{_name(n)} = {words['gradient'].format(y)}" for n, y in data["gradients"].items()]
     found = [headed(words["given"], stop.join(lines))]
     if data["definitions"]:
         found.append(headed(words["definition"]))
     for line in data["definitions"]:
         note = words["reason"].format(line["reason"]) if line["reason"] else ""
-        found.append(nodes.paragraph("", "", formula(line["latex"]), nodes.Text(note), classes=["definition"]))
+        line = formula(line["latex"]), nodes.Text(note)
+        found.append(nodes.paragraph("", "", *line, classes=["definition"]))
     return found
 
 
@@ -114,11 +117,14 @@ class Example(OfDerivation):
     """The formulas with small numbers put in, for paper."""
 
     def shown(self, name, data, words):
-        lines = []
+        lines, step = [], 0
         for line in data["example"]:
+            step += line["kind"] == "step"
+            lead = f"{step:2}. " if line["kind"] == "step" else "    "
             whole = f"{line['name']} = {line['value']}"
-            lines += [line["line"]] * (line["line"] not in ("", whole)) + [whole]
-        return [nodes.literal_block(text="\n".join(dict.fromkeys(lines)), language="text")]
+            shown = [line["line"], whole] if line["line"] not in ("", whole) else [whole]
+            lines += [lead + shown[0], *("    " + more for more in shown[1:])]
+        return [nodes.literal_block(text="\n".join(lines), language="text")]
 
 
 class Rule(OfDerivation):
@@ -144,12 +150,15 @@ class Jacobian(OfDerivation):
         import pictures
 
         words = {
-            "en": "∂y/∂x at a random point: a row for each output, a column for each input; blue is positive, red "
-            "negative, white zero.",
+            "en": "∂y/∂x at a random point: a row for each output, a column for each input; blue is "
+            "positive, red negative, white zero.",
             "zh": "在随机一点处的 ∂y/∂x：每行一个输出，每列一个输入；蓝色为正，红色为负，白色为零。",
         }["zh" if words is WORDS["zh"] else "en"]
-        picture = image(self.env, f"jacobian-{slug(name)}", lambda file: pictures.jacobian(ENTRIES[name], file),
-                        "∂y/∂x", "svg")  # fmt: skip
+
+        def draw(file):
+            pictures.jacobian(ENTRIES[name], file)
+
+        picture = image(self.env, f"jacobian-{slug(name)}", draw, "∂y/∂x", "svg")
         return [nodes.paragraph(text=words), picture]
 
 

@@ -1,4 +1,4 @@
-"""Directives whose output is made by the build: ``python``, ``run``, ``study`` and ``picture``; and ``answer``.
+"""Directives whose output is made by the build: ``python``, ``run``, ``study``, ``picture``; and ``answer``.
 
 What takes long is kept in docs/_build/made until a file of the package or of docs/*.py changes.
 """
@@ -87,7 +87,7 @@ def blocks(text, said, language="python"):
 
 
 class Run(SphinxDirective):
-    """A command of the package, and what it prints: ``{run} derive sigmoid``. `picture`: a file that it leaves."""
+    """A command of the package, and what it prints: ``{run} derive relu``. `picture`: a file it leaves."""
 
     required_arguments = 1
     final_argument_whitespace = True

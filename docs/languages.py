@@ -1,7 +1,7 @@
 """What two languages need: a switch on every page that stays on the page, and a search that finds Chinese.
 
-Chinese is searched by pairs of characters: 反向传播 is 反向, 向传, 传播, in the index and in the query, so a word
-is found wherever it stands and no dictionary has to know it.
+Chinese is searched by pairs of characters: 反向传播 is 反向, 向传, 传播, in the index and in the query. So a
+word is found wherever it stands, and no dictionary has to know it.
 """
 
 import re
@@ -36,10 +36,12 @@ def to_root(page, chinese):
 
 def switch(page, chinese):
     """The link to the same page in the other language; a page without one leads to the first page there."""
-    if chinese:
-        return f'<a class="language" lang="en" hreflang="en" href="{to_root(page, True)}{page}.html">English</a>'
-    there = page if page in MADE or (DOCS / "zh" / f"{page}.md").exists() else "index"
-    return f'<a class="language" lang="zh" hreflang="zh" href="{to_root(page, False)}zh/{there}.html">中文</a>'
+    lang, word, there = "en", "English", page
+    if not chinese:
+        known = page in MADE or (DOCS / "zh" / f"{page}.md").exists()
+        lang, word, there = "zh", "中文", f"zh/{page if known else 'index'}"
+    url = f"{to_root(page, chinese)}{there}.html"
+    return f'<a class="language" lang="{lang}" hreflang="{lang}" href="{url}">{word}</a>'
 
 
 def add_switch(app, page, template, context, doctree):

@@ -76,7 +76,8 @@ def optimizer(file):
     beta = 0.9, 0.999
     bare = (1 - beta[0] ** steps) / np.sqrt(1 - beta[1] ** steps)
     right.plot(steps, bare, ".-", color=ORANGE, label="m / √v")
-    right.plot(steps, -np.diff([0.0, *walk(tg.optim.Adam, 1000.0, len(steps))]), ".-", color=BLUE, label="m̂ / √v̂")
+    moved = -np.diff([0.0, *walk(tg.optim.Adam, 1000.0, len(steps))])
+    right.plot(steps, moved, ".-", color=BLUE, label="m̂ / √v̂")
     for axes in (left, right):
         axes.set_xlabel("t")
         axes.set_ylim(0)
@@ -102,12 +103,12 @@ def lstm(file):
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, 8.4), ylim=(0, 3.9))
     axes.axis("off")
-    axes.add_patch(FancyBboxPatch((1.1, 0.75), 6.1, 2.75, boxstyle="round,pad=0.1", fc="#f5f7fb", ec="#b8c2d6"))
+    axes.add_patch(FancyBboxPatch((1.1, 0.75), 6.1, 2.75, "round,pad=0.1", fc="#f5f7fb", ec="#b8c2d6"))
     top, row, low = 3.0, 1.5, 0.4
     arrow(axes, (0.1, top), (8.3, top), BLUE, 2.5)
     arrow(axes, (0.1, low), (6.0, low), GRAY)
-    gates = {1.9: ("f", "σ", ORANGE), 3.2: ("i", "σ", ORANGE), 4.3: ("g", "tanh", GREEN), 6.0: ("o", "σ", ORANGE)}
-    for x, (name, kind, color) in gates.items():
+    for x, name in {1.9: "f", 3.2: "i", 4.3: "g", 6.0: "o"}.items():
+        kind, color = ("tanh", GREEN) if name == "g" else ("σ", ORANGE)
         arrow(axes, (x, low), (x, row - 0.25), GRAY)
         box(axes, x, row, kind, color)
         axes.text(x - 0.32, row + 0.34, f"${name}_t$", fontsize=12, color=color)
@@ -136,8 +137,10 @@ def arrow(axes, start, end, color, width=1.6):
 
 
 def box(axes, x, y, text, color):
-    axes.add_patch(FancyBboxPatch((x - 0.3, y - 0.2), 0.6, 0.4, boxstyle="round,pad=0.05", fc="white", ec=color,
-                                  lw=1.6, zorder=3))  # fmt: skip
+    shape = FancyBboxPatch(
+        (x - 0.3, y - 0.2), 0.6, 0.4, "round,pad=0.05", fc="white", ec=color, lw=1.6, zorder=3
+    )
+    axes.add_patch(shape)
     axes.text(x, y, text, ha="center", va="center", fontsize=12, zorder=4)
 
 
@@ -145,8 +148,9 @@ def jacobian(entry, file):
     """∂y/∂x of the first output of a rule in each of its inputs, at a random point: rows y, columns x."""
     derivation = entry.build()
     tensors, _ = _forward_double(derivation, points_of(derivation)[1])
-    names = [name for name, x in zip(derivation.ship.inputs, tensors, strict=False) if x is not None]
-    y, inputs = tensors[len(derivation.ship.inputs)], [x for x in tensors[: len(derivation.ship.inputs)] if x is not None]
+    given = dict(zip(derivation.ship.inputs, tensors, strict=False))
+    names, y = [name for name, x in given.items() if x is not None], tensors[len(given)]
+    inputs = [given[name] for name in names]
     rows = [tg.grad(part, inputs, retain_graph=True) for part in y.reshape(-1)]
     figure, found = axes_of([f"∂y/∂{name}" for name in names], 10 / max(3, len(names)), 2.8)
     for axes, column in zip(found, zip(*rows, strict=True), strict=True):
