@@ -97,6 +97,28 @@ def walk(kind, gradient, count, **options):
     return found
 
 
+def linear(file):
+    """Three inputs, two neurons: each y sees every x, through its own row of W."""
+    figure = Figure(figsize=(6.4, 3.2))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, 6.4), ylim=(0, 3.2))
+    axes.axis("off")
+    inputs, outputs = [(1.2, 2.7 - k) for k in range(3)], [(4.6, 2.2 - k) for k in range(2)]
+    for o, (right, high) in enumerate(outputs):
+        color = (BLUE, ORANGE)[o]
+        for i, (left, low) in enumerate(inputs):
+            arrow(axes, (left + 0.25, low), (right - 0.27, high), color, 1.3)
+            at = 0.28 + 0.2 * o
+            x, y = left + at * (right - left), low + at * (high - low)
+            axes.text(x, y + 0.06, f"$w_{{{o}{i}}}$", fontsize=11, color=color, ha="center")
+        axes.text(right + 0.4, high - 0.05, f"$y_{o} = \\sum_i w_{{{o}i}} x_i + b_{o}$", fontsize=11)
+    for k, (x, y) in enumerate([*inputs, *outputs]):
+        axes.add_patch(Circle((x, y), 0.25, fc="white", ec="#404040", zorder=3))
+        name = f"$x_{k}$" if k < 3 else f"$y_{k - 3}$"
+        axes.text(x, y, name, ha="center", va="center", fontsize=12, zorder=4)
+    saved(figure, file)
+
+
 def lstm(file):
     """The cell: the line of c on top, the four sums below, h at the right."""
     figure = Figure(figsize=(8.4, 3.9))

@@ -1,4 +1,4 @@
-"""The course in two languages has the same pages, with the same parts, code and formulas. Nothing is built."""
+"""The course in two languages: the same pages, with the same parts, code and formulas. Nothing is built."""
 
 import importlib
 import re
