@@ -2,7 +2,7 @@
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
+from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Rectangle
 
 import tinygrad_notes as tg
 from tinygrad_notes.nn import functional as F
@@ -117,6 +117,32 @@ def linear(file):
         name = f"$x_{k}$" if k < 3 else f"$y_{k - 3}$"
         axes.text(x, y, name, ha="center", va="center", fontsize=12, zorder=4)
     saved(figure, file)
+
+
+def convolution(file):
+    """A 3×3 kernel on 5×5 pixels with stride 2: two windows, which share a column, and their outputs."""
+    figure = Figure(figsize=(7.2, 3.1))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, 14.4), ylim=(-0.6, 5.6))
+    axes.axis("off")
+    cells(axes, 0.6, 0, 5, "x")
+    cells(axes, 7.0, 1, 3, "w")
+    cells(axes, 11.6, 1.5, 2, "y")
+    for left, top, color, out in ((0.6, 5, BLUE, 11.6), (2.6, 5, ORANGE, 12.6)):
+        axes.add_patch(Rectangle((left, top - 3), 3, 3, fc=color, ec=color, alpha=0.2, lw=2))
+        axes.add_patch(Rectangle((left, top - 3), 3, 3, fc="none", ec=color, lw=2))
+        axes.add_patch(Rectangle((out, 2.5), 1, 1, fc=color, ec=color, alpha=0.35, lw=2))
+    axes.text(6.3, 2.5, "⋆", fontsize=20, ha="center", va="center")
+    axes.text(10.8, 2.5, "=", fontsize=20, ha="center", va="center")
+    saved(figure, file)
+
+
+def cells(axes, left, bottom, count, name):
+    """count × count squares with a name below."""
+    for i in range(count):
+        for j in range(count):
+            axes.add_patch(Rectangle((left + i, bottom + j), 1, 1, fc="none", ec="#7a7a7a", lw=0.8))
+    axes.text(left + count / 2, bottom - 0.35, f"${name}$", fontsize=13, ha="center", va="center")
 
 
 def lstm(file):
