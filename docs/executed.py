@@ -49,12 +49,13 @@ def kept(name, make):
 
 
 def run_python(text, namespace, raises=None):
-    """What a reader's Python prints for these lines. `raises`: the error that they must end with."""
+    """What these lines print, and the value of the last. `raises`: the error that they must end with."""
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
         try:
-            for statement in ast.parse(text).body:
-                exec(compile(ast.Interactive([statement]), "<page>", "single"), namespace)
+            *before, last = ast.parse(text).body
+            exec(compile(ast.Module(before, []), "<page>", "exec"), namespace)
+            exec(compile(ast.Interactive([last]), "<page>", "single"), namespace)
         except Exception as error:
             if type(error).__name__ != raises:
                 raise

@@ -145,6 +145,28 @@ def cells(axes, left, bottom, count, name):
     axes.text(left + count / 2, bottom - 0.35, f"${name}$", fontsize=13, ha="center", va="center")
 
 
+def resnet(file):
+    """A residual block: x goes through F and around it."""
+    figure = Figure(figsize=(8.0, 2.2))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, 8), ylim=(0, 2.2))
+    axes.axis("off")
+    middle, names = 0.75, ("conv", "BN", "ReLU", "conv", "BN")
+    axes.add_patch(FancyBboxPatch((1.45, 0.3), 4.3, 0.9, "round,pad=0.05", fc="#f5f7fb", ec="#b8c2d6"))
+    arrow(axes, (0.2, middle), (6.13, middle), GRAY)
+    arrow(axes, (6.47, middle), (7.8, middle), GRAY)
+    for k, name in enumerate(names):
+        box(axes, 1.9 + 0.85 * k, middle, name, {"conv": BLUE, "BN": GREEN, "ReLU": ORANGE}[name])
+    axes.plot([0.9, 0.9, 6.3], [middle, 1.8, 1.8], color=PURPLE, lw=2.5)
+    arrow(axes, (6.3, 1.82), (6.3, middle + 0.17), PURPLE, 2.5)
+    axes.add_patch(Circle((6.3, middle), 0.17, fc="white", ec="#404040", zorder=3))
+    axes.text(6.3, middle, "+", ha="center", va="center", fontsize=13, zorder=4)
+    box(axes, 7.05, middle, "ReLU", ORANGE)
+    for x, y, text in ((0.25, 0.9, "$x$"), (3.4, 1.3, "$F(x)$"), (3.6, 1.9, "$x$"), (7.6, 0.9, "$y$")):
+        axes.text(x, y, text, fontsize=13)
+    saved(figure, file)
+
+
 def lstm(file):
     """The cell: the line of c on top, the four sums below, h at the right."""
     figure = Figure(figsize=(8.4, 3.9))
