@@ -53,9 +53,10 @@ def run_python(text, namespace, raises=None):
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
         try:
-            *before, last = ast.parse(text).body
-            exec(compile(ast.Module(before, []), "<page>", "exec"), namespace)
-            exec(compile(ast.Interactive([last]), "<page>", "single"), namespace)
+            lines = ast.parse(text).body
+            last = [lines.pop()] if isinstance(lines[-1], ast.Expr) else []
+            exec(compile(ast.Module(lines, []), "<page>", "exec"), namespace)
+            exec(compile(ast.Interactive(last), "<page>", "single"), namespace)
         except Exception as error:
             if type(error).__name__ != raises:
                 raise
