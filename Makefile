@@ -41,9 +41,10 @@ types:  ## type check of all but the rules
 	@$(call environment,dev)
 	$(RUN) -m mypy
 
-docs:  ## build the pages into docs/_build/html; a warning is an error
+docs:  ## build the pages, English and Chinese, into docs/_build/html; a warning is an error
 	@$(call environment,docs)
 	$(RUN) -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	$(RUN) -m sphinx -W --keep-going -q -b html -t zh -c docs docs/zh docs/_build/html/zh
 	@echo "docs/_build/html/index.html"
 
 bench:  ## training steps against the installed peers

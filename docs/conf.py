@@ -1,20 +1,26 @@
-"""Sphinx: the pages are MyST Markdown; operations.md shows the rules from the source itself."""
+"""Sphinx: two trees of pages, docs/ in English and docs/zh/ in Chinese (`-t zh`); `make docs` builds both."""
 
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
+DOCS = Path(__file__).resolve().parent
+sys.path[:0] = [str(DOCS), str(DOCS.parent)]
 
 import tinygrad_notes  # noqa: E402
 
+chinese = tags.has("zh")  # noqa: F821  Sphinx passes the tags
 project = "tinygrad-notes"
 copyright = "the tinygrad-notes authors, MIT license"
 release = version = tinygrad_notes.__version__
-extensions = ["myst_parser", "rules"]
-myst_enable_extensions = ["dollarmath", "deflist"]
+language = "zh_CN" if chinese else "en"
+extensions = ["myst_parser", "mathml", "languages", "rules", "derived", "executed"]
+myst_enable_extensions = ["colon_fence", "dollarmath", "deflist"]
 myst_heading_anchors = 3
 html_theme = "furo"
 html_title = f"tinygrad-notes {version}"
-exclude_patterns = ["_build"]
+html_static_path = [str(DOCS / "_static")]
+html_css_files = ["site.css"]
+html_math_renderer = "mathml"
+html_copy_source = False
+exclude_patterns = ["_build", "zh"]
 nitpicky = True

@@ -176,6 +176,8 @@ def test_an_example_for_paper(name):
     lines = list(worked(next(e for e in DERIVATIONS if e.name == name).build(hand=True)))
     assert {line.kind for line in lines} == {"given", "definition", "step"}
     assert all(line.value and line.value.count("[") == line.value.count("]") for line in lines)
+    values = {line.name: line.value for line in lines}
+    assert all(values[line.name] == line.value for line in lines), "two lines about one array, two values"
 
 
 def test_the_numbers_of_an_example_are_put_in():

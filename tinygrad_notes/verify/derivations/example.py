@@ -52,6 +52,8 @@ def worked(derivation: Derivation) -> Iterator[Worked]:
 
 def _line(kind: str, derivation: Derivation, line: Any, reader: Reader) -> Worked:
     letters = free_letters(derivation, line.lhs)
+    if isinstance(line.lhs, sympy.Indexed):  # in the order of the axes, so that W[o, i] is printed as W is
+        letters.sort(key=lambda v: next(k for k, i in enumerate(line.lhs.indices) if v in i.free_symbols))
     axes = [derivation.ranges[v] for v in letters]
     values = [reader(line.lhs, dict(zip(letters, at, strict=True))) for at in itertools.product(*axes)]
     shape = tuple(map(len, axes)) + np.shape(values[0])

@@ -1,0 +1,183 @@
+"""Directives whose output is made by the build: ``python``, ``run``, ``study``, ``picture``; and ``answer``.
+
+What takes long is kept in docs/_build/made until a file of the package or of docs/*.py changes.
+"""
+
+import ast
+import contextlib
+import hashlib
+import io
+import os
+import pickle
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.util.docutils import SphinxDirective
+
+import tinygrad_notes as tg
+from tinygrad_notes import nn, optim, study
+from tinygrad_notes.nn import functional as F
+
+DOCS = Path(__file__).resolve().parent
+KNOWN = {"np": np, "tg": tg, "nn": nn, "optim": optim, "F": F}  # imported on every page
+
+
+@cache
+def folder():
+    """Where the results of this state of the sources are kept."""
+    sources = [*sorted((DOCS.parent / "tinygrad_notes").rglob("*.py")), *sorted(DOCS.glob("*.py"))]
+    state = hashlib.sha256(b"".join(file.read_bytes() for file in sources)).hexdigest()[:16]
+    made = DOCS / "_build" / "made" / state
+    made.mkdir(parents=True, exist_ok=True)
+    return made
+
+
+def kept(name, make):
+    """make(), or what it gave before."""
+    file = folder() / f"{name}.pickle"
+    if not file.exists():
+        file.write_bytes(pickle.dumps(make()))
+    return pickle.loads(file.read_bytes())
+
+
+def run_python(text, namespace, raises=None):
+    """What these lines print, and the value of the last. `raises`: the error that they must end with."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        try:
+            lines = ast.parse(text).body
+            last = [lines.pop()] if isinstance(lines[-1], ast.Expr) else []
+            exec(compile(ast.Module(lines, []), "<page>", "exec"), namespace)
+            exec(compile(ast.Interactive(last), "<page>", "single"), namespace)
+        except Exception as error:
+            if type(error).__name__ != raises:
+                raise
+            print(f"{raises}: {error}")
+            raises = None
+    if raises:
+        raise ValueError(f"no {raises}")
+    return said.getvalue().rstrip()
+
+
+class Python(SphinxDirective):
+    """Lines of Python in the namespace of the page, and below them what they print."""
+
+    has_content = True
+    option_spec = {"raises": directives.unchanged}
+
+    def run(self):
+        namespace = self.env.temp_data.setdefault("namespace", {**KNOWN, "__builtins__": __builtins__})
+        text = "\n".join(self.content)
+        try:
+            said = run_python(text, namespace, self.options.get("raises"))
+        except Exception as error:
+            raise self.error(f"{type(error).__name__}: {error}") from error
+        return blocks(text, said)
+
+
+def blocks(text, said, language="python"):
+    found = [nodes.literal_block(text=text, language=language)]
+    return [*found, nodes.literal_block(text=said, language="text", classes=["output"])] if said else found
+
+
+class Run(SphinxDirective):
+    """A command of the package, and what it prints: ``{run} derive relu``. `picture`: a file it leaves."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+    option_spec = {"picture": directives.unchanged}
+
+    def run(self):
+        command, picture = self.arguments[0], self.options.get("picture")
+        name = re.sub(r"\W+", "-", command)
+        said, drawn = kept(name, lambda: command_line(command, picture))
+        found = blocks(f"$ tinygrad-notes {command}", said, "console")
+        return [*found, image(self.env, name, lambda file: file.write_bytes(drawn))] if drawn else found
+
+
+def command_line(command, picture=None):
+    """What a command prints in an empty folder, and the picture that it leaves there."""
+    with tempfile.TemporaryDirectory() as empty:
+        done = subprocess.run(
+            [sys.executable, "-m", "tinygrad_notes", *shlex.split(command)], cwd=empty, check=True,
+            env={**os.environ, "PYTHONPATH": str(DOCS.parent)}, capture_output=True, text=True,
+        )  # fmt: skip
+        return done.stdout.rstrip(), Path(empty, picture).read_bytes() if picture else None
+
+
+class Study(SphinxDirective):
+    """The table, the sentence and the plot of a study. `columns`: its heads in the language of the page."""
+
+    required_arguments = 1
+    option_spec = {"columns": directives.unchanged}
+
+    def run(self):
+        topic = self.arguments[0]
+        found = kept(f"study {topic}", lambda: study.run(topic))
+        columns = self.options["columns"].split("|") if "columns" in self.options else found.columns
+        if len(columns) != len(found.columns):
+            raise self.error(f"{topic} has the columns {', '.join(found.columns)}")
+        command = nodes.literal_block(text=f"$ tinygrad-notes study {topic}", language="console")
+        sentence = [] if self.env.app.tags.has("zh") else [nodes.paragraph(text=found.sentence)]
+        return [command, table(columns, found.rows), *sentence, image(self.env, f"study-{topic}", found.draw)]
+
+
+def table(columns, rows):
+    group = nodes.tgroup(cols=len(columns))
+    group += [nodes.colspec(colwidth=1) for _ in columns]
+    head, body = nodes.thead(), nodes.tbody()
+    for part, lines in ((head, [columns]), (body, rows)):
+        part += [nodes.row("", *(nodes.entry("", nodes.paragraph(text=str(cell).strip())) for cell in line))
+                 for line in lines]  # fmt: skip
+    group += [head, body]
+    return nodes.table("", group, classes=["numbers"])
+
+
+def image(env, name, draw, alt="", kind="png"):
+    """A picture that `draw` writes, once; Sphinx copies it beside the pages."""
+    file = folder() / f"{name}.{kind}"
+    if not file.exists():
+        draw(file)
+    return nodes.image(uri=os.path.relpath(file, Path(env.doc2path(env.docname)).parent), alt=alt or name)
+
+
+class Picture(SphinxDirective):
+    """A drawing of pictures.py: ``{picture} lstm``, its content is the caption."""
+
+    required_arguments = 1
+    has_content = True
+
+    def run(self):
+        import pictures
+
+        name = self.arguments[0]
+        caption = " ".join(self.content)
+        figure = nodes.figure("", image(self.env, name, getattr(pictures, name), caption, "svg"))
+        figure += nodes.caption("", "", *self.parse_inline(caption)[0])
+        return [figure]
+
+
+class Answer(SphinxDirective):
+    """The answer of an exercise, folded until it is asked for."""
+
+    has_content = True
+
+    def run(self):
+        word = "答案" if self.env.app.tags.has("zh") else "Answer"
+        head = nodes.raw("", f"<details><summary>{word}</summary>", format="html")
+        return [head, *self.parse_content_to_nodes(), nodes.raw("", "</details>", format="html")]
+
+
+def setup(app):
+    for directive in (Python, Run, Study, Picture, Answer):
+        app.add_directive(directive.__name__.lower(), directive)
+    app.add_config_value("sources", folder().name, "env")  # another state: every page is read again
+    return {"parallel_read_safe": True}
