@@ -13,8 +13,9 @@ from sphinx.util.docutils import SphinxDirective
 
 from tinygrad_notes.autograd import Function
 from tinygrad_notes.backend.kernels.plain import update
-from tinygrad_notes.cli.steps import WORDS, _name, _residual, as_data, where
+from tinygrad_notes.cli.steps import WORDS, as_data, residual_of, where
 from tinygrad_notes.verify.derivations import DERIVATIONS
+from tinygrad_notes.verify.derivations.alphabet import unicode_name
 from tinygrad_notes.verify.source import source
 
 DOCS = Path(__file__).resolve().parent
@@ -86,11 +87,11 @@ class Derivation(OfDerivation):
 def givens(data, words):
     """What is given, and the definitions."""
     colon, stop = ("：", "；") if words is WORDS["zh"] else (": ", "; ")
-    lines = [f"{_name(n)}{colon}{words['number']}" for n in data["numbers"]]
-    lines += [f"{_name(n)}{colon}{words['chance']}" for n in data["chances"]]
+    lines = [f"{unicode_name(n)}{colon}{words['number']}" for n in data["numbers"]]
+    lines += [f"{unicode_name(n)}{colon}{words['chance']}" for n in data["chances"]]
     shapes = {n: " × ".join(map(str, shape)) or words["number"] for n, shape in data["given"].items()}
     lines += [f"{n}{colon}{shape}" for n, shape in shapes.items()]
-    lines += [f"{_name(n)} = {words['gradient'].format(y)}" for n, y in data["gradients"].items()]
+    lines += [f"{unicode_name(n)} = {words['gradient'].format(y)}" for n, y in data["gradients"].items()]
     found = [headed(words["given"], stop.join(lines))]
     if data["definitions"]:
         found.append(headed(words["definition"]))
@@ -110,7 +111,7 @@ def formula(latex):
 
 
 def reason(text, found, words):
-    return nodes.paragraph("", f"{text} ", nodes.inline(text=_residual(found, words), classes=["residual"]))
+    return nodes.paragraph("", f"{text} ", nodes.inline(text=residual_of(found, words), classes=["residual"]))
 
 
 class Example(OfDerivation):

@@ -99,13 +99,13 @@ def print_derivation(data: dict[str, Any], lang: str) -> None:
         right = step["unicode"]
         if step["goes_on"]:
             right = " " * len(step["left"]) + right.removeprefix(step["left"])
-        reason = f"{step['reason']}  [{_residual(step, words)}]"
+        reason = f"{step['reason']}  [{residual_of(step, words)}]"
         print(f"{k:3}. {right}")
         print(textwrap.fill(reason, WIDTH, initial_indent=" " * 7, subsequent_indent=" " * 7))
     print(f"\n{words['rule'].format(data['rule'])}")
     for name, result in data["shipped"].items():
         kind = next(kind for kind in words if name.startswith(kind))
-        print(f"  {words[kind].format(name.removeprefix(kind).strip())}  [{_residual(result, words)}]")
+        print(f"  {words[kind].format(name.removeprefix(kind).strip())}  [{residual_of(result, words)}]")
     if data["example"]:
         _print_example(data["example"], words)
 
@@ -116,7 +116,7 @@ def _name(name: str) -> str:
     return unicode_name(name)
 
 
-def _residual(found: dict[str, Any], words: dict[str, str]) -> str:
+def residual_of(found: dict[str, Any], words: dict[str, str]) -> str:
     pairs = (("residual", found["residual"]), ("double", found["residual_float64"]))
     parts = [words[kind].format(value) for kind, value in pairs if value is not None]
     return ", ".join(parts if found["passed"] else [*parts, words["wrong"]])
