@@ -123,3 +123,13 @@ def test_letters_without_a_font_are_one_sentence(tmp_path, capsys, monkeypatch):
     code, _, err = look(capsys, tmp_path / "t.csv", "--out", tmp_path / "t.png")
     assert code == 0 and (tmp_path / "t.png").is_file()
     assert err.startswith("no installed font has all letters") and err.count("\n") == 1
+
+
+def test_notes_on_the_test_part_stand_below_the_result(tmp_path, capsys):
+    rows = [f"{i},w{i},{'ab'[i % 2]}" for i in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["n,word,t", *rows]))
+    words = ["train", "mlp", "--data", tmp_path / "t.csv", "--target", "t", "--epochs", "1"]
+    assert main([*map(str, words), "--out", str(tmp_path / "run")]) == 0
+    result, note, folder = capsys.readouterr().out.splitlines()
+    assert result.endswith(", epoch 1") and "words that the training had not" in note
+    assert folder == f"run folder: {tmp_path / 'run'}"

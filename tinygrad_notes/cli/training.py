@@ -94,5 +94,6 @@ def _print_result(run: Run, line: dict[str, Any], outcome: Outcome | None, as_js
         head = {"run": str(run.folder), "model": settings.model, "data": settings.data}
         print_json({**head, **line, "best_epoch": best, **tested})
         return
-    text = "no test part" if outcome is None else outcome.text
-    print(f"{settings.model} on {settings.data}: {text}, epoch {best}\nrun folder: {run.folder}")
+    text, *told = ("no test part" if outcome is None else outcome.text).split("\n")
+    print(f"{settings.model} on {settings.data}: {text}, epoch {best}", *told, sep="\n")
+    print(f"run folder: {run.folder}")
