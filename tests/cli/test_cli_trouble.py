@@ -158,3 +158,36 @@ def test_ctrl_c_while_progress_is_written(tmp_path):
             lines.message("epoch 2")
     said = file.read_text().splitlines()
     assert sorted(said) == ["epoch 1", "epoch 2", "stopping after this batch; once more to leave at once"]
+
+
+# ---- unknown options -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["train", "word2vec", "--width", "9"], "train: unrecognized arguments: --width 9; "
+         "see tinygrad-notes train word2vec --help"),
+        (["train", "mlp", "--target", "t"], "train: unrecognized arguments: --target t; mlp learns tables as "
+         "well, with other options: what --data names decides; see tinygrad-notes train mlp --help"),
+        (["bpe", "train", "--out", "FILE", "--x"], "bpe train: unrecognized arguments: --x; "
+         "see tinygrad-notes bpe train --help"),
+        (["data", "a", "b"], "data: unrecognized arguments: b; see tinygrad-notes data --help"),
+        (["generate", "RUN", "--seed", "-1"], "generate: argument --seed: must be a whole number of at least "
+         "0, got '-1'; see tinygrad-notes generate --help"),
+        (["study", "loss", "--seed", "²"], "study: argument --seed: must be a whole number of at least "
+         "0, got '²'; see tinygrad-notes study --help"),
+    ],
+)  # fmt: skip
+def test_an_unknown_option_is_told_by_the_command_it_was_given_to(words, sentence, capsys):
+    assert main(words) == 2
+    assert capsys.readouterr().err == f"tinygrad-notes {sentence}\n"
+
+
+def test_the_example_of_a_model_trains_it(capsys):
+    for words, example in (
+        (["classify"], "classify --seed 1"),
+        (["mlp", "--data", "penguins"], "mlp --data penguins --target species"),
+    ):
+        assert main(["train", *words, "--help"]) == 0
+        assert capsys.readouterr().out.endswith(f"example:\n  tinygrad-notes train {example}\n")

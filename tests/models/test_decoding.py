@@ -217,3 +217,8 @@ def test_beams_that_never_end_are_given_as_they_are():
 def test_wrong_beams_are_refused(wrong):
     with pytest.raises(ValueError, match="must be at least 1 and length_penalty 0 or more"):
         beam_search(language_model("rnn"), IDS, **{"length": 3, "stop": 0} | wrong)
+
+
+def test_a_tiny_temperature_draws_the_likeliest():
+    got = Sampling(temperature=1e-320).probabilities(np.array([[0.0, 5.0, 1.0]]))
+    assert got.tolist() == [[0, 1, 0]]

@@ -10,6 +10,7 @@ from tinygrad_notes.cli import main
 from tinygrad_notes.data.tables import Table, load_penguins
 from tinygrad_notes.data.tables.describe import correlations, describe
 from tinygrad_notes.data.tables.table import column_of, words_of
+from tinygrad_notes.tasks import lettering
 
 needs_plots = pytest.mark.skipif(not importlib.util.find_spec("matplotlib"), reason="plots need Matplotlib")
 
@@ -101,3 +102,34 @@ def test_wrong_use_is_one_sentence(capsys, words, sentence):
     assert code == 2
     assert sentence in err
     assert len(err.splitlines()) == 1
+
+
+@needs_plots
+@pytest.mark.parametrize("largest", ["1e308", "inf"])
+def test_huge_numbers_are_told_and_the_rest_is_drawn(tmp_path, capsys, largest):
+    numbers = [f"-{largest}", largest, "1", "2", largest, f"-{largest}"]
+    (tmp_path / "t.csv").write_text("n,w\n" + "".join(f"{number},a$b$\n" for number in numbers))
+    code, out, err = look(capsys, tmp_path / "t.csv", "--out", tmp_path / "t.png")
+    assert (code, err) == (0, "")
+    assert "column 'n'" in out
+    code, out, err = look(capsys, tmp_path / "t.csv", "--json")
+    assert (code, err) == (0, "") and json.loads(out)["columns"][0]["outliers"] == 0
+
+
+@needs_plots
+def test_letters_without_a_font_are_one_sentence(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(lettering, "_installed", dict)
+    (tmp_path / "t.csv").write_text("中文,w\n1,\U0010abcd\n2,b\n")
+    code, _, err = look(capsys, tmp_path / "t.csv", "--out", tmp_path / "t.png")
+    assert code == 0 and (tmp_path / "t.png").is_file()
+    assert err.startswith("no installed font has all letters") and err.count("\n") == 1
+
+
+def test_notes_on_the_test_part_stand_below_the_result(tmp_path, capsys):
+    rows = [f"{i},w{i},{'ab'[i % 2]}" for i in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["n,word,t", *rows]))
+    words = ["train", "mlp", "--data", tmp_path / "t.csv", "--target", "t", "--epochs", "1"]
+    assert main([*map(str, words), "--out", str(tmp_path / "run")]) == 0
+    result, note, folder = capsys.readouterr().out.splitlines()
+    assert result.endswith(", epoch 1") and "words that the training had not" in note
+    assert folder == f"run folder: {tmp_path / 'run'}"

@@ -10,10 +10,11 @@ from ..data.images_description import describe_images
 from ..data.sources import NAMES as IMAGES
 from ..data.tables import PENGUINS, read_table
 from ..data.tables.describe import MOST_SHOWN, describe
+from ..tasks.lettering import missing_fonts_told
 from ..train.options import RunError
 from ..train.progress import show
 from . import DONE
-from .output import print_json, print_table
+from .output import print_error, print_json, print_table
 
 
 def data_command(arguments: argparse.Namespace) -> int:
@@ -32,7 +33,8 @@ def _look_at_table(arguments: argparse.Namespace) -> None:
     if arguments.out is not None:
         from .data_pictures import table_histograms
 
-        table_histograms(table, arguments.target, arguments.out)
+        with missing_fonts_told(print_error):
+            table_histograms(table, arguments.target, arguments.out)
     if arguments.json:
         print_json({"data": arguments.path, **found})
         return
@@ -101,7 +103,8 @@ def _look_at_images(arguments: argparse.Namespace) -> None:
     if arguments.out is not None:
         from .data_pictures import image_histograms
 
-        image_histograms(found, pixels, arguments.out)
+        with missing_fonts_told(print_error):
+            image_histograms(found, pixels, arguments.out)
     if arguments.json:
         print_json({"data": arguments.path, **found})
         return

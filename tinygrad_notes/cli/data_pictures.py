@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..data.tables import Table, is_missing, kind_of
-from ..train.plots import TRAIN, new_figure, shown
+from ..data.tables.table import LARGEST
+from ..tasks.lettering import Lettering
+from ..train.plots import TRAIN, new_figure
 
 ACROSS = 3  # histograms beside each other
 MOST_BARS, MOST_CLASSES = 12, 8
@@ -21,18 +23,24 @@ def table_histograms(table: Table, target: str | None, path: str) -> None:
     figure = new_figure(4 * min(ACROSS, len(names)), 2.7 * -(-len(names) // ACROSS))
     grid = figure.subplots(-(-len(names) // ACROSS), min(ACROSS, len(names)), squeeze=False).ravel()
     groups = _groups(table, target)
+    bars = {name: _most(table[name]) for name in names if kind_of(table[name]) != "numbers"}
+    written = Lettering([*names, *groups, *(word for words in bars.values() for word in words)], signs=False)
     for axes, name in zip(grid, names, strict=False):
         known = ~is_missing(table[name])
-        draw = _bins if kind_of(table[name]) == "numbers" else _bars
-        draw(axes, [table[name][rows & known] for rows in groups.values()], groups)
-        axes.set_title(shown(name), loc="left", fontsize=10)
+        values = [table[name][rows & known] for rows in groups.values()]
+        labels = [written.of(group) if group else "" for group in groups]
+        if name in bars:
+            _bars(axes, values, labels, bars[name], written)
+        else:
+            _bins(axes, values, labels)
+        axes.set_title(written.of(name), loc="left", fontsize=10, fontfamily=written.family)
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8)
     for axes in grid[len(names) :]:
         axes.set_visible(False)
     if len(groups) > 1:
-        grid[0].legend(frameon=False, fontsize=8)
-    figure.savefig(path, dpi=144)
+        grid[0].legend(frameon=False, prop={"family": written.family, "size": 8})
+    written.save(figure, path)
 
 
 def image_histograms(found: dict[str, Any], pixels: np.ndarray, path: str) -> None:
@@ -42,8 +50,10 @@ def image_histograms(found: dict[str, Any], pixels: np.ndarray, path: str) -> No
     start = np.zeros(len(found["classes"]))
     for part, color in zip(next(iter(found["classes"].values())), COLORS, strict=False):
         counts = np.array([of[part] for of in found["classes"].values()])
-        left.barh([shown(name) for name in found["classes"]], counts, left=start, color=color, label=part)
+        left.barh(range(len(counts)), counts, left=start, color=color, label=part)
         start += counts
+    written = Lettering(found["classes"], signs=False)
+    left.set_yticks(range(len(start)), map(written.of, found["classes"]), fontfamily=written.family)
     left.invert_yaxis()
     left.legend(frameon=False, fontsize=8, ncols=2, loc="lower right", bbox_to_anchor=(1, 1), borderpad=0)
     left.set_title("images of each class", loc="left", fontsize=10)
@@ -55,7 +65,7 @@ def image_histograms(found: dict[str, Any], pixels: np.ndarray, path: str) -> No
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8)
-    figure.savefig(path, dpi=144)
+    written.save(figure, path)
 
 
 def _groups(table: Table, target: str | None) -> dict[str, np.ndarray]:
@@ -67,21 +77,29 @@ def _groups(table: Table, target: str | None) -> dict[str, np.ndarray]:
     return {"": np.ones(len(table), bool)}
 
 
-def _bins(axes: Any, values: list[np.ndarray], groups: dict[str, np.ndarray]) -> None:
+def _most(column: np.ndarray) -> list[str]:
+    """The words that have a bar: the most frequent ones."""
+    words, counts = np.unique(column[~is_missing(column)].astype(str), return_counts=True)
+    return [str(word) for word in words[np.argsort(-counts, kind="stable")][:MOST_BARS]]
+
+
+def _bins(axes: Any, values: list[np.ndarray], labels: list[str]) -> None:
+    """Of what can be learned from: infinite numbers and huge ones are left out."""
+    values = [column[np.abs(column) <= LARGEST] for column in values]
     if any(map(len, values)):
         colors = COLORS[: len(values)] if len(values) > 1 else [TRAIN]
         whole = all((column == np.round(column)).all() for column in values)
         axes.xaxis.get_major_locator().set_params(nbins=6, integer=whole)
-        axes.hist(values, bins=20, stacked=True, color=colors, label=list(map(shown, groups)))
+        axes.hist(values, bins=20, stacked=True, color=colors, label=labels)
 
 
-def _bars(axes: Any, values: list[np.ndarray], groups: dict[str, np.ndarray]) -> None:
-    words, counts = np.unique(np.concatenate(values).astype(str), return_counts=True)
-    words = words[np.argsort(-counts, kind="stable")][:MOST_BARS]
-    start = np.zeros(len(words))
-    for column, name, color in zip(values, groups, COLORS, strict=False):
+def _bars(
+    axes: Any, values: list[np.ndarray], labels: list[str], words: list[str], written: Lettering
+) -> None:
+    places, start = range(len(words)), np.zeros(len(words))
+    for column, label, color in zip(values, labels, COLORS, strict=False):
         heights = np.array([(column == word).sum() for word in words])
-        axes.bar(list(map(shown, words)), heights, bottom=start, color=color, label=shown(name))
+        axes.bar(places, heights, bottom=start, color=color, label=label)
         start += heights
-    if len(words) > 4:
-        axes.tick_params(axis="x", rotation=40)
+    turn = 40 if len(words) > 4 else 0
+    axes.set_xticks(places, map(written.of, words), fontfamily=written.family, rotation=turn)

@@ -21,9 +21,20 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **how: Any) -> None:
         super().__init__(**how)
         self.register("type", None, filled)
+        self.set_defaults(command=self)
+        self.named = self.prog  # what --help is asked of
+        self.hint = ""  # said of options that are unknown
+
+    def parse_args(self, words: Any = None, namespace: Any = None) -> Any:
+        """An unknown option is a mistake of the command that it was given to."""
+        found, unknown = self.parse_known_args(words, namespace)
+        if unknown:
+            hint = f"; {found.command.hint}" if found.command.hint else ""
+            found.command.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+        return found
 
     def error(self, message: str) -> NoReturn:
-        print_error(f"{self.prog}: {message}; see {self.prog} --help")
+        print_error(f"{self.prog}: {message}; see {self.named} --help")
         raise SystemExit(2)
 
 
@@ -40,9 +51,7 @@ def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     commands.type = str  # its value is the rest of the line: what may be empty there, a command says
 
-    def command(
-        name: str, module: str, text: str, example: str, json: bool = True
-    ) -> argparse.ArgumentParser:
+    def command(name: str, module: str, text: str, example: str, json: bool = True) -> Parser:
         added = commands.add_parser(
             name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False,
             epilog=f"example:\n  {example}", formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -62,7 +71,12 @@ def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     predict = command("predict", "evaluation", "what a trained model says of files, or of words",
                       "tinygrad-notes predict runs/lenet5 three.png seven.png")  # fmt: skip
     predict.add_argument("run_dir", metavar="RUN_DIR", help="a folder that train made")
-    predict.add_argument("inputs", metavar="INPUT", nargs="+", help="image files, for a network of images")
+    predict.add_argument(
+        "inputs",
+        metavar="INPUT",
+        nargs="+",
+        help="an image file, a text, a table or column=value,...: what the run reads",
+    )
     for name, added, kind in (("eval", evaluate, "Testing"), ("predict", predict, "Predicting")):
         added.add_argument("--checkpoint", choices=("best", "last"),
                            help="which epoch (default: the best, where there was a validation)")  # fmt: skip
@@ -81,7 +95,7 @@ def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     add("--temperature", metavar="X", type=float, default=0.8, help="0: always the likeliest (default 0.8)")
     add("--top-k", metavar="K", type=int, help="draw from the K likeliest only")
     add("--top-p", metavar="P", type=float, help="draw from the fewest of at least this probability")
-    add("--seed", metavar="S", type=int, default=0, help="of the draws (default 0)")
+    add("--seed", metavar="S", type=_seed, default=0, help="of the draws (default 0)")
 
     source = "a folder that train word2vec made, or a file of word2vec or GloVe"
     near = command("neighbors", "words", "the words nearest to a word",
@@ -132,7 +146,7 @@ def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     study = command("study", "studies", "one small comparison: learning rates, activations, optimizers, ...",
                     "tinygrad-notes study activation")  # fmt: skip
     study.add_argument("topic", metavar="TOPIC", nargs="?", help="left out: the topics are listed")
-    study.add_argument("--seed", type=int, default=0, metavar="S", help="of every draw (default 0)")
+    study.add_argument("--seed", type=_seed, default=0, metavar="S", help="of every draw (default 0)")
     study.add_argument("--out", metavar="FILE", help="the plot, a PNG (default study-TOPIC.png)")
     study.add_argument("--no-plot", action="store_true", help="only the table and the sentence")
 
@@ -151,6 +165,13 @@ def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     command("doctor", "doctor", "what this installation has, and what it computes on",
             "tinygrad-notes doctor")  # fmt: skip
     return parser
+
+
+def _seed(text: str) -> int:
+    """A seed that NumPy takes."""
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 0, got {text!r}")
+    return int(text)
 
 
 def _byte_pairs(parser: argparse.ArgumentParser) -> None:
@@ -189,7 +210,7 @@ def _byte_pairs(parser: argparse.ArgumentParser) -> None:
                            help="what bytes that are no UTF-8 do (default raise)")  # fmt: skip
 
 
-def _train(parser: argparse.ArgumentParser, words: Sequence[str] | None) -> None:
+def _train(parser: Parser, words: Sequence[str] | None) -> None:
     """The options of `train`: of the model that `words` name, or else those that every task has."""
     add = parser.add_argument
     add("model", metavar="MODEL", nargs="?", help="what to train; left out with --resume")
@@ -223,7 +244,10 @@ def _train(parser: argparse.ArgumentParser, words: Sequence[str] | None) -> None
     given = [*pairs, *(word.split("=", 1) for word in words if word.startswith("--data="))]
     data = next((word for before, word in given if before == "--data"), None)
     task = task_of(model, data)
-    group = parser.add_argument_group(f"options of {model} (task: {task.name})", _others(model, task.name))
+    others = _others(model, task.name)
+    parser.named, parser.hint = f"{parser.prog} {model}", others or ""
+    parser.epilog = f"example:\n  {parser.prog} {model} {task.example}"
+    group = parser.add_argument_group(f"options of {model} (task: {task.name})", others)
     add_options(group, task.Settings, task.models[model])
 
 

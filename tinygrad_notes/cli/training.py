@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import shlex
-import warnings
 from pathlib import Path
 from typing import Any
 
 from ..autograd import detect_anomaly
 from ..tasks import find_task, task_of
-from ..tasks.lettering import NoFont
+from ..tasks.lettering import missing_fonts_told
 from ..train.config import read_task
 from ..train.interrupt import Interrupted, stop_on_signal
 from ..train.options import RunError, given_options
@@ -79,11 +78,8 @@ def _make_run(task: Task, arguments: argparse.Namespace, how: dict[str, Any]) ->
 def _plot(run: Run, outcome: Outcome | None, progress: Silent) -> None:
     """Plots are a bonus: a training whose plots fail, for whatever reason, is a success."""
     try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", NoFont)
+        with missing_fonts_told(progress.message):
             run.plot(outcome)
-        for text in dict.fromkeys(str(each.message) for each in caught if each.category is NoFont):
-            progress.message(text)
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         progress.message(f"no plots: {reason}")
@@ -98,5 +94,6 @@ def _print_result(run: Run, line: dict[str, Any], outcome: Outcome | None, as_js
         head = {"run": str(run.folder), "model": settings.model, "data": settings.data}
         print_json({**head, **line, "best_epoch": best, **tested})
         return
-    text = "no test part" if outcome is None else outcome.text
-    print(f"{settings.model} on {settings.data}: {text}, epoch {best}\nrun folder: {run.folder}")
+    text, *told = ("no test part" if outcome is None else outcome.text).split("\n")
+    print(f"{settings.model} on {settings.data}: {text}, epoch {best}", *told, sep="\n")
+    print(f"run folder: {run.folder}")

@@ -70,7 +70,8 @@ class Sampling:
         logits = logits.astype(np.float64)
         order = np.argsort(-logits, axis=1, kind="stable")  # likeliest first
         logits = np.take_along_axis(logits, order, axis=1)
-        p = np.exp((logits - logits[:, :1]) / self.temperature)
+        with np.errstate(over="ignore"):  # of a tiny temperature: e^-∞ is 0
+            p = np.exp((logits - logits[:, :1]) / self.temperature)
         if self.top_k is not None:
             p[:, self.top_k :] = 0
         p /= p.sum(axis=1, keepdims=True)

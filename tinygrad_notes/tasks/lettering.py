@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -25,6 +26,16 @@ class NoFont(UserWarning):
             "no installed font has all letters of the pictures, so some are drawn as code points, such as "
             "U+4E2D; for Chinese install Noto Sans CJK"
         )
+
+
+@contextlib.contextmanager
+def missing_fonts_told(say: Callable[[str], None]) -> Iterator[None]:
+    """What `NoFont` warns of while pictures are drawn, as one sentence behind them."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", NoFont)
+        yield
+    for text in dict.fromkeys(str(each.message) for each in caught if each.category is NoFont):
+        say(text)
 
 
 class Lettering:

@@ -106,6 +106,7 @@ class Task:
     datasets: ClassVar[Sequence[str]] = ()
     percent: ClassVar[Sequence[str]] = ()
     judge: ClassVar[tuple[str, Callable[..., float]]] = ("loss", min)
+    example: ClassVar[str] = "--seed 1"  # of its options, for `train MODEL --help`
     Settings: ClassVar[type[Settings]] = Settings
     Testing: ClassVar[type] = NoOptions
     Predicting: ClassVar[type] = NoOptions

@@ -45,10 +45,15 @@ def _correlation(x: np.ndarray, y: np.ndarray) -> float | None:
     both = np.isfinite(x) & np.isfinite(y)
     if not both.any():
         return None
-    x, y = x[both] - x[both].mean(), y[both] - y[both].mean()
-    x, y = (v / largest if (largest := np.abs(v).max()) > 0 else v for v in (x, y))  # no square overflows
+    x, y = _scaled(x[both]), _scaled(y[both])
+    x, y = _scaled(x - x.mean()), _scaled(y - y.mean())
     spread = np.sqrt((x * x).sum() * (y * y).sum())
     return float((x * y).sum() / spread) if spread > 0 else None
+
+
+def _scaled(x: np.ndarray) -> np.ndarray:
+    """To a largest magnitude of 1, so that neither a sum nor a square overflows."""
+    return x / largest if (largest := np.abs(x).max()) > 0 else x
 
 
 def _column(name: str, values: np.ndarray) -> dict[str, Any]:
@@ -68,11 +73,11 @@ def _column(name: str, values: np.ndarray) -> dict[str, Any]:
     known = known[np.isfinite(known)]
     if len(known) == 0:
         return found
-    low, first, median, third, high = np.quantile(known, (0, 0.25, 0.5, 0.75, 1)).tolist()
-    with np.errstate(over="ignore"):
-        std = float(known.std())
-    return found | {
-        "min": low, "quartile_1": first, "median": median, "quartile_3": third, "max": high,
-        "mean": float(known.mean()), "std": std if np.isfinite(std) else None,
-        "outliers": int(beyond(known, bounds(known, "iqr")).sum()),
-    }  # fmt: skip
+    with np.errstate(over="ignore", invalid="ignore"):  # of huge numbers: "trouble" names one
+        low, first, median, third, high = np.quantile(known, (0, 0.25, 0.5, 0.75, 1)).tolist()
+        figures = {"min": low, "quartile_1": first, "median": median, "quartile_3": third, "max": high,
+                   "mean": float(known.mean()), "std": float(known.std())}  # fmt: skip
+        outliers = int(beyond(known, bounds(known, "iqr")).sum())
+    return (
+        found | {name: x if np.isfinite(x) else None for name, x in figures.items()} | {"outliers": outliers}
+    )

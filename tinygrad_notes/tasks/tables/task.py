@@ -35,6 +35,7 @@ class Tables(Task):
     models: Mapping[str, Mapping[str, Any]] = {"mlp": DEFAULTS}
     datasets = (PENGUINS,)
     percent = ("accuracy",)
+    example = f"--data {PENGUINS} --target species"
     Settings = Settings
 
     def takes(self, data: str) -> bool:
