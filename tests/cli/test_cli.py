@@ -651,7 +651,7 @@ def test_anomaly_of_a_forward_comes_with_its_place(tmp_path, capsys):
     assert main(["train", "mlp", *options]) == 1
     said = capsys.readouterr().err
     assert "detect_anomaly: the forward of Linear is NaN or infinite; its inputs are finite\n" in said
-    assert "mlp.py" in said and "return F.linear(x, self.weight, self.bias)" in said
+    assert "mlp.py" in said and "return F.linear(input, self.weight, self.bias)" in said
 
 
 def test_anomaly_of_a_backward_comes_with_the_place_of_its_forward(tmp_path, capsys, monkeypatch):

@@ -140,7 +140,15 @@ def test_ctrl_c_while_the_command_is_loaded(tmp_path, command):
     assert ("Traceback" in err) is ("other" in command)  # the signals of other programs are their own
 
 
-def test_ctrl_c_while_progress_is_written(tmp_path):
+@pytest.fixture
+def hears_ctrl_c():
+    """A job in the background is started deaf to it, and so are these tests there."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_while_progress_is_written(tmp_path, hears_ctrl_c):
     """The handler has something to say, and the buffer of stderr is not to be entered twice."""
 
     class Interrupted(io.FileIO):
