@@ -133,6 +133,32 @@ def test_an_error_of_one_part_in_ten_billion_is_refused():
     assert 1e-11 < result.residual < 1e-9
 
 
+def raised(by, power):
+    """The backward of tanh, and gy · by · by ··· beside it."""
+
+    def backward(xp, gy, y):
+        extra = gy
+        for _ in range(power):
+            extra = extra * by
+        return gy * (1 - y * y) + extra
+
+    return backward
+
+
+def test_rules_without_rounded_constants_are_exact_to_forty_digits():
+    tiny = 2.0**-20  # exact, so nothing is forgiven
+    for power, size in ((2, 1e-12), (3, 1e-18), (6, 1e-36)):
+        wrong = spoil(activation.Tanh, backward=raised(tiny, power))
+        result = prove_operation(wrong, normal((2,)))
+        assert not result.rounded and not result and size / 10 < result.residual < size * 10
+
+
+def test_rules_with_rounded_constants_are_exact_to_fourteen_digits():
+    wrong = spoil(activation.Tanh, backward=lambda xp, gy, y: (1 + 1e-13) * gy * (1 - y * y))
+    result = prove_operation(wrong, normal((2,)))
+    assert result.rounded and not result and 5e-14 < result.residual < 2e-13
+
+
 def test_a_gradient_that_no_rule_gives_is_refused():
     class Half(Function):
         def forward(xp, a, b):
