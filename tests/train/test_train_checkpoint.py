@@ -258,7 +258,7 @@ def test_a_file_is_on_the_disk_before_it_gets_its_name_and_the_name_before_the_e
 
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(os, "replace", replace)
-    save({"w": np.ones(1000)}, tmp_path / "s")
+    save({"w": np.ones(10)}, tmp_path / "s")  # so few that they would wait in a buffer
     file = os.stat(tmp_path / "s")
     assert events == [
         ("file", file.st_ino, file.st_size), ("named", file.st_ino, file.st_size),

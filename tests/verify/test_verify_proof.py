@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from fractions import Fraction
@@ -101,6 +102,19 @@ def test_shipped_rules_are_proved_to_fifty_digits(name):
     assert result.points == 3
 
 
+def test_a_proof_takes_several_points():
+    drawn = []
+    sigmoid = row("sigmoid")
+    points = dataclasses.replace(
+        sigmoid, symbolic=lambda rng: drawn.append(sigmoid.symbolic(rng)) or drawn[-1]
+    )
+    assert prove(points).points == len(drawn) == 3
+    assert len({np.concatenate([np.ravel(x) for x in inputs]).tobytes() for inputs in drawn}) == 3
+    drawn.clear()
+    prove_operation(activation.Tanh, lambda rng: drawn.append(rng.normal(size=2)) or (drawn[-1],), points=4)
+    assert len({x.tobytes() for x in drawn}) == 4
+
+
 def test_rounded_constants_are_told_and_bounded():
     result = prove(row("gelu"))
     assert result
@@ -196,15 +210,11 @@ def test_a_symbolic_kernel_that_differs_from_numpy_is_noticed(monkeypatch):
 
 
 def test_a_row_without_symbols_is_an_error():
-    import dataclasses
-
     with pytest.raises(ValueError, match="no inputs for a proof"):
         prove(dataclasses.replace(row("tanh"), symbolic=None))
 
 
 def test_a_row_that_calls_nothing_is_an_error():
-    import dataclasses
-
     with pytest.raises(ValueError, match="calls no operation that a gradient flows through"):
         prove(dataclasses.replace(row("tanh"), run=lambda x: x))
 
