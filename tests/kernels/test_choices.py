@@ -1,4 +1,4 @@
-"""The quick ways are taken for the shapes of the networks: which algorithm, how many threads, how many blocks."""
+"""The quick ways are taken for the shapes of networks: which algorithm, how many threads, how many blocks."""
 
 from collections import Counter
 
