@@ -209,7 +209,8 @@ def test_large_points_of_a_function_with_a_scale_of_its_own(phase):
 
 def test_a_gradient_that_is_nan_or_infinite_is_refused():
     for bad in (np.nan, np.inf):
-        assert "input 0[1] is worst" in failure(scaled([1, 1], [1, bad]), np.ones(2))
+        text = failure(scaled([1, 1], [1, bad]), np.ones(2))
+        assert "input 0[1] is worst" in text and "input 0: the gradient is NaN or infinite" in text
 
 
 # ---- every shape of function -------------------------------------------------------------------
@@ -348,6 +349,9 @@ def test_a_broadcast_that_is_not_summed(x):
     first_row = spoiled(linear.Linear, backward_b=lambda xp, gy: gy[0])
     text = failure(first_row, x, x[:2], np.ones(2))
     assert "missing broadcast sum: only the slice 0 along axis 0" in text
+    last_row = spoiled(linear.Linear, backward_b=lambda xp, gy: gy[-1])
+    text = failure(last_row, x, x[:2], np.ones(2))
+    assert "missing broadcast sum: only the slice 2 along axis 0 of output 0 is counted" in text
 
 
 def test_a_missing_term(x):
@@ -384,7 +388,8 @@ def test_a_jump_is_called_a_jump():
 
 
 def test_a_value_that_is_not_finite():
-    assert "NaN or infinite at this point" in failure(tg.log, np.array([-1.0]))
+    for point in (-1.0, 0.0):
+        assert "output 0 is NaN or infinite at this point" in failure(tg.log, np.array([point]))
 
 
 def test_a_constant_in_the_backward_is_found_at_order_2(x):

@@ -54,6 +54,17 @@ def test_a_numpy_array_that_leaks_into_a_rule_fails(standin):
         y.backward()
 
 
+def test_the_backend_before_is_back_after_an_error(standin):
+    computes = backend.xp
+    with pytest.raises(ZeroDivisionError), backend.use_backend("numpy"):
+        assert (backend.BACKEND, backend.xp) == ("numpy", backend.cpu)
+        raise ZeroDivisionError
+    assert (backend.BACKEND, backend.xp) == ("cupy", computes) and computes is not backend.cpu
+    with pytest.raises(ValueError, match="unknown backend"), backend.use_backend("tpu"):
+        pass
+    assert (backend.BACKEND, backend.xp) == ("cupy", computes)
+
+
 def test_the_same_rules_pass_on_numpy():
     with backend.use_backend("numpy"):
         x = tg.Tensor(np.ones((2, 3)), requires_grad=True)

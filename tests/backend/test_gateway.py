@@ -42,11 +42,26 @@ def test_cupy_without_a_gpu_says_so(tmp_path):
         "cupy.cuda.runtime.getDeviceCount = none\n"
         "import tinygrad_notes"
     )
-    done = run_with(
-        tmp_path, code, BACKEND="cupy", PYTHONPATH=os.pathsep.join([str(ROOT / "tests/standin"), str(ROOT)])
-    )
+    path = os.pathsep.join([str(ROOT / "tests/standin"), str(ROOT)])
+    done = run_with(tmp_path, code, BACKEND="cupy", PYTHONPATH=path)
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert "finds no usable GPU (cudaErrorNoDevice" in done.stderr and "use BACKEND=numpy" in done.stderr
+    code = (
+        "import cupy; cupy.cuda.runtime.getDeviceCount = lambda: 0; import tinygrad_notes"  # a driver alone
+    )
+    done = run_with(tmp_path, code, BACKEND="cupy", PYTHONPATH=path)
+    assert (done.returncode, done.stdout) == (2, "")
+    said = "tinygrad_notes: BACKEND=cupy: CuPy finds no GPU; use BACKEND=numpy on this machine\n"
+    assert done.stderr == said
+
+
+def test_an_empty_choice_is_none(tmp_path):
+    code = (
+        "from tinygrad_notes import backend as b\n"
+        "print(b.BACKEND, b.xp is b.cpu, b.kernels.convolution.get_float32_conv_precision())"
+    )
+    done = run_with(tmp_path, code, BACKEND="", FLOAT32_CONV_PRECISION="")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "numpy True high\n", "")
 
 
 def test_unknown_backend(tmp_path):
@@ -129,6 +144,14 @@ def test_a_seed_fixes_every_draw_and_its_state_can_be_restored():
     np.testing.assert_array_equal(backend.rng().random(4), second)
     with pytest.raises(ValueError, match="non-negative integer"):
         tg.manual_seed(-1)
+
+
+def test_a_generator_that_is_lent_is_given_back_also_after_an_error():
+    before = backend.rng()
+    with pytest.raises(ZeroDivisionError), backend.use_rng(np.random.default_rng(1)):
+        assert backend.rng() is not before
+        raise ZeroDivisionError
+    assert backend.rng() is before
 
 
 def test_arrays_of_another_device_are_refused(monkeypatch):

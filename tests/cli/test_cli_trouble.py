@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tinygrad_notes.cli import inspection, main
+from tinygrad_notes.cli.output import print_json
 from tinygrad_notes.train.interrupt import stop_on_signal
 from tinygrad_notes.train.progress import Lines
 from tinygrad_notes.verify import report
@@ -76,6 +77,15 @@ def test_a_check_fails_whoever_reads_of_it(words, monkeypatch):
     monkeypatch.setattr(report, "gradcheck_rows", lambda names: [failed])
     monkeypatch.setattr(report, "verify_rows", lambda names: [failed])
     assert main_without_reader([*words, "sigmoid"]) == 1
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_json_has_no_word_for_what_is_not_finite(value, capsys):
+    """Better no result than one that a program cannot read."""
+    for result in ({"loss": value}, {"rows": [[1.0, value]], "name": "\udcff"}):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            print_json(result)
+    assert capsys.readouterr().out == ""
 
 
 # ---- what the system does not give -----------------------------------------------------------------

@@ -46,7 +46,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             body = body[:-3]
         elif how == "long":
             body += b"x"
+        if how == "nonsense":
+            self.wfile.write(b"no answer of HTTP\r\n\r\n")
+            return
         self.send_response(200)
+        if how == "torn":  # http.client raises IncompleteRead
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"%x\r\n" % len(body) + body[: len(body) // 2])
+            return
         if how == "endless":
             self.end_headers()
             while not self.wfile.closed:
@@ -170,6 +178,8 @@ SPOILT = {
     "short": rf"{len(FILES[FIRST]) - 3} bytes arrived, expected {len(FILES[FIRST])}",
     "long": rf"more bytes arrived, expected {len(FILES[FIRST])}",
     "endless": rf"more bytes arrived, expected {len(FILES[FIRST])}",
+    "torn": "IncompleteRead",
+    "nonsense": "no answer of HTTP",
     "broken": "bytes",  # "N bytes arrived" or http.client's own "IncompleteRead(N bytes read"
 }
 

@@ -1,6 +1,7 @@
 """Batches: completeness, reproducibility, resuming, and the thread that must not stay."""
 
 import gc
+import itertools
 import json
 import threading
 import time
@@ -221,6 +222,22 @@ def test_state_follows_the_latest_iteration_only(data):
     state = loader.state_dict()
     arrays(old)
     assert loader.state_dict() == state
+
+
+@pytest.mark.parametrize("prefetch", [0, 2])
+def test_an_iteration_from_before_a_state_was_loaded_moves_nothing(data, prefetch):
+    loader = DataLoader(data, 4, shuffle=True, seed=5, prefetch=prefetch)
+    old = iter(loader)
+    next(old)
+    state = loader.state_dict()
+    expected = arrays(old)
+    for taken in (1, len(loader)):  # in the middle of it, and past its end
+        old = iter(loader)
+        next(old)
+        loader.load_state_dict(state)
+        arrays(itertools.islice(old, taken))
+        assert loader.state_dict() == state
+        assert_same(arrays(loader), expected)
 
 
 @pytest.mark.parametrize(

@@ -382,6 +382,27 @@ def diamond(levels):
     return net
 
 
+def test_apply_calls_parts_before_what_they_are_in_from_the_first_to_the_last():
+    """As in torch; a part of two modules comes once, before both."""
+
+    def tree(library):
+        shared = library.Tanh()
+        inner = library.Sequential(library.Linear(2, 3), library.ReLU())
+        return library.Sequential(
+            inner, library.Sequential(library.Sigmoid(), shared), library.Sequential(shared)
+        )
+
+    net, names = tree(nn), []
+    assert net.apply(lambda module: names.append(type(module).__name__)) is net
+    expected = ["Linear", "ReLU", "Sequential", "Sigmoid", "Tanh", "Sequential", "Sequential", "Sequential"]
+    assert names == expected
+    torch = pytest.importorskip("torch", reason="parity with PyTorch needs torch")
+    theirs = []
+    tree(torch.nn).apply(lambda module: theirs.append(module))
+    once = list({id(module): type(module).__name__ for module in theirs}.values())
+    assert names == once
+
+
 def test_a_diamond_of_60_levels_is_walked_once():
     """2⁶⁰ ways lead to its one layer."""
     net = diamond(60)

@@ -132,3 +132,83 @@ def test_integers_may_be_numpys():
     assert x.reshape(np.int64(128)).shape == x.flatten().shape == (128,)
     assert tg.Tensor(np.ones((2, 3))).transpose(np.int64(1), np.int64(0)).shape == (3, 2)
     assert tg.scatter_add(tg.Tensor([1.0]), [1], four).shape == (4,)
+
+
+# ---- defaults ----------------------------------------------------------------------------------
+
+OWN = {
+    "convention",
+    "initialization",
+    "reset_after",
+    "variant",
+    "forget_bias",
+    "mask",
+    "dropout_mask",
+}  # docs/torch.md
+RENAMED = {"axis": "dim", "start_axis": "start_dim", "end_axis": "end_dim"}
+CHANGED = {
+    "constant_values",
+    "activation",
+    "modules",
+    "values",
+    "requires_grad",
+    "dtype",
+    "axis",
+}  # compared elsewhere
+
+
+def defaults(call):
+    found = inspect.signature(call).parameters.values()
+    return {p.name: p.default for p in found if p.default is not p.empty}
+
+
+def made(library):
+    """{name: what is called} of the layers, initializers, optimizers, schedules and functions."""
+    groups = {
+        "nn": (nn, torch.nn, LAYERS), "init": (nn.init, torch.nn.init, None),
+        "optim": (tg.optim, torch.optim, ["SGD", "Adam", "AdamW"]),
+        "lr_scheduler": (tg.optim.lr_scheduler, torch.optim.lr_scheduler, None),
+        "functional": (F, torch.nn.functional, None),
+    }  # fmt: skip
+    for group, (ours, theirs, names) in groups.items():
+        for name in names or [n for n in vars(ours) if n[0] != "_" and n != "Tensor" and hasattr(theirs, n)]:
+            mine, other = getattr(ours, name), getattr(theirs, name)
+            if callable(mine) and (inspect.isclass(mine) or inspect.isfunction(mine)):
+                yield f"{group}.{name}", mine, other
+
+
+CALLS = {name: (ours, theirs) for name, ours, theirs in made(nn)}
+NO_SIGNATURE = {  # of functions that are compiled; their defaults by torch's documentation
+    "functional.avg_pool2d": dict(stride=None, padding=0, ceil_mode=False, count_include_pad=True),
+    "functional.conv2d": dict(bias=None, stride=1, padding=0, dilation=1, groups=1),
+    "functional.conv_transpose2d": dict(
+        bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
+    ),
+    "functional.gelu": dict(approximate="none"),
+    "functional.linear": dict(bias=None),
+    "functional.max_pool2d": dict(stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False),
+    "functional.one_hot": dict(num_classes=-1),
+    "functional.scaled_dot_product_attention": dict(
+        attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False
+    ),
+    "functional.softplus": dict(beta=1, threshold=20),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_defaults_are_torchs(name):
+    ours, theirs = CALLS[name]
+    expected = NO_SIGNATURE.get(name)
+    if name in ("nn.RNN", "nn.LSTM", "nn.GRU"):  # torch's signature is *args: a layer tells
+        expected = vars(theirs(2, 3))
+        expected = expected | {"bias": expected["bias"], "nonlinearity": expected.get("nonlinearity")}
+    elif expected is None:
+        expected = defaults(theirs)
+    for argument, value in defaults(ours).items():
+        other = RENAMED.get(argument, argument)
+        if argument in OWN or argument in CHANGED:
+            continue
+        assert other in expected, argument
+        assert value == expected[other] and isinstance(value, bool) == isinstance(expected[other], bool), (
+            argument
+        )

@@ -177,3 +177,59 @@ def test_integers_keep_their_kind():
     for y in (n + 1, n * n, n - 2, n.clip(0, 4), n.clip(a_min=0), n**2, tg.maximum(n, 0), n.sum(), n[1:]):
         assert y.dtype == np.int64
     assert (n > 0).sum().dtype == np.int64
+
+
+HALF, SINGLE, DOUBLE = np.float16, np.float32, np.float64
+
+
+@pytest.mark.parametrize(
+    ("dtypes", "expected"),
+    [
+        ((HALF, SINGLE, np.int64), SINGLE),
+        ((HALF, np.int64), HALF),
+        ((SINGLE, np.int64), SINGLE),
+        ((HALF, HALF), HALF),
+        ((HALF, SINGLE, DOUBLE, np.int64), DOUBLE),
+        ((np.int32, np.int64), np.int64),
+    ],
+)
+@pytest.mark.parametrize("join", [tg.concat, tg.stack])
+def test_arrays_of_several_dtypes_are_joined_as_in_torch(join, dtypes, expected):
+    for order in (dtypes, dtypes[::-1]):
+        parts = [tg.Tensor(np.array([1, 2], d), requires_grad=d in (HALF, SINGLE, DOUBLE)) for d in order]
+        joined = join(parts)
+        assert joined.dtype == expected
+        np.testing.assert_array_equal(joined.detach().numpy().ravel(), [1, 2] * len(order))
+        if joined.requires_grad:
+            (joined * joined).sum().backward()
+            for part in parts:
+                if part.requires_grad:
+                    assert part.grad.dtype == part.dtype
+                    np.testing.assert_array_equal(part.grad.numpy(), [2, 4])
+    torch = pytest.importorskip("torch", reason="parity with PyTorch needs torch")
+    theirs = torch.cat([torch.from_numpy(np.array([1, 2], d)) for d in dtypes])
+    assert theirs.numpy().dtype == expected
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, np.int64])
+def test_functions_of_integers_are_those_of_real_numbers(dtype):
+    """Also far below 0, where a sum or a negative of small integers would wrap around."""
+    points = np.array([np.iinfo(dtype).min, -120, -1, 0, 1, 80], dtype)
+    for name in ("exp", "tanh", "sigmoid", "softplus", "silu", "elu", "erf", "sin", "cos", "logsumexp"):
+        y = getattr(tg, name)(tg.Tensor(points))
+        assert y.dtype == np.float32, name
+        expected = getattr(tg, name)(tg.Tensor(points.astype(np.float64))).numpy()
+        np.testing.assert_allclose(y.numpy(), expected.astype(np.float32), rtol=2e-5, atol=1e-6, err_msg=name)
+    for name in ("log", "log1p", "sqrt"):
+        y = getattr(tg, name)(tg.Tensor(points[-2:]))
+        assert y.dtype == np.float32, name
+        np.testing.assert_allclose(y.numpy(), getattr(np, name)([1.0, 80.0]), rtol=1e-6, atol=1e-7)
+
+
+def test_functions_of_booleans_and_bytes_are_real():
+    for dtype in (bool, np.uint8):
+        for name in ("exp", "log1p", "sqrt", "sin", "cos", "tanh"):
+            y = getattr(tg, name)(tg.Tensor(np.array([0, 1], dtype)))
+            assert y.dtype == np.float32
+            np.testing.assert_allclose(y.numpy(), getattr(np, name)([0.0, 1.0]), rtol=1e-6)
+    assert tg.Tensor(np.array([80], np.uint8)).exp().dtype == np.float32

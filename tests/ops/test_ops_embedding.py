@@ -181,6 +181,26 @@ def test_every_shape_with_padding_is_torchs(rest, reduction, smoothing, weighted
     np.testing.assert_allclose(ours.grad.numpy(), theirs.grad.numpy(), rtol=1e-10, atol=1e-15)
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("rest", [(), (3,), (2, 3)])
+def test_probabilities_with_weights_and_smoothing_are_torchs(rest, reduction):
+    torch = pytest.importorskip("torch", reason="parity with PyTorch needs torch")
+    random = np.random.default_rng(1)
+    x = random.standard_normal((4, 5, *rest))
+    target = np.moveaxis(random.dirichlet(np.ones(5), (4, *rest)), -1, 1)
+    weight = np.array([0.5, 2.0, 1.0, 0.0, 3.0])
+    for factors, smoothing in ((weight, 0.3), (weight, 0.0), (None, 0.3), (weight, 1.0)):
+        ours, theirs = tg.Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+        loss = F.cross_entropy(ours, target, factors, reduction=reduction, label_smoothing=smoothing)
+        expected = torch.nn.functional.cross_entropy(
+            theirs, torch.tensor(target), None if factors is None else torch.tensor(factors),
+            reduction=reduction, label_smoothing=smoothing)  # fmt: skip
+        np.testing.assert_allclose(loss.detach().numpy(), expected.detach().numpy(), rtol=1e-12)
+        loss.sum().backward()
+        expected.sum().backward()
+        np.testing.assert_allclose(ours.grad.numpy(), theirs.grad.numpy(), rtol=1e-10, atol=1e-15)
+
+
 def test_smoothing_without_the_padding_class_is_the_annotated_transformers():
     """Its distribution and its KL divergence, which is the cross-entropy less a constant."""
     torch = pytest.importorskip("torch", reason="parity with PyTorch needs torch")

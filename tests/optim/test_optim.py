@@ -155,6 +155,17 @@ def test_clipping_keeps_the_dtype_and_does_not_touch_what_others_hold():
     np.testing.assert_array_equal(held.numpy(), np.full(3, 9))
 
 
+def test_clipping_gradients_of_zero_leaves_them():
+    p, q = nn.Parameter(np.ones(3, np.float32)), nn.Parameter(np.ones(2, np.float32))
+    p.grad, q.grad = tg.zeros(3), tg.zeros(2)
+    norm = tg.optim.clip_grad_norm_([p, q], 1e-3)
+    assert norm.item() == 0
+    for owner in (p, q):
+        np.testing.assert_array_equal(owner.grad.numpy(), np.zeros(owner.shape))
+    p.grad = None
+    assert tg.optim.clip_grad_norm_([p], 1.0).item() == 0 and p.grad is None
+
+
 def test_clipping_float16_squares_in_float32():
     p = nn.Parameter(np.zeros(90_000, np.float16))
     p.grad = tg.Tensor(np.full(90_000, 3, np.float16))

@@ -1,5 +1,6 @@
 """Folders of images as they should not be, and as an evaluation needs them."""
 
+import json
 import shutil
 
 import numpy as np
@@ -116,3 +117,15 @@ def test_an_evaluation_on_folders_of_classes_reads_their_test_share(folder, trai
     (tmp_path / "other" / "red").rename(tmp_path / "other" / "green")
     assert main(["eval", str(tmp_path / "run"), "--data", str(tmp_path / "other")]) == 2
     assert "the run tells apart 2 classes (blue, red), but" in capsys.readouterr().err
+
+
+def test_a_limit_of_the_training_is_none_of_other_data(folder, train, tmp_path, capsys):
+    """The run's own test part is the one that it had; data that is named is read whole."""
+    assert train(folder, "--limit", "4")[0] == 0
+    run, other = str(tmp_path / "run"), tmp_path / "other"
+    for name, color in COLORS.items():
+        paint(other / "test" / name, color, 7)
+    for more, samples in (([], 4), (["--data", str(folder)], 8), (["--data", str(other)], 14)):
+        assert main(["eval", run, *more, "--json"]) == 0
+        result = json.loads(capsys.readouterr().out)
+        assert result["samples"] == np.sum(result["confusion_matrix"]) == samples

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -237,6 +238,32 @@ def test_failing_save_keeps_the_file_before(tmp_path, monkeypatch):
         save({"n": 2}, tmp_path / "s")
     assert load(tmp_path / "s") == {"n": 1}
     assert [f.name for f in tmp_path.iterdir()] == ["s"]
+
+
+def test_a_file_is_on_the_disk_before_it_gets_its_name_and_the_name_before_the_end(tmp_path, monkeypatch):
+    if os.name != "posix":
+        pytest.skip("folders cannot be flushed")
+    events = []
+    flush, rename = os.fsync, os.replace
+
+    def fsync(handle):
+        status = os.fstat(handle)
+        kind = "folder" if stat.S_ISDIR(status.st_mode) else "file"
+        events.append((kind, status.st_ino, status.st_size if kind == "file" else None))
+        flush(handle)
+
+    def replace(part, path):
+        events.append(("named", os.stat(part).st_ino, os.stat(part).st_size))
+        rename(part, path)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", replace)
+    save({"w": np.ones(10)}, tmp_path / "s")  # so few that they would wait in a buffer
+    file = os.stat(tmp_path / "s")
+    assert events == [
+        ("file", file.st_ino, file.st_size), ("named", file.st_ino, file.st_size),
+        ("folder", os.stat(tmp_path).st_ino, None),
+    ]  # fmt: skip
 
 
 WRITER = """

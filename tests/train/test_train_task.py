@@ -3,6 +3,8 @@
 import ast
 import contextlib
 import dataclasses
+import errno
+import io
 import itertools
 import json
 import os
@@ -14,15 +16,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.cut_trainings import equal_to_the_whole
 from tests.train.lines import LINES, Lines, LineSettings, Rows
 from tinygrad_notes import checkpoint, nn, optim
 from tinygrad_notes.data import DataLoader
 from tinygrad_notes.tasks import MODELS, find_task
 from tinygrad_notes.train import RunError, Trainer, evaluate
 from tinygrad_notes.train.config import read_task
+from tinygrad_notes.train.interrupt import Interrupted
 from tinygrad_notes.train.loop import READ_EVERY
 from tinygrad_notes.train.plots import learning_curves
-from tinygrad_notes.train.progress import describe
+from tinygrad_notes.train.progress import Lines as PlainLines
+from tinygrad_notes.train.progress import describe, show
 from tinygrad_notes.train.run import Run, load_trained
 from tinygrad_notes.train.settings import Settings
 
@@ -56,6 +61,22 @@ def test_figures_of_an_epoch_are_those_of_all_its_batches(tmp_path):
     assert f"loss {expected:.4f}  r2 {100 * line['train_r2']:.2f} %" in text and "acc" not in text
     pytest.importorskip("matplotlib")
     learning_curves([line], tmp_path / "l.png")
+
+
+def test_each_part_is_measured_on_its_own_rows():
+    """Weights that stay as they are: every figure can be computed from its part alone."""
+    parts = {"train": Rows(24, seed=3), "validation": Rows(10, seed=4)}
+    model = nn.Linear(1, 1)
+    trainer = Trainer(LINES, model, optim.SGD(model.parameters(), lr=0.0),
+                      *(DataLoader(rows, 8) for rows in parts.values()))  # fmt: skip
+    (line,) = trainer.fit(1)
+    for part, rows in parts.items():
+        error = model.weight.numpy()[0, 0] * rows.x + model.bias.numpy()[0] - rows.y
+        loss = (rows.trust * error**2).sum() / rows.trust.sum()
+        r2 = 1 - (error**2).sum() / ((rows.y - 1) ** 2).sum()
+        found = [line[f"{part}_{name}"] for name in ("loss", "r2", "weight")]
+        assert found == pytest.approx([loss, r2, rows.trust.sum()], rel=1e-5)
+    assert line["train_loss"] != pytest.approx(line["validation_loss"], rel=1e-2)
 
 
 def test_a_run_of_another_task(tmp_path):
@@ -155,6 +176,60 @@ def test_choosing_the_best_changes_nothing_in_training(tmp_path):
         tested.test()
     for name, weights in plain.model.state_dict().items():
         np.testing.assert_array_equal(tested.model.state_dict()[name], weights)
+
+
+def test_a_training_that_is_cut_twice_in_an_epoch_and_resumed_twice_from_one_state(tmp_path):
+    settings = LINES.settings("line", epochs=3)
+    equal_to_the_whole(LINES, settings, tmp_path, lambda batches: [1, 2, batches + 1, 2 * batches])
+    run = Run.start(LINES, settings, tmp_path / "r")
+    with pytest.raises(Interrupted):
+        run.fit(should_stop=lambda: run.trainer.batch == 2)
+    run.claim.release()
+    shutil.copytree(tmp_path / "r", tmp_path / "copy")
+    for name in ("r", "copy"):
+        Run.resume(LINES, tmp_path / name).fit()
+    assert content(tmp_path / "r") == content(tmp_path / "copy") == content(tmp_path / "whole")
+    done = Run.resume(LINES, tmp_path / "r")  # nothing is left to do
+    done.fit()
+    assert content(tmp_path / "r") == content(tmp_path / "whole")
+
+
+class Closing(io.StringIO):
+    """Somebody closes it after the first line."""
+
+    def write(self, text):
+        count = super().write(text)
+        if "\n" in text:
+            self.close()
+        return count
+
+
+def test_a_stream_that_is_closed_while_it_is_written_to_ends_no_training(tmp_path):
+    stream = Closing()
+    run = Run.start(LINES, LINES.settings("line", epochs=3), tmp_path / "r")
+    assert len(run.fit(progress=show(LINES, stream))) == 3 and stream.closed
+    with open(os.devnull, "w") as file:
+        file.close()
+        progress = PlainLines(file)
+        progress.message("nobody hears this")
+        progress.work("reading", 1, 1, "rows")
+
+
+def test_what_cannot_get_its_name_leaves_the_file_before_and_nothing_else(tmp_path, monkeypatch):
+    run = Run.start(LINES, LINES.settings("line", epochs=2), tmp_path / "r")
+    run.fit()
+    before = {file.name: file.read_bytes() for file in (tmp_path / "r").iterdir()}
+
+    def refuse(part, path):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    for write, name in ((run.write_config, "config.json"), (run.write_metrics, "metrics.jsonl"),
+                        (lambda: run.save(run.trainer), "checkpoint.safetensors")):  # fmt: skip
+        with pytest.raises(OSError, match="Input/output error") as caught:
+            write()
+        assert Path(caught.value.filename).name in (name, "best.safetensors")
+    assert {file.name: file.read_bytes() for file in (tmp_path / "r").iterdir()} == before
 
 
 # ---- kills -----------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from fractions import Fraction
@@ -101,6 +102,19 @@ def test_shipped_rules_are_proved_to_fifty_digits(name):
     assert result.points == 3
 
 
+def test_a_proof_takes_several_points():
+    drawn = []
+    sigmoid = row("sigmoid")
+    points = dataclasses.replace(
+        sigmoid, symbolic=lambda rng: drawn.append(sigmoid.symbolic(rng)) or drawn[-1]
+    )
+    assert prove(points).points == len(drawn) == 3
+    assert len({np.concatenate([np.ravel(x) for x in inputs]).tobytes() for inputs in drawn}) == 3
+    drawn.clear()
+    prove_operation(activation.Tanh, lambda rng: drawn.append(rng.normal(size=2)) or (drawn[-1],), points=4)
+    assert len({x.tobytes() for x in drawn}) == 4
+
+
 def test_rounded_constants_are_told_and_bounded():
     result = prove(row("gelu"))
     assert result
@@ -131,6 +145,32 @@ def test_an_error_of_one_part_in_ten_billion_is_refused():
     result = prove_operation(wrong, normal((2,)))
     assert not result
     assert 1e-11 < result.residual < 1e-9
+
+
+def raised(by, power):
+    """The backward of tanh, and gy · by · by ··· beside it."""
+
+    def backward(xp, gy, y):
+        extra = gy
+        for _ in range(power):
+            extra = extra * by
+        return gy * (1 - y * y) + extra
+
+    return backward
+
+
+def test_rules_without_rounded_constants_are_exact_to_forty_digits():
+    tiny = 2.0**-20  # exact, so nothing is forgiven
+    for power, size in ((2, 1e-12), (3, 1e-18), (6, 1e-36)):
+        wrong = spoil(activation.Tanh, backward=raised(tiny, power))
+        result = prove_operation(wrong, normal((2,)))
+        assert not result.rounded and not result and size / 10 < result.residual < size * 10
+
+
+def test_rules_with_rounded_constants_are_exact_to_fourteen_digits():
+    wrong = spoil(activation.Tanh, backward=lambda xp, gy, y: (1 + 1e-13) * gy * (1 - y * y))
+    result = prove_operation(wrong, normal((2,)))
+    assert result.rounded and not result and 5e-14 < result.residual < 2e-13
 
 
 def test_a_gradient_that_no_rule_gives_is_refused():
@@ -170,15 +210,11 @@ def test_a_symbolic_kernel_that_differs_from_numpy_is_noticed(monkeypatch):
 
 
 def test_a_row_without_symbols_is_an_error():
-    import dataclasses
-
     with pytest.raises(ValueError, match="no inputs for a proof"):
         prove(dataclasses.replace(row("tanh"), symbolic=None))
 
 
 def test_a_row_that_calls_nothing_is_an_error():
-    import dataclasses
-
     with pytest.raises(ValueError, match="calls no operation that a gradient flows through"):
         prove(dataclasses.replace(row("tanh"), run=lambda x: x))
 

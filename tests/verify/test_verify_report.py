@@ -10,6 +10,8 @@ import json
 import pytest
 from rich.console import Console
 
+from tinygrad_notes import Tensor
+from tinygrad_notes.cli import main
 from tinygrad_notes.ops import activation
 from tinygrad_notes.verify import report, wrong
 from tinygrad_notes.verify.cases import CASES
@@ -103,3 +105,111 @@ def test_a_difference_to_torch_fails(monkeypatch):
     value, gradient = report._torch_differences(other, 0)
     assert value > report.TORCH_TOLERANCE
     assert gradient > report.TORCH_TOLERANCE
+
+
+# ---- a row that is wrong in one column ---------------------------------------------------------
+
+NEARLY = 1 + 1e-11  # too little for differences and for PyTorch
+
+
+def near_miss(column):
+    """The row of tanh, wrong in one column and right in all others."""
+    tanh = next(case for case in CASES if case.name == "tanh")
+    rules = {
+        "order1": lambda xp, gy, y: 1.001 * gy * (1 - y * y),
+        "order2": lambda xp, gy, y: gy * (1 - y * (y.detach() if isinstance(y, Tensor) else y)),
+        "tape": lambda xp, gy, y: (1.001 if isinstance(y, Tensor) else 1) * gy * (1 - y * y),
+        "residual": lambda xp, gy, y: NEARLY * gy * (1 - y * y),
+    }
+    others = {
+        "torch_value": lambda t: t.tanh() + 1e-9 * t.detach(),
+        "torch_gradient": lambda t: t.tanh() + 1e-9 * (t - t.detach()),
+    }
+    case = dataclasses.replace(tanh, name=f"bad {column}")
+    if column in others:
+        return dataclasses.replace(case, torch=others[column])
+    bad = wrong.spoil(activation.Tanh, backward=rules[column])
+    seen = dataclasses.replace(case, run=lambda x: bad.apply(x), operations=(bad,), torch=None)
+    return seen if column == "residual" else dataclasses.replace(seen, symbolic=None)
+
+
+TOLD = {
+    "order1": "is worst: backward",
+    "order2": "order 1 is right: the backward uses as a constant",
+    "tape": "the same backward on Tensors (create_graph=True)",
+    "residual": "residual 1.0e-11 over 3 points",
+    "torch_value": "bad torch_value: PyTorch differs by",
+    "torch_gradient": "bad torch_gradient: PyTorch differs by",
+}
+
+
+@needs_sympy
+@pytest.mark.parametrize("column", TOLD)
+def test_verify_fails_on_a_row_that_is_wrong_in_one_column(column, monkeypatch, capsys):
+    if column.startswith("torch"):
+        pytest.importorskip("torch")
+    monkeypatch.setattr(report, "CASES", (*report.select(["sigmoid"]), near_miss(column)))
+    (right, row) = report.verify_rows()
+    assert right["passed"] and not row["passed"] and TOLD[column] in row["text"]
+    if column in ("residual", "torch_value", "torch_gradient"):
+        limit = 1e-12 if column == "residual" else report.TORCH_TOLERANCE
+        wrong_columns = {
+            name for name in ("residual", "torch_value", "torch_gradient") if (row[name] or 0) > limit
+        }
+        assert wrong_columns == {column} and row["order1"] < 1e-8
+    assert main(["verify", f"bad {column}"]) == 1
+    text = capsys.readouterr().out
+    assert "0 of 1 passed" in text and TOLD[column].partition(":")[0] in text
+    assert main(["verify", f"bad {column}", "sigmoid", "--json"]) == 1
+    result = json.loads(capsys.readouterr().out)
+    assert result["passed"] is False
+    assert result["operations"] == [row, right] and result["wrong"] == []
+
+
+def test_gradcheck_fails_on_a_row_that_is_wrong_in_one_column(monkeypatch, capsys):
+    for column in ("order1", "order2", "tape"):
+        monkeypatch.setattr(report, "CASES", (near_miss(column),))
+        assert main(["gradcheck", f"bad {column}", "--json"]) == 1
+        result = json.loads(capsys.readouterr().out)
+        assert result["passed"] is False and TOLD[column] in result["operations"][0]["text"]
+
+
+@needs_sympy
+def test_verify_fails_on_a_wrong_backward_that_is_not_caught(monkeypatch, capsys):
+    first = wrong.CATALOGUE[0]
+    toothless = dataclasses.replace(first, name="not wrong at all", wrong=first.right)
+    monkeypatch.setattr(report, "CASES", tuple(report.select(["sigmoid"])))
+    monkeypatch.setattr(wrong, "CATALOGUE", (first, toothless))
+    assert main(["verify", "--json"]) == 1
+    result = json.loads(capsys.readouterr().out)
+    assert result["passed"] is False and [row["passed"] for row in result["operations"]] == [True]
+    assert [(row["gradcheck"], row["proof"]) for row in result["wrong"]] == [
+        ("caught", "caught"),
+        ("missed", "missed"),
+    ]
+    monkeypatch.setattr(wrong, "CATALOGUE", (first,))
+    assert main(["verify", "--json"]) == 0
+
+
+@pytest.mark.parametrize("missed_by", ["gradcheck", "proof"])
+@needs_sympy
+def test_a_wrong_backward_must_be_caught_by_both(missed_by, monkeypatch):
+    monkeypatch.setattr(wrong, "CATALOGUE", wrong.CATALOGUE[:1])
+    if missed_by == "gradcheck":
+        monkeypatch.setattr(wrong, "check", lambda *a: True)
+    else:
+        monkeypatch.setattr("tinygrad_notes.verify.proof.prove_operation", lambda *a, **k: True)
+    (row,) = report.wrong_rows()
+    assert not row["passed"] and row[missed_by] == "missed" and "not caught" in row["text"]
+
+
+def test_every_figure_stands_under_its_heading():
+    row = {"name": "tanh", "passed": True, "text": "", "order1": 1e-11, "order2": 2e-12, "tape": 3e-13,
+           "residual": 4e-14, "torch_value": 5e-15, "torch_gradient": None}  # fmt: skip
+    lines = printed([row])[1].splitlines()
+    heading = next(line for line in lines if "operation" in line)
+    cells = next(line for line in lines if "tanh" in line)
+    for name, cell in (("order 1", "1e-11"), ("order 2", "2e-12"), ("tape", "3e-13"), ("proof", "4e-14"),
+                       ("torch y", "5e-15"), ("torch g", "-")):  # fmt: skip
+        end = heading.index(name) + len(name)
+        assert cells[:end].endswith(f" {cell}"), name

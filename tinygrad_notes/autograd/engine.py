@@ -69,14 +69,18 @@ def grad(
             raise RuntimeError(f"grad: input {i} of shape {x.shape} does not require grad")
         node, index = x._edge
         wanted.setdefault(node, {})[index] = None
+    began = _next_number()
     _Pass(create_graph, wanted).run(outputs, grad_outputs, retain_graph)
-    return _given_out(inputs, wanted, allow_unused)
+    return _given_out(inputs, wanted, allow_unused, began)
 
 
 def _given_out(
-    inputs: Sequence[Tensor], found: dict[Any, dict[int, Any]], allow_unused: bool
+    inputs: Sequence[Tensor], found: dict[Any, dict[int, Any]], allow_unused: bool, began: int
 ) -> tuple[Tensor | None, ...]:
-    """The gradients of `inputs` as Tensors that share no memory."""
+    """The gradients of `inputs` as Tensors that share no memory, nor with what a rule was given or had kept.
+
+    Recorded ones made since `began` have their own, but for views and where one is given out twice.
+    """
     results: list[Tensor | None] = []
     seen: set[int] = set()
     for i, x in enumerate(inputs):
@@ -88,11 +92,12 @@ def _given_out(
                 "pass allow_unused=True to get None for it"
             )
         if g is not None and not isinstance(g, Tensor):
-            g = backend.xp.asarray(g)
-            if g.base is not None or id(g) in seen:
-                g = g.copy()
-            seen.add(id(g))
-            g = Tensor._wrap(g)
+            g = Tensor._wrap(backend.xp.asarray(g).copy())
+        elif g is not None:
+            here = g._edge is not None and g._edge[0].sequence > began
+            if not here or g._data.base is not None or id(g._data) in seen:
+                g = _recorded_copy(g)
+            seen.add(id(g._data))
         results.append(g)
     return tuple(results)
 
@@ -266,6 +271,15 @@ def _unruled(node: Node, i: int) -> RuntimeError:
         f"backward of {node.operation.name}: no rule gives the gradient of its input "
         f"{node.operation.inputs[i]!r}; write one, or detach the input"
     )
+
+
+def _recorded_copy(g: Tensor) -> Tensor:
+    """A copy with a graph."""
+    token = mode.recording.set(True)
+    try:
+        return g + 0.0
+    finally:
+        mode.recording.reset(token)
 
 
 def _collect(leaf: Leaf, g: Any, owned: bool) -> None:

@@ -183,9 +183,8 @@ class Module:
         missing = [n for n in own if n not in state and not n.endswith("num_batches_tracked")]
         unexpected = [name for name in state if name not in own]
         if strict and (missing or unexpected):
-            raise KeyError(
-                f"{where}: missing {missing}, unexpected {unexpected}; pass strict=False to load what fits"
-            )
+            text = f"missing {missing}, unexpected {unexpected}; pass strict=False to load what fits"
+            raise KeyError(f"{where}: {text}")
         arrays = _fitting(where, {name: (own[name], value) for name, value in state.items() if name in own})
         for name, array in arrays.items():
             own[name]._data = array
@@ -227,9 +226,15 @@ class Module:
         return self
 
     def apply(self, function: Callable[[Module], Any]) -> Module:
-        """Call `function` on every part, innermost first, e.g. to initialize."""
-        for module in reversed(list(self.modules())):
-            function(module)
+        """Call `function` once on every part, on parts before what they are in, e.g. to initialize."""
+        stack, seen = [self], {id(self)}
+        while stack:
+            part = next((part for part in stack[-1].children() if id(part) not in seen), None)
+            if part is None:
+                function(stack.pop())
+            else:
+                seen.add(id(part))
+                stack.append(part)
         return self
 
     def extra_repr(self) -> str:
@@ -246,16 +251,14 @@ class Module:
             if module is None:
                 lines.append(indent)
                 continue
+            kind = f"{indent}{type(module).__name__}"
             if id(module) in names:
-                lines.append(
-                    f"{indent}{type(module).__name__}, the same as {names[id(module)] or 'the whole'}"
-                )
+                lines.append(f"{kind}, the same as {names[id(module)] or 'the whole'}")
                 continue
             names[id(module)] = name
             parts = [(depth + 1, f"({key}): ", _join(name, key), part) for key, part in module._named_parts()]
-            lines.append(f"{indent}{type(module).__name__}({module.extra_repr()}" + ("" if parts else ")"))
-            stack += [(depth, ")", "", None)] * bool(parts)
-            stack += parts[::-1]
+            lines.append(f"{kind}({module.extra_repr()}" + ("" if parts else ")"))
+            stack += [(depth, ")", "", None), *parts[::-1]] if parts else []
         return "\n".join(lines)
 
 
@@ -268,8 +271,7 @@ PLACES: dict[type, tuple[tuple[type, ...], str]] = {  # what may take the place 
 
 def _fitting(where: str, values: Mapping[str, tuple[Tensor, Any]]) -> dict[str, Any]:
     """A copy of each value as it fits in place of its tensor; raises for all that do not fit at once."""
-    arrays: dict[str, Any] = {}
-    shapes, kinds = [], []
+    arrays, shapes, kinds = dict[str, Any](), list[str](), list[str]()
     for name, (tensor, value) in values.items():
         try:
             array = value._data if isinstance(value, Tensor) else backend.asarray(value)

@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 
 from ..autograd import Function, Tensor
-from .arguments import as_tensor, in_float32, number, one_axis
+from .arguments import as_tensor, in_float32, number, of_reals, one_axis
 
 
 class Sigmoid(Function):
@@ -67,10 +67,10 @@ class LeakyReLU(Function):
 
 
 class Softplus(Function):
-    """y = ln(1 + eᵝˣ)/β = max(x, 0) + ln(1 + e^(−β|x|))/β;  y′ = σ(βx)."""
+    """y = ln(1 + eᵝˣ)/β = max(x, 0) + ln(1 + e^(−|βx|))/β;  y′ = σ(βx)."""
 
     def forward(xp, x, *, beta):
-        return xp.maximum(x, 0) + xp.log1p(xp.exp(-beta * xp.abs(x))) / beta
+        return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(beta * x))) / beta
 
     def backward(xp, gy, x, *, beta):
         return gy * _sigmoid(xp, beta * x)
@@ -179,11 +179,13 @@ ROOT_2_OVER_PI = math.sqrt(2 / math.pi)
 TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 
 
+@of_reals
 def sigmoid(input) -> Tensor:
     """1 / (1 + e⁻ˣ), in (0, 1)."""
     return Sigmoid.apply(input)
 
 
+@of_reals
 def tanh(input) -> Tensor:
     """Hyperbolic tangent, in (−1, 1)."""
     return Tanh.apply(input)
@@ -207,11 +209,13 @@ def softplus(input, beta: float = 1.0) -> Tensor:
     return Softplus.apply(input, beta=beta)
 
 
+@of_reals
 def silu(input) -> Tensor:
     """x σ(x)."""
     return SiLU.apply(input)
 
 
+@of_reals
 def elu(input, alpha: float = 1.0) -> Tensor:
     """x where positive, else alpha (eˣ − 1)."""
     return ELU.apply(input, alpha=number("elu", "alpha", alpha))
@@ -229,6 +233,7 @@ def erf(x) -> Tensor:
     return Erf.apply(x)
 
 
+@of_reals
 def log1p(x) -> Tensor:
     """ln(1 + x), exact for small x."""
     return Log1p.apply(x)

@@ -73,6 +73,24 @@ def in_float32(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def of_reals(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, whose results are real numbers: integers and booleans become float32 first, as in torch.
+
+    NumPy computes those of 8 bits in float16, and differences of integers wrap around.
+    """
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        return function(*map(_real, args), **{name: _real(v) for name, v in kwargs.items()})
+
+    return run
+
+
+def _real(x: Any) -> Any:
+    dtype = getattr(x, "dtype", None)
+    return x if dtype is None or dtype.kind == "f" else x.astype(np.float32)
+
+
 def one_or_many(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """`function` of images (N, C, H, W), which takes one image (C, H, W) too: its axis comes and goes."""
 

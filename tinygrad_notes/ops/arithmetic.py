@@ -19,7 +19,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Function, Tensor
-from .arguments import as_tensor, number
+from .arguments import as_tensor, number, of_reals
 
 
 class Add(Function):
@@ -225,16 +225,19 @@ def elementwise(function, *arrays) -> Tensor:
     return function(*arrays)
 
 
+@of_reals
 def exp(x) -> Tensor:
     """eˣ, element by element."""
     return Exp.apply(x)
 
 
+@of_reals
 def log(x) -> Tensor:
     """Natural logarithm, element by element."""
     return Log.apply(x)
 
 
+@of_reals
 def sqrt(x) -> Tensor:
     """√x, element by element."""
     return Sqrt.apply(x)
@@ -245,11 +248,13 @@ def square(x) -> Tensor:
     return Power.apply(x, exponent=2)
 
 
+@of_reals
 def sin(x) -> Tensor:
     """sin x, x in radians."""
     return Sin.apply(x)
 
 
+@of_reals
 def cos(x) -> Tensor:
     """cos x, x in radians."""
     return Cos.apply(x)

@@ -18,7 +18,7 @@ from typing import Any
 
 from .. import backend
 from ..autograd import Function, Tensor
-from .arguments import Axis, as_shape, as_tensor, in_float32, normalize_axis, raw_array
+from .arguments import Axis, as_shape, as_tensor, in_float32, normalize_axis, of_reals, raw_array
 
 
 class Sum(Function):
@@ -215,6 +215,7 @@ def elementwise_sum(function, axes, *arrays) -> Tensor:
 
 
 @in_float32
+@of_reals
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """ln Σ eˣ over `axis`, without overflow."""
     x, axis = _read("logsumexp", x, axis)

@@ -1,0 +1,95 @@
+"""What each model is trained with where nothing is said: the papers' values, or ours where there is none."""
+
+import pytest
+
+from tinygrad_notes.models.alexnet import AlexNet
+from tinygrad_notes.models.count import undrawn
+from tinygrad_notes.models.googlenet import GoogLeNet
+from tinygrad_notes.models.vgg import VGG16
+from tinygrad_notes.nn import Dropout
+from tinygrad_notes.tasks import MODELS, find_task
+from tinygrad_notes.tasks.images.recipes import RECIPES
+
+SGD = {"batch_size": 32, "optimizer": "sgd", "momentum": 0.9, "flip": True, "lighting": 0.1}
+VGG = SGD | {"epochs": 74, "lr": 0.00125, "weight_decay": 0.0005, "schedule": "step"}  # 0.01 for 256 images
+RESNET = SGD | {"epochs": 120, "lr": 0.0125, "weight_decay": 0.0001, "schedule": "step"}  # 0.1 for 256
+CIFAR = {"epochs": 164, "batch_size": 128, "optimizer": "sgd", "momentum": 0.9, "lr": 0.1,
+         "weight_decay": 0.0001, "schedule": "resnet", "shift": 4, "flip": True}  # fmt: skip
+ADAM = {"optimizer": "adam"}
+IMAGES = {
+    "mlp": ADAM | {"epochs": 10, "batch_size": 128, "lr": 0.001, "shift": 1},
+    "simplecnn": ADAM | {"epochs": 10, "batch_size": 64, "lr": 0.001, "shift": 2},
+    "lenet5": ADAM | {"epochs": 20, "batch_size": 64, "lr": 0.003, "shift": 2},
+    "alexnet": SGD | {"epochs": 90, "lr": 0.0025, "weight_decay": 0.0005, "schedule": "step"},  # 0.01 for 128
+    "vgg11": VGG,
+    "vgg13": VGG,
+    "vgg16": VGG,
+    "vgg19": VGG,
+    "googlenet": SGD | {"epochs": 60, "lr": 0.01, "weight_decay": 0.0002, "schedule": "googlenet"},
+    "resnet18": RESNET,
+    "resnet34": RESNET,
+    "resnet20": CIFAR,
+    "resnet32": CIFAR,
+    "resnet44": CIFAR,
+    "resnet56": CIFAR,
+    "resnet110": CIFAR | {"schedule": "resnet-warmup"},
+}
+LANGUAGE = {"epochs": 8, "batch_size": 32, "lr": 0.002, "clip_norm": 1.0, "validation": 0.05}
+OTHERS = {
+    ("language", "charlm"): LANGUAGE,
+    ("language", "tokenlm"): LANGUAGE,
+    ("words", "word2vec"): {"epochs": 20, "lr": 0.025, "schedule": "linear", "validation": 0.05},
+    ("seq2seq", "seq2seq"): {"epochs": 3, "lr": 0.003, "clip_norm": 1.0, "validation": 0.05, "dropout": 0.0},
+    ("translation", "translate"): {"epochs": 20, "lr": 0.0015, "validation": 0.05, "label_smoothing": 0.1,
+                                   "dropout": 0.2},
+    ("labels", "classify"): {"epochs": 15, "batch_size": 64, "lr": 0.003, "clip_norm": 1.0},
+    ("tables", "mlp"): {"epochs": 60, "batch_size": 32, "optimizer": "adamw", "lr": 0.003,
+                        "weight_decay": 0.3, "validation": 0.2},
+}  # fmt: skip
+SIZES = {  # the side to which images are scaled, that of the network's input, its channels
+    "mlp": (None, None, None), "simplecnn": (None, None, None), "lenet5": (None, 32, 1),
+    "alexnet": (256, 227, 3), "googlenet": (256, 224, 3), "vgg16": (256, 224, 3), "resnet18": (256, 224, 3),
+    "resnet20": (None, 32, 3),
+}  # fmt: skip
+COMMON = {"validation": 0.1, "patience": None, "momentum": 0.9, "schedule": "cosine", "clip_norm": None,
+          "seed": 0, "limit": None, "weight_decay": 0.0}  # fmt: skip
+
+
+def near(expected):
+    return {name: pytest.approx(v, rel=1e-12) if type(v) is float else v for name, v in expected.items()}
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_image_networks_are_trained_as_their_papers_say(name):
+    assert RECIPES[name].defaults == near(IMAGES[name])
+    settings = find_task("images").settings(name)
+    found = {option: getattr(settings, option) for option in COMMON | IMAGES[name]}
+    assert found == near(COMMON | IMAGES[name])
+
+
+def test_the_table_has_every_model():
+    assert set(RECIPES) == set(IMAGES)
+    images = {("images", name) for name in IMAGES}
+    tasks = {find_task(name).name: find_task(name) for name in MODELS}
+    assert {(task.name, model) for task in tasks.values() for model in task.models} == images | set(OTHERS)
+
+
+@pytest.mark.parametrize(("task", "model"), OTHERS)
+def test_the_other_models_have_their_defaults(task, model):
+    assert dict(find_task(task).models[model]) == near(OTHERS[task, model])
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_images_get_the_size_of_the_network(name):
+    recipe = RECIPES[name]
+    assert (recipe.resize, recipe.size, recipe.channels) == SIZES[name]
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [(AlexNet, [0.5, 0.5]), (VGG16, [0.5, 0.5]), (GoogLeNet, [0.4, 0.7, 0.7])],
+)
+def test_dropout_is_the_papers(make, expected):
+    with undrawn():
+        model = make(10)
+    assert sorted(m.p for m in model.modules() if isinstance(m, Dropout)) == expected
