@@ -68,6 +68,7 @@ WRONG = [
     (lambda: tg.einsum("i......->i", t(2, 3)), ValueError, r"einsum: .* at most one '...'"),
     (lambda: tg.einsum("ij->ii", t(2, 2)), ValueError, r"einsum: 'ij->ii' repeats"),
     (lambda: tg.einsum("ii", t(2, 3)), ValueError, r"einsum: letter 'i' is 2 in one place and 3 in another"),
+    (lambda: tg.einsum(t(2), "i"), TypeError, r"einsum: subscripts .* come first, got Tensor"),
     (lambda: tg.einsum("->"), ValueError, r"einsum: '->' needs operands"),
     (lambda: tg.einsum("ij,jk->iz", t(2, 3), t(3, 2)), ValueError, r"einsum: .*invents"),
     (lambda: tg.einsum("ij,jk->ik", t(2, 3), t(2, 2)), ValueError, r"letter 'j' is 3.*and 2.*\(2, 2\)"),

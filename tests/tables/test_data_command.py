@@ -117,6 +117,14 @@ def test_huge_numbers_are_told_and_the_rest_is_drawn(tmp_path, capsys, largest):
 
 
 @needs_plots
+def test_a_picture_is_where_it_is_said_to_be(tmp_path, capsys):
+    _, out, _ = look(capsys, "penguins", "--out", tmp_path / "v1.2" / "p")
+    assert not out  # no such folder
+    _, out, _ = look(capsys, "penguins", "--out", tmp_path / "p")
+    assert out.endswith(f"histograms: {tmp_path / 'p.png'}\n") and (tmp_path / "p.png").is_file()
+
+
+@needs_plots
 def test_letters_without_a_font_are_one_sentence(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(lettering, "_installed", dict)
     (tmp_path / "t.csv").write_text("中文,w\n1,\U0010abcd\n2,b\n")

@@ -52,6 +52,13 @@ def test_broken_bytes_on_standard_input(pairs, capsys, monkeypatch):
     assert said(capsys, "decode", pairs, *ids) == "low \ufffd\n"
 
 
+@pytest.mark.parametrize("action", ["encode", "decode"])
+def test_a_closed_standard_input_is_told(pairs, action, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    assert main(["bpe", action, pairs]) == 2
+    assert "bpe: standard input is closed; pass " in capsys.readouterr().err
+
+
 def test_wrong_use_is_told(pairs, capsys, tmp_path):
     for words, message in (
         (["decode", pairs, "-1"], "required|unrecognized|whole numbers"),

@@ -14,10 +14,12 @@ from ..tasks.lettering import missing_fonts_told
 from ..train.options import RunError
 from ..train.progress import show
 from . import DONE
-from .output import print_error, print_json, print_table
+from .output import picture_file, print_error, print_json, print_table
 
 
 def data_command(arguments: argparse.Namespace) -> int:
+    if arguments.out is not None:
+        arguments.out = picture_file(arguments.out)
     if arguments.path in IMAGES or (arguments.path != PENGUINS and Path(arguments.path).is_dir()):
         _look_at_images(arguments)
     else:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ def print_json(result: Any) -> None:
     except UnicodeEncodeError:
         text = json.dumps(result, indent=2, allow_nan=False)
     print(text)
+
+
+def picture_file(name: str) -> str:
+    """Where Matplotlib writes a picture of this name: without an ending it is a PNG."""
+    return name if Path(name).suffix else f"{name}.png"
 
 
 def console(width: int | None = None) -> Console:

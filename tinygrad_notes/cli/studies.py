@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .. import study
 from . import DONE
-from .output import print_json, print_table
+from .output import picture_file, print_json, print_table
 
 
 def study_command(arguments: argparse.Namespace) -> int:
@@ -21,7 +21,7 @@ def study_command(arguments: argparse.Namespace) -> int:
     found = study.run(arguments.topic, arguments.seed)
     picture = None
     if not arguments.no_plot:
-        picture = Path(arguments.out or f"study-{arguments.topic}.png")
+        picture = Path(picture_file(arguments.out or f"study-{arguments.topic}"))
         found.draw(picture)
     if arguments.json:
         rows = [dict(zip(found.columns, row, strict=True)) for row in found.rows]

@@ -34,7 +34,7 @@ def _encode(arguments: argparse.Namespace) -> None:
     pairs = BytePairs.load(arguments.tokenizer)
     text = arguments.text
     if text is None:
-        text = "".join(read_stream(sys.stdin.buffer, "standard input", arguments.errors))
+        text = "".join(read_stream(_stdin("TEXT").buffer, "standard input", arguments.errors))
     ids = pairs.encode(text)
     if arguments.json:
         print_json({"ids": ids, "tokens": [pairs.tokens[i] for i in ids]})
@@ -43,7 +43,7 @@ def _encode(arguments: argparse.Namespace) -> None:
 
 
 def _decode(arguments: argparse.Namespace) -> None:
-    words = arguments.ids or sys.stdin.read().split()
+    words = arguments.ids or _stdin("ID").read().split()
     wrong = next((word for word in words if not word.isdecimal()), None)
     if wrong is not None:
         raise ValueError(f"bpe decode: ids are whole numbers of at least 0, got {wrong!r}")
@@ -52,6 +52,13 @@ def _decode(arguments: argparse.Namespace) -> None:
         print_json({"text": text})
     else:
         print(text)
+
+
+def _stdin(left_out: str) -> Any:
+    """Where the words stand that were left out. The shell may have closed it."""
+    if sys.stdin is None:
+        raise ValueError(f"bpe: standard input is closed; pass {left_out}")
+    return sys.stdin
 
 
 def _show(arguments: argparse.Namespace) -> None:

@@ -120,6 +120,8 @@ def einsum(subscripts: str, *operands) -> Tensor:
     once, in the alphabet's order; a letter twice in one operand is its diagonal; axes of length 1 stretch.
     Operands are taken two by two from the left, and letters that nothing needs any more are summed at once.
     """
+    if not isinstance(subscripts, str):
+        raise TypeError(f"einsum: subscripts such as 'ij,jk->ik' come first, got {type(subscripts).__name__}")
     if not operands:
         raise ValueError(f"einsum: {subscripts!r} needs operands")
     xs = [as_tensor(x) for x in operands]
