@@ -112,6 +112,7 @@ def test_the_two_forms_of_series_are_the_same(tmp_path):
         ("x.csv", "s,l,v\n1,a,2\n1,b,3\n", "line 3: series '1' has the labels 'a' and 'b'"),
         ("x.csv", 's,l,v\n1,a,"2,5"\n', "line 2: '2,5' is no finite number"),
         ("x.csv", "s,l,v\n1,a,nan\n", "'nan' is no finite number"),
+        ("x.csv", "s,l,v\n1,a,-1e300\n", r"line 2: -1e300 is more than 1e\+30: measure it in a larger unit"),
         ("x.csv", "s,l,v\n1,a\n", "line 2 has 2 columns, and the header 3"),
         ("x.npz", "no", "not an .npz of plain arrays"),
         ("x.pdf", "no", "must be .tsv"),
@@ -128,6 +129,7 @@ def test_files_that_are_refused(tmp_path, name, content, message):
     [
         ({"values": [1.0]}, "needs the arrays values, lengths and labels"),
         ({"values": [1.0, np.inf], "lengths": [2], "labels": ["a"]}, "must be finite numbers"),
+        ({"values": [1.0, 1e300], "lengths": [2], "labels": ["a"]}, "measure them in a larger unit"),
         ({"values": [1.0, 2.0], "lengths": [1], "labels": ["a"]}, "add up to the 2 steps"),
         ({"values": [1.0, 2.0], "lengths": [2, 0], "labels": ["a", "b"]}, "positive whole numbers"),
     ],

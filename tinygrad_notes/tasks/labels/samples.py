@@ -13,6 +13,7 @@ import numpy as np
 
 from ...data import DataError, held_out
 from ...data.split import in_turns
+from ...data.tables.table import LARGEST
 from ...data.text import Ragged, Sequences, Vocabulary, read_rows, read_text, surnames
 from ...train.options import RunError
 from ...train.task import Parts
@@ -171,6 +172,8 @@ def _number(cell: str, path: Path, line: int) -> float:
         value = np.nan
     if not np.isfinite(value):
         raise DataError(f"{path}: line {line}: {cell!r} is no finite number")
+    if abs(value) > LARGEST:
+        raise DataError(f"{path}: line {line}: {cell} is more than {LARGEST:g}: measure it in a larger unit")
     return value
 
 
@@ -188,6 +191,8 @@ def _series_of_arrays(path: Path, errors: str) -> Samples:
         raise DataError(
             f"{path}: values must be finite numbers (steps, C), got {values.dtype} {values.shape}"
         )
+    if np.abs(values).max(initial=0) > LARGEST:
+        raise DataError(f"{path}: values are more than {LARGEST:g}: measure them in a larger unit")
     fit = lengths.ndim == labels.ndim == 1 and len(lengths) == len(labels) and lengths.dtype.kind in "iu"
     if not fit or (lengths < 1).any() or lengths.sum() != len(values):
         raise DataError(
