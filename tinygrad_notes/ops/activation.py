@@ -228,6 +228,7 @@ def gelu(input, approximate: str = "none") -> Tensor:
     return (GELU if approximate == "none" else GELUTanh).apply(input)
 
 
+@of_reals
 def erf(x) -> Tensor:
     """The error function."""
     return Erf.apply(x)
