@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinygrad_notes.data import held_out, load_digits
+from tinygrad_notes.data.split import in_turns
 
 
 @given(
@@ -36,3 +37,22 @@ def test_the_share_is_drawn_by_the_seed():
 def test_shares_out_of_range_are_refused(share):
     with pytest.raises(ValueError, match="held_out: share must be at least 0 and below 1"):
         held_out(np.zeros(4), share, 0)
+
+
+def test_a_limit_draws_from_the_whole_of_each_class():
+    labels = np.repeat([0, 1, 2], [600, 300, 100])  # sorted, as lists of names and folders are
+    chosen = in_turns(labels, 100)
+    np.testing.assert_array_equal(np.bincount(labels[chosen]), [60, 30, 10])
+    assert len(set(chosen)) == 100
+    for label, start, count in ((0, 0, 600), (1, 600, 300), (2, 900, 100)):
+        places = (chosen[labels[chosen] == label] - start) / count
+        assert places.min() < 0.25 and places.max() > 0.75
+    np.testing.assert_array_equal(chosen, in_turns(labels, 100))
+    assert len(in_turns(labels, 5000)) == 1000
+
+
+def test_without_a_limit_the_order_of_a_class_stays():
+    labels = np.array([1, 1, 0, 1, 0, 1])
+    for label in (0, 1):
+        order = in_turns(labels)
+        assert list(order[labels[order] == label]) == list(np.flatnonzero(labels == label))

@@ -3,8 +3,10 @@
 import csv
 import inspect
 import json
+import re
 import shutil
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -185,9 +187,10 @@ def test_a_validation_of_ones_own(folder, tmp_path, capsys):
     started.fit()
     with (run / "files.csv").open(newline="") as file:
         rows = [(row["part"], row["file"]) for row in csv.DictReader(file)]
-    assert ("validation", str(own / "blue" / "0.png")) in rows and len(rows) == 18
-    (own / "blue" / "0.png").write_bytes((folder / "test" / "red" / "0.png").read_bytes())
-    with pytest.raises(RunError, match=r"own/blue/0\.png|the validation part"):
+    held = [file for part, file in rows if part == "validation"]
+    assert len(held) == 6 and all(Path(file).is_relative_to(own) for file in held) and len(rows) == 18
+    Path(held[0]).write_bytes((folder / "test" / "red" / "0.png").read_bytes() + b" ")
+    with pytest.raises(RunError, match=rf"{re.escape(held[0])}|the validation part"):
         Run.resume(IMAGES, run, 2)
     (own / "red").rename(own / "purple")
     assert main(["train", "mlp", "--data", str(folder), "--validation", str(own)]) == 2
@@ -387,7 +390,9 @@ def test_files_that_a_run_does_not_use_may_change(folder, tmp_path):
     root = tmp_path / "images"
     shutil.copytree(folder, root)
     Run.start(IMAGES, small(root, epochs=1, limit=6), tmp_path / "r").fit()
-    (root / "test" / "red" / "3.png").write_bytes(b"")
+    used = (tmp_path / "r" / "files.csv").read_text()
+    free = [file for file in sorted(root.rglob("*.png")) if str(file.relative_to(root)) not in used]
+    free[0].write_bytes(b"")
     Run.resume(IMAGES, tmp_path / "r", 2)
     (tmp_path / "r" / "files.csv").write_text("part,file\ntrain,x\n")
     with pytest.raises(RunError, match=r"files\.csv: damaged"):

@@ -32,7 +32,7 @@ def list_parts(
         parts = _split(files, labels, share, seed)
     chosen = []
     for files, labels in parts:
-        order = in_turns(labels)[:limit]
+        order = in_turns(labels, limit)
         chosen.append(([files[i] for i in order], [labels[i] for i in order]))
     return chosen, classes
 

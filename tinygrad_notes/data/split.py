@@ -24,9 +24,15 @@ def held_out(labels: Any, share: float, seed: int) -> np.ndarray:
     return held
 
 
-def in_turns(labels: Any) -> np.ndarray:
-    """An order in which every beginning holds the classes in their proportions."""
+def in_turns(labels: Any, limit: int | None = None) -> np.ndarray:
+    """An order in which every beginning holds the classes in their proportions.
+
+    With `limit` that many of them, drawn from the whole of each class: its first may be those with A.
+    """
     values = np.asarray(labels)
+    if limit is not None:
+        order = shuffled(len(values), 0)
+        return order[in_turns(values[order])[:limit]]
     place = np.empty(len(values))
     for label in np.unique(values):
         where = np.flatnonzero(values == label)

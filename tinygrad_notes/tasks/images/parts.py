@@ -77,7 +77,7 @@ def listed(settings: ImageSettings) -> tuple[dict[str, Listed], list[str]]:
 
 
 def _first(part: Listed, settings: ImageSettings) -> Listed:
-    return _chosen(part, in_turns(part[1])[: settings.limit])
+    return _chosen(part, in_turns(part[1], settings.limit))
 
 
 def _chosen(part: Listed, places: np.ndarray) -> Listed:

@@ -56,7 +56,7 @@ def load(settings: Settings, facts: dict[str, Any] | None) -> Parts:
     for name, part in found.items():
         if not part.labels:
             raise DataError(f"{settings.data}: {len(samples.labels)} samples leave none for the {name} part")
-    found = {name: part.at(in_turns(_numbers(part.labels))[: settings.limit]) for name, part in found.items()}
+    found = {name: part.at(in_turns(_numbers(part.labels), settings.limit)) for name, part in found.items()}
     if facts is None:
         facts = _facts(settings, found["train"])
     ready = {name: prepared(part, facts, f"{settings.data} ({name} part)") for name, part in found.items()}

@@ -131,7 +131,7 @@ def _split(table: Table, labels: np.ndarray | None, settings: Settings) -> dict[
     for name, chosen in places.items():
         wanted = {"train": 1, "validation": share, "test": settings.test}[name]
         if len(chosen) or wanted:
-            rows = table.rows(chosen[in_turns(strata[chosen])[: settings.limit]])
+            rows = table.rows(chosen[in_turns(strata[chosen], settings.limit)])
             found[name] = replace(rows, name=f"{table.name} ({name} part)")
     return found
 
