@@ -150,17 +150,19 @@ def image(env, name, draw, alt="", kind="png"):
 
 
 class Picture(SphinxDirective):
-    """A drawing of pictures.py: ``{picture} lstm``, its content is the caption."""
+    """A drawing of pictures.py or pictures_sequences.py: ``{picture} lstm``, its content is the caption."""
 
     required_arguments = 1
     has_content = True
 
     def run(self):
         import pictures
+        import pictures_sequences
 
         name = self.arguments[0]
+        draw = getattr(pictures_sequences if hasattr(pictures_sequences, name) else pictures, name)
         caption = " ".join(self.content)
-        figure = nodes.figure("", image(self.env, name, getattr(pictures, name), caption, "svg"))
+        figure = nodes.figure("", image(self.env, name, draw, caption, "svg"))
         figure += nodes.caption("", "", *self.parse_inline(caption)[0])
         return [figure]
 
