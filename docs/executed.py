@@ -89,28 +89,38 @@ def blocks(text, said, language="python"):
 
 
 class Run(SphinxDirective):
-    """A command of the package, and what it prints: ``{run} derive relu``. `picture`: a file it leaves."""
+    """A command of the package, and what it prints: ``{run} derive relu``. `picture`: a file it leaves.
+
+    `then`: a second command, in the same folder.
+    """
 
     required_arguments = 1
     final_argument_whitespace = True
-    option_spec = {"picture": directives.unchanged}
+    option_spec = {"picture": directives.unchanged, "then": directives.unchanged}
 
     def run(self):
-        command, picture = self.arguments[0], self.options.get("picture")
-        name = re.sub(r"\W+", "-", command)
-        said, drawn = kept(name, lambda: command_line(command, picture))
-        found = blocks(f"$ tinygrad-notes {command}", said, "console")
+        commands = [self.arguments[0], *filter(None, [self.options.get("then")])]
+        picture, name = self.options.get("picture"), re.sub(r"\W+", "-", " ".join(commands))
+        all_said, drawn = kept(name, lambda: command_lines(commands, picture))
+        found = []
+        for command, said in zip(commands, all_said, strict=True):
+            found += blocks(f"$ tinygrad-notes {command}", said, "console")
         return [*found, image(self.env, name, lambda file: file.write_bytes(drawn))] if drawn else found
 
 
-def command_line(command, picture=None):
-    """What a command prints in an empty folder, and the picture that it leaves there."""
+def command_lines(commands, picture=None):
+    """What each of these prints, one after the other in an empty folder, and the picture that they leave."""
     with tempfile.TemporaryDirectory() as empty:
-        done = subprocess.run(
-            [sys.executable, "-m", "tinygrad_notes", *shlex.split(command)], cwd=empty, check=True,
-            env={**os.environ, "PYTHONPATH": str(DOCS.parent)}, capture_output=True, text=True,
-        )  # fmt: skip
-        return done.stdout.rstrip(), Path(empty, picture).read_bytes() if picture else None
+        said = [command_line(command, empty) for command in commands]
+        return said, Path(empty, picture).read_bytes() if picture else None
+
+
+def command_line(command, folder):
+    done = subprocess.run(
+        [sys.executable, "-m", "tinygrad_notes", *shlex.split(command)], cwd=folder, check=True,
+        env={**os.environ, "PYTHONPATH": str(DOCS.parent)}, capture_output=True, text=True,
+    )  # fmt: skip
+    return done.stdout.rstrip()
 
 
 class Study(SphinxDirective):
@@ -150,17 +160,19 @@ def image(env, name, draw, alt="", kind="png"):
 
 
 class Picture(SphinxDirective):
-    """A drawing of pictures.py or pictures_sequences.py: ``{picture} lstm``, its content is the caption."""
+    """A drawing of pictures.py and its like: ``{picture} lstm``, its content is the caption."""
 
     required_arguments = 1
     has_content = True
 
     def run(self):
         import pictures
+        import pictures_images
         import pictures_sequences
 
         name = self.arguments[0]
-        draw = getattr(pictures_sequences if hasattr(pictures_sequences, name) else pictures, name)
+        files = pictures, pictures_images, pictures_sequences
+        draw = next(vars(file)[name] for file in files if name in vars(file))
         caption = " ".join(self.content)
         figure = nodes.figure("", image(self.env, name, draw, caption, "svg"))
         figure += nodes.caption("", "", *self.parse_inline(caption)[0])

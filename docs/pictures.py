@@ -23,6 +23,15 @@ def axes_of(titles, width=4.2, height=3.0):
     return figure, found
 
 
+def canvas(width, height):
+    """A figure in inches without axes."""
+    figure = Figure(figsize=(width, height))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, width), ylim=(0, height))
+    axes.axis("off")
+    return figure, axes
+
+
 def saved(figure, file):
     figure.savefig(file, facecolor="white", metadata={"Date": None})
 

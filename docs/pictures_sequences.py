@@ -1,17 +1,7 @@
 """The drawings of the pages about recurrent networks and attention, as those of `pictures.py`."""
 
-from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
-from pictures import BLUE, GRAY, GREEN, ORANGE, PURPLE, arrow, box, saved
-
-
-def canvas(width, height):
-    """A figure in inches without axes."""
-    figure = Figure(figsize=(width, height))
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, width), ylim=(0, height))
-    axes.axis("off")
-    return figure, axes
+from pictures import BLUE, GRAY, GREEN, ORANGE, PURPLE, arrow, box, canvas, saved
 
 
 def sign(axes, x, y, text):
