@@ -108,10 +108,7 @@ def walk(kind, gradient, count, **options):
 
 def linear(file):
     """Three inputs, two neurons: each y sees every x, through its own row of W."""
-    figure = Figure(figsize=(6.4, 3.2))
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, 6.4), ylim=(0, 3.2))
-    axes.axis("off")
+    figure, axes = canvas(6.4, 3.2)
     inputs, outputs = [(1.2, 2.7 - k) for k in range(3)], [(4.6, 2.2 - k) for k in range(2)]
     for o, (right, high) in enumerate(outputs):
         color = (BLUE, ORANGE)[o]
@@ -156,10 +153,7 @@ def cells(axes, left, bottom, count, name):
 
 def resnet(file):
     """A residual block: x goes through F and around it."""
-    figure = Figure(figsize=(8.0, 2.2))
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, 8), ylim=(0, 2.2))
-    axes.axis("off")
+    figure, axes = canvas(8.0, 2.2)
     middle, names = 0.75, ("conv", "BN", "ReLU", "conv", "BN")
     axes.add_patch(FancyBboxPatch((1.45, 0.3), 4.3, 0.9, "round,pad=0.05", fc="#f5f7fb", ec="#b8c2d6"))
     arrow(axes, (0.2, middle), (6.13, middle), GRAY)
@@ -178,10 +172,7 @@ def resnet(file):
 
 def lstm(file):
     """The cell: the line of c on top, the four sums below, h at the right."""
-    figure = Figure(figsize=(8.4, 3.9))
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, 8.4), ylim=(0, 3.9))
-    axes.axis("off")
+    figure, axes = canvas(8.4, 3.9)
     axes.add_patch(FancyBboxPatch((1.1, 0.75), 6.1, 2.75, "round,pad=0.1", fc="#f5f7fb", ec="#b8c2d6"))
     top, row, low = 3.0, 1.5, 0.4
     arrow(axes, (0.1, top), (8.3, top), BLUE, 2.5)
