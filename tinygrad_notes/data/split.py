@@ -32,7 +32,8 @@ def in_turns(labels: Any, limit: int | None = None) -> np.ndarray:
     values = np.asarray(labels)
     if limit is not None:
         order = shuffled(len(values), 0)
-        return order[in_turns(values[order])[:limit]]
+        drawn: np.ndarray = order[in_turns(values[order])[:limit]]
+        return drawn
     place = np.empty(len(values))
     for label in np.unique(values):
         where = np.flatnonzero(values == label)
