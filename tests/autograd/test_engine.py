@@ -415,3 +415,33 @@ def test_a_leaf_that_is_used_often_is_added_up_in_one_array(monkeypatch):
     y.backward(tg.Tensor(np.ones(5)))
     np.testing.assert_allclose(values(a.grad), 51 * values(a) ** 50, rtol=1e-12)
     assert not recorded
+
+
+def test_what_a_rule_returns_is_not_written_into():
+    """It may belong to somebody else: an option of the operation, a constant of its module."""
+    constant = backend.asarray(np.arange(1.0, 4))
+
+    class Dot(Function):
+        def forward(xp, x, *, w):
+            return xp.sum(x * w)
+
+        def backward(xp, gy, *, w):
+            return w
+
+    class DotConstant(Function):
+        def forward(xp, x):
+            return xp.sum(x * constant)
+
+        def backward(xp, gy):
+            return constant
+
+    for once in (lambda x: Dot.apply(x, w=constant), DotConstant.apply):
+        x = leaf(3)
+        y = once(x) + once(x)
+        for times in (2, 4, 6):
+            y.backward(retain_graph=True)
+            np.testing.assert_array_equal(values(x.grad), times * np.arange(1.0, 4))
+            np.testing.assert_array_equal(backend.to_numpy(constant), np.arange(1.0, 4))
+    x = leaf(3)
+    Dot.apply(x, w=constant).backward()
+    assert x.grad._data is not constant

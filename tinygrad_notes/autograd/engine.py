@@ -109,8 +109,8 @@ class _Pass:
     """One walk from some outputs back to the leaves, or to the `wanted` nodes.
 
     `pending` holds, for every node not yet visited, the gradient of its output so far (a list of them
-    for an operation with several outputs); `owned` the nodes whose pending gradient nobody else
-    holds, which may be added into.
+    for an operation with several outputs); `owned` the nodes whose pending gradient is a sum made
+    here, which may be added into; `fresh` the leaves whose `grad` may be what a rule has returned.
     """
 
     def __init__(self, create_graph: bool, wanted: dict[Any, dict[int, Any]] | None) -> None:
@@ -120,7 +120,7 @@ class _Pass:
         self.xp = tape if create_graph else backend.xp
         self.checking = mode.anomaly.get()
         self.pending: dict[Any, Any] = {}
-        self.owned: set[Any] = set()
+        self.owned, self.fresh = set[Any](), set[Any]()
 
     def run(self, outputs: Sequence[Tensor], gradients: Sequence[Any], retain_graph: bool | None) -> None:
         """Start with `gradients` at `outputs` and visit every node below, the last made first."""
@@ -150,7 +150,7 @@ class _Pass:
                         wanted[node][index] = gy[index] if node.several else gy
                 if type(node) is Leaf:
                     if wanted is None:
-                        _collect(node, gy, node in self.owned and not node.hooks)
+                        _collect(node, gy, node in self.owned, node in self.fresh)
                     continue
                 if wanted is not None and node not in over:  # it is not run and not freed
                     continue
@@ -231,10 +231,10 @@ class _Pass:
             return
         self.pending[to] = gx
         if type(to) is Leaf and not (
-            shared or self.create_graph or gx.ndim == 0 or gx.base is not None
-            or any(gx is v for group in node.kept or () for v in group or ())
+            shared or self.create_graph or gx.base is not None
+            or any(gx is v for group in (*(node.kept or ()), node.attributes.values()) for v in group or ())
         ):  # fmt: skip
-            self.owned.add(to)  # fresh from the rule: `grad` may be this array
+            self.fresh.add(to)
 
     def add(self, node: Any, index: int, g: Any) -> None:
         """Add `g` to the gradient that waits at output `index` of `node`."""
@@ -282,8 +282,8 @@ def _recorded_copy(g: Tensor) -> Tensor:
         mode.recording.reset(token)
 
 
-def _collect(leaf: Leaf, g: Any, owned: bool) -> None:
-    """Add `g` to the gradient of a leaf, which owns its array alone, as the caller says of `g`."""
+def _collect(leaf: Leaf, g: Any, owned: bool, fresh: bool) -> None:
+    """Add `g` to the gradient of a leaf, which owns its array alone; `owned` and `fresh` as in `_Pass`."""
     recorded = isinstance(g, Tensor)
     with _collecting:  # backwards of several threads may end in one leaf
         if recorded:
@@ -291,7 +291,7 @@ def _collect(leaf: Leaf, g: Any, owned: bool) -> None:
             return
         if leaf.grad is not None:  # somebody may hold it: the sum is another array
             g = backend.xp.add(leaf.grad._data, g, out=g if owned else None)
-        elif not owned:
+        elif not (owned or fresh):
             g = g.copy()
         leaf.grad = Tensor._wrap(backend.xp.asarray(g))
 
