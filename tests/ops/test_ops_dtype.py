@@ -233,3 +233,12 @@ def test_functions_of_booleans_and_bytes_are_real():
             assert y.dtype == np.float32
             np.testing.assert_allclose(y.numpy(), getattr(np, name)([0.0, 1.0]), rtol=1e-6)
     assert tg.Tensor(np.array([80], np.uint8)).exp().dtype == np.float32
+
+
+@pytest.mark.parametrize("axis", [np.int64(0), np.int32(-1), (np.int64(0), np.int8(1))])
+def test_an_axis_of_a_function_of_reals_may_be_numpys(axis):
+    for x in (np.arange(6, dtype=np.int64).reshape(2, 3), np.ones((2, 3), np.float32)):
+        expected = np.log(np.exp(x.astype(np.float64)).sum(axis=axis))
+        for y in (tg.logsumexp(x, axis), tg.logsumexp(x=tg.Tensor(x), axis=axis)):
+            assert y.dtype == np.float32
+            np.testing.assert_allclose(backend.to_numpy(y.data), expected, rtol=1e-6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -76,12 +77,16 @@ def in_float32(function: Callable[..., Any]) -> Callable[..., Any]:
 def of_reals(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, whose results are real numbers: integers and booleans become float32 first, as in torch.
 
-    NumPy computes those of 8 bits in float16, and differences of integers wrap around.
+    Its first argument, that is; an axis stays an integer. NumPy computes integers of 8 bits in float16, and
+    their differences wrap around.
     """
+    name = next(iter(inspect.signature(function).parameters))
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
-        return function(*map(_real, args), **{name: _real(v) for name, v in kwargs.items()})
+        if args:
+            return function(_real(args[0]), *args[1:], **kwargs)
+        return function(**{key: _real(v) if key == name else v for key, v in kwargs.items()})
 
     return run
 
