@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .dataset import ArrayDataset, Progress
-from .folder import ImageFiles
+from .folder import FORMATS, ImageFiles
 from .listing import list_parts
 from .sources import holds_images, load
 
@@ -60,7 +60,7 @@ def _files(root: Path, progress: Progress) -> tuple[dict[str, Any], dict[str, Ar
         from PIL import Image
 
         for path in part.files:
-            with Image.open(path) as image:
+            with Image.open(path, formats=FORMATS) as image:
                 sizes.append(image.size)
                 modes[f"{image.format} {image.mode}"] += 1
     found = {
