@@ -75,8 +75,12 @@ def test_every_beginning_holds_the_classes_in_their_proportions(tmp_path):
     train, _ = load(tmp_path, size=4)
     for count in (4, 8, 12):
         assert np.bincount(train.labels[:count]).tolist() == [count // 2, count // 4, count // 4]
-    limited, _ = load(tmp_path, size=4, limit=5)
-    np.testing.assert_array_equal(limited.images, train.images[:5])
+    limited, _ = load(tmp_path, size=4, limit=8)
+    assert np.bincount(limited.labels).tolist() == [4, 2, 2]
+    colors = [(int(red), int(green)) for red, green, _ in limited.images[:, :, 0, 0]]  # (number, letters)
+    assert len(set(colors)) == 8
+    assert set(colors) <= {(int(red), int(green)) for red, green, _ in train.images[:, :, 0, 0]}
+    assert [green - 1 for _, green in colors] == limited.labels.tolist()
     assert limited.classes == train.classes
 
 
