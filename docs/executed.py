@@ -169,9 +169,10 @@ class Picture(SphinxDirective):
         import pictures
         import pictures_images
         import pictures_sequences
+        import pictures_start
 
         name = self.arguments[0]
-        files = pictures, pictures_images, pictures_sequences
+        files = pictures, pictures_images, pictures_sequences, pictures_start
         draw = next(vars(file)[name] for file in files if name in vars(file))
         caption = " ".join(self.content)
         figure = nodes.figure("", image(self.env, name, draw, caption, "svg"))

@@ -1,0 +1,1 @@
+"""The drawings of the first chapters, as those of `pictures.py`."""
