@@ -13,24 +13,24 @@ from tinygrad_notes.nn import functional as F
 
 def environment(file):
     """From the package down to what computes, once for each backend."""
-    figure, axes = canvas(8.6, 4.1)
-    wide(axes, 4.3, 3.7, "tinygrad_notes", BLUE, 2.6)
-    arrow(axes, (4.3, 3.45), (4.3, 3.2), GRAY)
-    wide(axes, 4.3, 2.95, "xp", PURPLE, 2.6)
+    figure, axes = canvas(7.6, 4.6)
+    wide(axes, 3.4, 4.25, "tinygrad_notes", BLUE, 3.0)
+    arrow(axes, (3.4, 4.0), (3.4, 3.77), GRAY)
+    wide(axes, 3.4, 3.52, "xp", PURPLE, 3.0)
     columns = (
-        (2.4, "BACKEND=numpy", ORANGE, ("NumPy", "OpenBLAS", "CPU")),
-        (6.2, "BACKEND=cupy", GREEN, ("CuPy", "CUDA", "NVIDIA driver", "GPU")),
+        (1.5, "BACKEND=numpy", ORANGE, ("NumPy", "OpenBLAS", "CPU")),
+        (5.3, "BACKEND=cupy", GREEN, ("CuPy", "CUDA", "NVIDIA driver", "GPU")),
     )
     for x, name, color, parts in columns:
-        places = np.linspace(2.05, 0.35, len(parts))
-        arrow(axes, (x, 2.7), (x, 2.3), color)
-        axes.text(x + 0.12, 2.43, name, fontsize=10, family="monospace", color=color)
+        places = np.linspace(2.6, 0.35, len(parts))
+        arrow(axes, (x, 3.27), (x, 2.85), color)
+        axes.text(x + 0.12, 3.0, name, fontsize=10, family="monospace", color=color)
         for k, (part, y) in enumerate(zip(parts, places, strict=True)):
             wide(axes, x, y, part, color, 0.9)
             if k:
                 arrow(axes, (x, places[k - 1] - 0.25), (x, y + 0.25), color)
-    for y, text in ((2.05, "pip"), (0.92, "nvidia-smi")):
-        axes.text(7.3, y, text, fontsize=10, family="monospace", color=GRAY, va="center")
+    for y, text in ((2.6, "pip"), (1.1, "nvidia-smi")):
+        axes.text(6.35, y, text, fontsize=10, family="monospace", color=GRAY, va="center")
     saved(figure, file)
 
 
@@ -45,13 +45,13 @@ def xor_network():
 
 def neuron(file):
     """A neuron; XOR in the plane of its inputs, with two lines; and in that of the hidden neurons."""
-    figure = Figure(figsize=(10.4, 3.5))
+    figure = Figure(figsize=(9.8, 3.1))
     left = figure.add_axes((0, 0, 0.4, 1))
-    left.set(xlim=(0, 4.16), ylim=(0, 3.5))
+    left.set(xlim=(0, 3.92), ylim=(0.2, 3.3))
     left.axis("off")
     _one_neuron(left)
-    inputs = figure.add_axes((0.46, 0.16, 0.23, 0.7))
-    hidden = figure.add_axes((0.76, 0.16, 0.23, 0.7))
+    inputs = figure.add_axes((0.46, 0.15, 0.24, 0.8))
+    hidden = figure.add_axes((0.755, 0.15, 0.24, 0.8))
     _xor(inputs, hidden)
     saved(figure, file)
 
@@ -62,7 +62,8 @@ def _one_neuron(axes):
         axes.add_patch(Circle((0.4, y), 0.24, fc="white", ec="#404040", zorder=3))
         axes.text(0.4, y, f"$x_{k}$", ha="center", va="center", fontsize=12, zorder=4)
         arrow(axes, (0.66, y), (1.66, middle + (y - middle) * 0.14), BLUE)
-        axes.text(1.0, middle + (y - middle) * 0.72 + 0.12, f"$w_{k}$", fontsize=11, color=BLUE)
+        low = 0.12 if k < 3 else -0.32
+        axes.text(1.0, middle + (y - middle) * 0.72 + low, f"$w_{k}$", fontsize=11, color=BLUE)
     axes.text(1.95, 2.85, "$b$", fontsize=12, ha="center", color=BLUE)
     arrow(axes, (1.95, 2.75), (1.95, middle + 0.28), BLUE)
     axes.add_patch(Circle((1.95, middle), 0.27, fc="white", ec="#404040", zorder=3))
@@ -70,8 +71,8 @@ def _one_neuron(axes):
     arrow(axes, (2.22, middle), (2.82, middle), GRAY)
     axes.text(2.5, middle + 0.12, "$z$", fontsize=12, ha="center")
     wide(axes, 3.1, middle, "$f$", ORANGE, 0.22)
-    arrow(axes, (3.37, middle), (4.0, middle), GRAY)
-    axes.text(3.75, middle + 0.12, "$y$", fontsize=12, ha="center")
+    arrow(axes, (3.37, middle), (3.88, middle), GRAY)
+    axes.text(3.66, middle + 0.12, "$y$", fontsize=12, ha="center")
 
 
 def _xor(inputs, hidden):
@@ -99,26 +100,26 @@ def _xor(inputs, hidden):
 
 def training(file):
     """The loop of a training, and the graph of one of its steps with values and gradients."""
-    figure, axes = canvas(10.8, 3.7)
+    figure, axes = canvas(9.7, 3.1)
     _loop(axes)
     _graph(axes)
     saved(figure, file)
 
 
 def _loop(axes):
-    top, low, xs = 2.75, 1.0, (0.75, 2.35, 4.05)
-    panel(axes, 0.12, 0.45, 4.75, 2.85)
+    top, low, xs = 2.45, 0.7, (0.85, 2.35, 3.85)
+    panel(axes, 0.15, 0.25, 4.4, 2.65)
     for x, text, color in zip(xs, ("$x,\\ y$", "model(x)", "loss"), (GRAY, BLUE, BLUE), strict=True):
-        wide(axes, x, top, text, color, 0.52)
+        wide(axes, x, top, text, color, 0.5)
     for x, text in zip(xs, ("step()", "backward()", "zero_grad()"), strict=True):
-        wide(axes, x, low, text, PURPLE if text == "step()" else ORANGE, 0.6)
+        wide(axes, x, low, text, PURPLE if text == "step()" else ORANGE, 0.55)
     for a, b in ((0, 1), (1, 2)):
-        arrow(axes, (xs[a] + 0.57, top), (xs[b] - 0.57, top), BLUE)
-        arrow(axes, (xs[b] - 0.65, low), (xs[a] + 0.65, low), ORANGE)
+        arrow(axes, (xs[a] + 0.55, top), (xs[b] - 0.55, top), BLUE)
+        arrow(axes, (xs[b] - 0.6, low), (xs[a] + 0.6, low), ORANGE)
     arrow(axes, (xs[2], top - 0.25), (xs[2], low + 0.25), GRAY)
     arrow(axes, (xs[0], low + 0.25), (xs[0], top - 0.25), GRAY)
     arrow(axes, (xs[0] + 0.35, low + 0.25), (xs[1] - 0.2, top - 0.25), PURPLE)
-    axes.text(1.72, 1.78, "$w,\\ b$", fontsize=12, color=PURPLE)
+    axes.text(1.8, 1.5, "$w,\\ b$", fontsize=12, color=PURPLE)
 
 
 def _graph(axes):
@@ -129,13 +130,13 @@ def _graph(axes):
     said = product + b
     loss = F.mse_loss(said, tg.Tensor(y))
     gw, gb, gp, gs, gl = (g.numpy() for g in tg.grad(loss, (w, b, product, said, loss)))
-    row, xs = 1.85, (6.1, 7.5, 9.1, 10.3)
+    row, xs = 1.55, (5.4, 6.7, 8.2, 9.4)
     sign(axes, xs[0], row, "×")
     sign(axes, xs[1], row, "+")
     wide(axes, xs[2], row, "MSE", GREEN, 0.35)
     ways = (
-        ((xs[0], 3.05), (xs[0], row + 0.18), f"$w$ = {w.item():g}", gw),
-        ((xs[1], 3.05), (xs[1], row + 0.18), f"$b$ = {b.item():g}", gb),
+        ((xs[0], 2.65), (xs[0], row + 0.18), f"$w$ = {w.item():g}", gw),
+        ((xs[1], 2.65), (xs[1], row + 0.18), f"$b$ = {b.item():g}", gb),
         ((xs[0] + 0.18, row), (xs[1] - 0.18, row), told(product), gp),
         ((xs[1] + 0.18, row), (xs[2] - 0.42, row), f"$\\hat{{y}}$ = {told(said)}", gs),
         ((xs[2] + 0.42, row), (xs[3], row), f"$J$ = {loss.item():g}", gl),
@@ -143,8 +144,8 @@ def _graph(axes):
     for start, end, text, gradient in ways:
         _there_and_back(axes, start, end, text, told(gradient))
     for at, name, value in ((xs[0], "x", x), (xs[2], "y", y)):
-        axes.text(at, 0.55, f"${name}$ = {told(value)}", fontsize=11, ha="center", color=BLUE)
-        arrow(axes, (at, 0.8), (at, row - (0.18 if at == xs[0] else 0.27)), BLUE)
+        axes.text(at, 0.3, f"${name}$ = {told(value)}", fontsize=11, ha="center", color=BLUE)
+        arrow(axes, (at, 0.55), (at, row - (0.18 if at == xs[0] else 0.27)), BLUE)
 
 
 def told(values):
