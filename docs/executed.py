@@ -1,4 +1,5 @@
-"""Directives whose output is made by the build: ``python``, ``run``, ``study``, ``picture``; and ``answer``.
+"""Directives whose output is made by the build: ``python``, ``run``, ``study``, ``picture``, ``papers``; and
+``answer``.
 
 What takes long is kept in docs/_build/made until a file of the package or of docs/*.py changes.
 """
@@ -21,6 +22,7 @@ import numpy as np
 from chinese import in_both_languages, in_chinese
 from docutils import nodes
 from docutils.parsers.rst import directives
+from papers import PAPERS
 from sphinx.util.docutils import SphinxDirective
 
 import tinygrad_notes as tg
@@ -200,6 +202,27 @@ class Picture(SphinxDirective):
         return [figure]
 
 
+class Papers(SphinxDirective):
+    """The list of papers, each with the pages and files that name it."""
+
+    def run(self):
+        chinese = self.env.app.tags.has("zh")
+        colon, stop, here = ("：", "、", DOCS / "zh") if chinese else (": ", ", ", DOCS)
+        found = nodes.bullet_list()
+        for paper in PAPERS:
+            entry = nodes.paragraph("", f"{paper.authors}, ", nodes.emphasis(text=paper.title), nodes.Text(f", {paper.place}"))
+            places = [nodes.reference("", title_of(here / f"{page}.md"), refuri=f"{page}.html") for page in paper.pages()]
+            places += [nodes.literal(text=file) for file in paper.files()]
+            for i, place in enumerate(places):
+                entry += [nodes.Text(stop if i else colon), place]
+            found += nodes.list_item("", entry)
+        return [found]
+
+
+def title_of(file):
+    return file.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+
+
 class Answer(SphinxDirective):
     """The answer of an exercise, folded until it is asked for."""
 
@@ -212,7 +235,7 @@ class Answer(SphinxDirective):
 
 
 def setup(app):
-    for directive in (Python, Run, Study, Picture, Answer):
+    for directive in (Python, Run, Study, Picture, Papers, Answer):
         app.add_directive(directive.__name__.lower(), directive)
     app.add_config_value("sources", folder().name, "env")  # another state: every page is read again
     return {"parallel_read_safe": True}
