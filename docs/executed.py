@@ -152,13 +152,14 @@ class Study(SphinxDirective):
             return [nodes.block_quote("", sentence)]
         command = nodes.literal_block(text=f"$ tinygrad-notes study {topic}", language="console")
         cells = table(map(said, found.columns), [[said(str(cell)) for cell in row] for row in found.rows])
-        plot = image(self.env, f"study-{topic}", lambda _: self.draw(topic, found), kind=kind_of_plot(self.env))
+        kind = kind_of_plot(self.env)
+        plot = image(self.env, f"study-{topic}", lambda _: draw_study(topic, found), kind=kind)
         return [command, cells, sentence, plot]
 
-    @staticmethod
-    def draw(topic, found):
-        with in_both_languages():
-            found.draw(folder() / f"study-{topic}.{PLOTS[0]}")
+
+def draw_study(topic, found):
+    with in_both_languages():
+        found.draw(folder() / f"study-{topic}.{PLOTS[0]}")
 
 
 def table(columns, rows):
@@ -210,8 +211,12 @@ class Papers(SphinxDirective):
         colon, stop, here = ("：", "、", DOCS / "zh") if chinese else (": ", ", ", DOCS)
         found = nodes.bullet_list()
         for paper in PAPERS:
-            entry = nodes.paragraph("", f"{paper.authors}, ", nodes.emphasis(text=paper.title), nodes.Text(f", {paper.place}"))
-            places = [nodes.reference("", title_of(here / f"{page}.md"), refuri=f"{page}.html") for page in paper.pages()]
+            title, place = nodes.emphasis(text=paper.title), nodes.Text(f", {paper.place}")
+            entry = nodes.paragraph("", f"{paper.authors}, ", title, place)
+            places = [
+                nodes.reference("", title_of(here / f"{page}.md"), refuri=f"{page}.html")
+                for page in paper.pages()
+            ]
             places += [nodes.literal(text=file) for file in paper.files()]
             for i, place in enumerate(places):
                 entry += [nodes.Text(stop if i else colon), place]
