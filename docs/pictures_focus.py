@@ -10,7 +10,7 @@ from tinygrad_notes.nn import functional as F
 def focus(file):
     """Gradient descent on a parabola at four rates, and how gradients of batches scatter."""
     figure, (left, right) = axes_of(["½ a w²:  |w|,  η = … / a", "σ(g of a batch) / σ(g of a sample)"])
-    for color, rate in zip(COLORS, (0.1, 0.5, 1.9, 2.1), strict=False):
+    for color, rate in zip(COLORS, (0.1, 0.5, 1.8, 2.1), strict=False):
         left.semilogy(range(31), descent(rate, 30), ".-", color=color, label=f"{rate:g}")
     sizes = 2 ** np.arange(0, 9, 2)
     found = scatter(sizes)
