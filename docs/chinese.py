@@ -19,7 +19,7 @@ from tinygrad_notes.tasks.lettering import Lettering, NoFont
 
 SAME = {  # names that a Chinese page writes so as well
     "Adam", "BLEU", "He", "Huber", "Leaky ReLU", "MAE", "Nesterov", "RMSE", "ReLU", "SGD",
-    "Xavier", "dropout 0.5", "sigmoid", "tanh", "x", "y",
+    "Xavier", "sigmoid", "tanh", "x", "y",
 }  # fmt: skip
 WORDS = {  # {} is a number, or another of these words; {0} in Chinese is the first of them
     # heads of tables
@@ -35,7 +35,8 @@ WORDS = {  # {} is a number, or another of these words; {0} in Chinese is the fi
     "± over splits": "各次划分的 ±",
     # what is compared
     "a thirtieth": "三十分之一", "suggested": "建议值", "thirtyfold": "三十倍", "nothing": "什么也不用",
-    "weight decay 1": "权重衰减 1", "early stopping, epoch {}": "早停，第 {0} 轮",
+    "dropout {}": "随机失活 {0}", "weight decay {}": "权重衰减 {0}",
+    "early stopping, epoch {}": "早停，第 {0} 轮",
     "{}, unseen": "{0}，未见数据", "nothing, training": "什么也不用，训练数据", "a line, {}": "直线，{0}",
     "classes, {}": "分类，{0}", "squared error": "平方误差", "cross-entropy": "交叉熵", "zeros": "全零",
     "too small, {}": "太小，{0}", "too large, {}": "太大，{0}", "as they are": "原样",
@@ -57,7 +58,13 @@ WORDS = {  # {} is a number, or another of these words; {0} in Chinese is the fi
     "unseen penguins": "未见过的企鹅", "split": "划分", "right, %": "正确率（%）", "train": "训练",
     "validation": "验证", "{} (%)": "{0}（%）", "accuracy": "正确率", "exact": "完全正确率",
     "perplexity": "困惑度", "bits_per_character": "每字符比特数", "read": "读入", "written": "写出",
-    "attention": "注意力",
+    "attention": "注意力", "layer {}, head {}": "第 {0} 层，第 {1} 头", "predicted class": "预测的类别",
+    "true class": "真实的类别", "share of the true class": "占真实类别的比例",
+    "{} samples, {} % right": "{0} 个样本，正确率 {1} %", "{}, true": "{0}，真实值",
+    "{}, predicted": "{0}，预测值", "{} rows, missed by {}": "{0} 行，均方根误差 {1}",
+    "the vector of each place": "每个位置的向量", "place": "位置", "number of the vector": "向量的分量",
+    "products of two places": "两个位置的内积", "images of each class": "每个类别的图像数",
+    "share of pixels with each value": "各像素值所占的比例",
     "the {} most frequent words, in the plane of largest variance": "最常用的 {0} 个词，在方差最大的平面上",
     "first direction ({} of the variance)": "第一方向（占方差的 {0}）",
     "second direction ({})": "第二方向（{0}）",
@@ -116,7 +123,8 @@ def in_chinese(text):
         return text
     for pattern, chinese in patterns():
         if match := pattern.fullmatch(text):
-            return chinese.format(*map(in_chinese, match.groups()))
+            words = chinese.format(*map(in_chinese, match.groups()))
+            return re.sub("(?<=[一-鿿]) (?=[一-鿿])", "", words)
     return text
 
 
