@@ -1,4 +1,5 @@
-"""Directives whose output is made by the build: ``python``, ``run``, ``study``, ``picture``; and ``answer``.
+"""Directives whose output is made by the build: ``python``, ``run``, ``study``, ``picture``, ``papers``; and
+``answer``.
 
 What takes long is kept in docs/_build/made until a file of the package or of docs/*.py changes.
 """
@@ -6,6 +7,7 @@ What takes long is kept in docs/_build/made until a file of the package or of do
 import ast
 import contextlib
 import hashlib
+import importlib
 import io
 import os
 import pickle
@@ -18,8 +20,10 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from chinese import in_both_languages, in_chinese
 from docutils import nodes
 from docutils.parsers.rst import directives
+from papers import PAPERS
 from sphinx.util.docutils import SphinxDirective
 
 import tinygrad_notes as tg
@@ -27,6 +31,7 @@ from tinygrad_notes import nn, optim, study
 from tinygrad_notes.nn import functional as F
 
 DOCS = Path(__file__).resolve().parent
+PLOTS = "png", "zh.png"
 KNOWN = {"np": np, "tg": tg, "nn": nn, "optim": optim, "F": F}  # imported on every page
 
 
@@ -105,42 +110,61 @@ class Run(SphinxDirective):
         found = []
         for command, said in zip(commands, all_said, strict=True):
             found += blocks(f"$ tinygrad-notes {command}", said, "console")
-        return [*found, image(self.env, name, lambda file: file.write_bytes(drawn))] if drawn else found
+        kind = kind_of_plot(self.env)
+        if drawn:
+            found.append(image(self.env, name, lambda file: file.write_bytes(drawn[kind]), kind=kind))
+        return found
 
 
 def command_lines(commands, picture=None):
-    """What each of these prints, one after the other in an empty folder, and the picture that they leave."""
+    """What each of these prints, one after the other in an empty folder; and the picture that they leave, in
+    both languages."""
     with tempfile.TemporaryDirectory() as empty:
         said = [command_line(command, empty) for command in commands]
-        return said, Path(empty, picture).read_bytes() if picture else None
+        files = {kind: Path(empty, picture).with_suffix(f".{kind}") for kind in PLOTS} if picture else {}
+        return said, {kind: file.read_bytes() for kind, file in files.items()}
 
 
 def command_line(command, folder):
     done = subprocess.run(
-        [sys.executable, "-m", "tinygrad_notes", *shlex.split(command)], cwd=folder, check=True,
+        [sys.executable, str(DOCS / "chinese.py"), *shlex.split(command)], cwd=folder, check=True,
         env={**os.environ, "PYTHONPATH": str(DOCS.parent)}, capture_output=True, text=True,
     )  # fmt: skip
     return done.stdout.rstrip()
 
 
+def kind_of_plot(env):
+    """What the name of a plot ends with, in the language of the pages."""
+    return PLOTS[env.app.tags.has("zh")]
+
+
 class Study(SphinxDirective):
-    """The table, the sentence and the plot of a study. `columns`: its heads in the language of the page."""
+    """The table, the sentence and the plot of a study. `brief`: the sentence alone."""
 
     required_arguments = 1
-    option_spec = {"columns": directives.unchanged}
+    option_spec = {"brief": directives.flag}
 
     def run(self):
         topic = self.arguments[0]
         found = kept(f"study {topic}", lambda: study.run(topic))
-        columns = self.options["columns"].split("|") if "columns" in self.options else found.columns
-        if len(columns) != len(found.columns):
-            raise self.error(f"{topic} has the columns {', '.join(found.columns)}")
+        said = in_chinese if self.env.app.tags.has("zh") else str
+        sentence = nodes.paragraph(text=said(found.sentence))
+        if "brief" in self.options:
+            return [nodes.block_quote("", sentence)]
         command = nodes.literal_block(text=f"$ tinygrad-notes study {topic}", language="console")
-        sentence = [] if self.env.app.tags.has("zh") else [nodes.paragraph(text=found.sentence)]
-        return [command, table(columns, found.rows), *sentence, image(self.env, f"study-{topic}", found.draw)]
+        cells = table(map(said, found.columns), [[said(str(cell)) for cell in row] for row in found.rows])
+        kind = kind_of_plot(self.env)
+        plot = image(self.env, f"study-{topic}", lambda _: draw_study(topic, found), kind=kind)
+        return [command, cells, sentence, plot]
+
+
+def draw_study(topic, found):
+    with in_both_languages():
+        found.draw(folder() / f"study-{topic}.{PLOTS[0]}")
 
 
 def table(columns, rows):
+    columns = list(columns)
     group = nodes.tgroup(cols=len(columns))
     group += [nodes.colspec(colwidth=1) for _ in columns]
     head, body = nodes.thead(), nodes.tbody()
@@ -166,18 +190,38 @@ class Picture(SphinxDirective):
     has_content = True
 
     def run(self):
-        import pictures
-        import pictures_images
-        import pictures_sequences
-        import pictures_start
-
         name = self.arguments[0]
-        files = pictures, pictures_images, pictures_sequences, pictures_start
-        draw = next(vars(file)[name] for file in files if name in vars(file))
+        files = [vars(importlib.import_module(file.stem)) for file in sorted(DOCS.glob("pictures*.py"))]
+        draw = next(file[name] for file in files if name in file)
         caption = " ".join(self.content)
         figure = nodes.figure("", image(self.env, name, draw, caption, "svg"))
         figure += nodes.caption("", "", *self.parse_inline(caption)[0])
         return [figure]
+
+
+class Papers(SphinxDirective):
+    """The list of papers, each with the pages and files that name it."""
+
+    def run(self):
+        chinese = self.env.app.tags.has("zh")
+        colon, stop, here = ("：", "、", DOCS / "zh") if chinese else (": ", ", ", DOCS)
+        found = nodes.bullet_list()
+        for paper in PAPERS:
+            title, place = nodes.emphasis(text=paper.title), nodes.Text(f", {paper.place}")
+            entry = nodes.paragraph("", f"{paper.authors}, ", title, place)
+            places = [
+                nodes.reference("", title_of(here / f"{page}.md"), refuri=f"{page}.html")
+                for page in paper.pages()
+            ]
+            places += [nodes.literal(text=file) for file in paper.files()]
+            for i, place in enumerate(places):
+                entry += [nodes.Text(stop if i else colon), place]
+            found += nodes.list_item("", entry)
+        return [found]
+
+
+def title_of(file):
+    return file.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
 
 
 class Answer(SphinxDirective):
@@ -192,7 +236,7 @@ class Answer(SphinxDirective):
 
 
 def setup(app):
-    for directive in (Python, Run, Study, Picture, Answer):
+    for directive in (Python, Run, Study, Picture, Papers, Answer):
         app.add_directive(directive.__name__.lower(), directive)
     app.add_config_value("sources", folder().name, "env")  # another state: every page is read again
     return {"parallel_read_safe": True}

@@ -10,7 +10,8 @@ import pytest
 from tinygrad_notes import backend
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-PAGES = sorted(["index", "reading", *(f"chapters/{file.stem}" for file in (DOCS / "chapters").glob("*.md"))])
+OTHERS = ["errata", "glossary", "index", "reading", "references", "variants"]
+PAGES = sorted([*OTHERS, *(f"chapters/{file.stem}" for file in (DOCS / "chapters").glob("*.md"))])
 CHAPTERS = [page for page in PAGES if page.startswith("chapters/")]
 PARTS = {
     "en": ["Notation", "Forward", "Derivation", "The shipped rule", "On paper", "A run",
@@ -87,7 +88,7 @@ def test_a_chapter_has_its_parts(page, lang):
 
 
 @pytest.mark.skipif(backend.BACKEND != "numpy", reason="the pages are built on NumPy")
-@pytest.mark.parametrize("page", CHAPTERS)
+@pytest.mark.parametrize("page", [*CHAPTERS, "variants"])
 def test_the_code_of_a_chapter_runs(page):
     import numpy as np
 
