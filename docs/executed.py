@@ -68,10 +68,13 @@ def run_python(text, namespace, raises=None):
 
 
 class Python(SphinxDirective):
-    """Lines of Python in the namespace of the page, and below them what they print."""
+    """Lines of Python in the namespace of the page, and below them what they print.
+
+    `picture`: the name of a figure that they make, which is shown as well.
+    """
 
     has_content = True
-    option_spec = {"raises": directives.unchanged}
+    option_spec = {"raises": directives.unchanged, "picture": directives.unchanged}
 
     def run(self):
         namespace = self.env.temp_data.setdefault("namespace", {**KNOWN, "__builtins__": __builtins__})
@@ -80,7 +83,12 @@ class Python(SphinxDirective):
             said = run_python(text, namespace, self.options.get("raises"))
         except Exception as error:
             raise self.error(f"{type(error).__name__}: {error}") from error
-        return blocks(text, said)
+        found = blocks(text, said)
+        if "picture" in self.options:
+            name = self.options["picture"]
+            place = f"{self.env.docname.replace('/', '-')}-{name}"
+            found.append(image(self.env, place, lambda file: pictures_saved(namespace[name], file), kind="svg"))
+        return found
 
 
 def blocks(text, said, language="python"):
