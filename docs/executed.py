@@ -14,7 +14,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -85,9 +85,9 @@ class Python(SphinxDirective):
             raise self.error(f"{type(error).__name__}: {error}") from error
         found = blocks(text, said)
         if "picture" in self.options:
-            name = self.options["picture"]
-            place = f"{self.env.docname.replace('/', '-')}-{name}"
-            found.append(image(self.env, place, lambda file: pictures_saved(namespace[name], file), kind="svg"))
+            name, page = self.options["picture"], self.env.docname.replace("/", "-")
+            save = partial(namespace[name].savefig, facecolor="white", metadata={"Date": None})
+            found.append(image(self.env, f"{page}-{name}", save, kind="svg"))
         return found
 
 

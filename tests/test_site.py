@@ -19,7 +19,7 @@ PARTS = {
            "不同的做法", "常见的坑", "练习", "论文"],
 }  # fmt: skip
 DIRECTIVE = re.compile(r"^(```|:::)\{(\w+)\} ?(.*)$", re.MULTILINE)
-BLOCK = re.compile(r"^```\{python\}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```\{python\}\n(?::picture: \w+\n)?(.*?)^```$", re.MULTILINE | re.DOTALL)
 HAN = "[\u4e00-\u9fff]"
 
 
