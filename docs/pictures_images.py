@@ -77,7 +77,8 @@ def lenet(file):
                 axes.add_patch(Rectangle(corner, side, side, fc="white", ec=color, lw=1.1))
         else:
             width, height = 0.22, 1.5 * shape[0] / 120 + 0.1
-            axes.add_patch(Rectangle((left, middle - height / 2), width, height, fc="white", ec=color, lw=1.4))
+            corner = left, middle - height / 2
+            axes.add_patch(Rectangle(corner, width, height, fc="white", ec=color, lw=1.4))
         name = f"{shape[0]}@{shape[1]}×{shape[2]}" if len(shape) == 3 else f"{shape[0]}"
         axes.text(left + width / 2, 0.12, name, ha="center", fontsize=10, color=color)
         left += width + (0.42 if len(shape) == 3 else 0.5)
@@ -164,8 +165,8 @@ def googlenet(file):
 
 
 def small(axes, x, y, text, color, half):
-    shape = FancyBboxPatch((x - half, y - 0.17), 2 * half, 0.34, "round,pad=0.05", fc="white", ec=color, lw=1.4)
-    axes.add_patch(shape)
+    corner = x - half, y - 0.17
+    axes.add_patch(FancyBboxPatch(corner, 2 * half, 0.34, "round,pad=0.05", fc="white", ec=color, lw=1.4))
     axes.text(x, y, text, ha="center", va="center", fontsize=9.5)
 
 
