@@ -70,10 +70,10 @@ def lenet(file):
     for kind, shape in [("image", (1, 32, 32)), *((row.kind, row.shape) for row in rows)]:
         color = MAPS.get(kind, GRAY)
         if len(shape) == 3:
-            side, shift = 1.3 * shape[1] / 32, 0.45 / shape[0] ** 0.7
+            side, shift = 1.2 * shape[1] / 32, 0.3 / shape[0] ** 0.65
             width = side + shift * (shape[0] - 1)
             for k in range(shape[0]):
-                corner = left + shift * k, middle - side / 2 + 0.2 * shift * (shape[0] // 2 - k)
+                corner = left + shift * k, middle - side / 2 + 0.3 * shift * (shape[0] / 2 - k)
                 axes.add_patch(Rectangle(corner, side, side, fc="white", ec=color, lw=1.1))
         else:
             width, height = 0.22, 1.5 * shape[0] / 120 + 0.1
@@ -81,7 +81,7 @@ def lenet(file):
             axes.add_patch(Rectangle(corner, width, height, fc="white", ec=color, lw=1.4))
         name = f"{shape[0]}@{shape[1]}×{shape[2]}" if len(shape) == 3 else f"{shape[0]}"
         axes.text(left + width / 2, 0.12, name, ha="center", fontsize=10, color=color)
-        left += width + (0.42 if len(shape) == 3 else 0.5)
+        left += width + 0.45
     saved(figure, file)
 
 
@@ -93,18 +93,17 @@ def alexnet(file):
     layers = [m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     shapes = {row.name: row.shape for row in summary(model, model.input_shape)}
     names = [name for name, m in model.named_modules() if m in layers]
-    places = [[(0.45, 1.35)] * 2]
+    places = [[(0.3, 1.35)] * 2]
     axes.text(0.45, 1.35, "$x$", ha="center", va="center", fontsize=14)
     for number, (name, layer) in enumerate(zip(names, layers, strict=True), 1):
         x, last = 1.6 + 1.05 * (number - 1), number == len(layers)
         rows = [(x, 1.35)] * 2 if last else [(x, 2.0), (x, 0.7)]
         across = number > 1 and getattr(layer, "groups", 1) == 1
         for side, (_, y) in enumerate(rows):
-            for other in range(2):
-                if other == side or across or last:
-                    straight = other == side and not last
-                    begin = places[-1][other]
-                    arrow(axes, (begin[0] + 0.32, begin[1]), (x - 0.34, y), GRAY if straight else PURPLE, 1.2)
+            for other, (before, height) in enumerate(places[-1]):
+                if other == side or across:
+                    color = GRAY if other == side and not last else PURPLE
+                    arrow(axes, (before + 0.32, height), (x - 0.34, y), color, 1.2)
         shape = shapes[name]
         size = f"{shape[1]}×{shape[2]}" if len(shape) == 3 else ""
         for _, y in rows[: 1 if last else 2]:
@@ -136,7 +135,7 @@ def vgg(file):
     places = np.arange(1, len(rows) + 1)
     panel.bar(places - 0.2, [np.prod(row.shape) / 1e6 for row in rows], 0.4, color=BLUE, label="$y$")
     panel.bar(places + 0.2, [row.parameters / 1e6 for row in rows], 0.4, color=ORANGE, label="$w, b$")
-    panel.set(yscale="log", ylim=(1e-3, 200), xticks=places)
+    panel.set(yscale="log", ylim=(5e-4, 200), xticks=places)
     panel.tick_params(labelsize=9)
     panel.text(0.02, 1.02, "$10^6$", transform=panel.transAxes, fontsize=11)
     panel.spines[["top", "right"]].set_visible(False)
@@ -146,27 +145,25 @@ def vgg(file):
 
 def googlenet(file):
     """Above the whole network, with its two auxiliary classifiers; below one of its nine modules."""
-    figure, axes = canvas(9.6, 4.6)
+    figure, axes = canvas(9.6, 4.9)
     modules = ["3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b"]
-    names = ["conv", "conv", *modules, "mean", "fc"]
+    names = ["7×7", "1×1", "3×3", *modules, "mean", "fc"]
     for k, name in enumerate(names):
-        x = 0.5 + 0.71 * k
-        color = PURPLE if name in modules else {"conv": BLUE, "mean": GREEN, "fc": ORANGE}[name]
-        small(axes, x, 4.2, name, color, 0.2)
-        if k:
-            arrow(axes, (x - 0.46, 4.2), (x - 0.25, 4.2), GRAY)
+        x, y = 0.62 + 0.66 * k, 4.4
+        small(axes, x, y, name, {"mean": GREEN, "fc": ORANGE}.get(name, BLUE if k < 3 else PURPLE))
+        arrow(axes, (x - 0.43, y), (x - 0.23, y), GRAY)
         if name in ("4a", "4d"):
-            arrow(axes, (x, 3.95), (x, 3.72), GRAY)
-            small(axes, x, 3.5, "aux", ORANGE, 0.2)
-        if name in ("3a", "4a", "5a"):
-            axes.text(x - 0.355, 4.34, "↓2", ha="center", fontsize=8, color=GREEN)
-    inception(axes, 2.2)
+            arrow(axes, (x, y - 0.23), (x, y - 0.45), GRAY)
+            small(axes, x, y - 0.65, "aux", ORANGE)
+        if name in ("7×7", "1×1", "3a", "4a", "5a"):
+            axes.text(x - 0.33, y + 0.27, "↓2", ha="center", fontsize=9, color=GREEN)
+    inception(axes, 2.3)
     saved(figure, file)
 
 
-def small(axes, x, y, text, color, half):
-    corner = x - half, y - 0.17
-    axes.add_patch(FancyBboxPatch(corner, 2 * half, 0.34, "round,pad=0.05", fc="white", ec=color, lw=1.4))
+def small(axes, x, y, text, color):
+    corner = x - 0.18, y - 0.15
+    axes.add_patch(FancyBboxPatch(corner, 0.36, 0.3, "round,pad=0.05", fc="white", ec=color, lw=1.4))
     axes.text(x, y, text, ha="center", va="center", fontsize=9.5)
 
 
