@@ -66,11 +66,11 @@ def lenet(file):
     """The maps of LeNet-5 from the image to the ten classes, as large as its layers say."""
     figure, axes = canvas(9.6, 2.3)
     rows = [row for row in summary(tg.models.LeNet5(), (1, 32, 32)) if row.kind in MAPS]
-    left, middle = 0.3, 1.2
+    left, middle = 0.2, 1.2
     for kind, shape in [("image", (1, 32, 32)), *((row.kind, row.shape) for row in rows)]:
         color = MAPS.get(kind, GRAY)
         if len(shape) == 3:
-            side, shift = 1.2 * shape[1] / 32, 0.3 / shape[0] ** 0.65
+            side, shift = 1.2 * shape[1] / 32, 0.26 / shape[0] ** 0.65
             width = side + shift * (shape[0] - 1)
             for k in range(shape[0]):
                 corner = left + shift * k, middle - side / 2 + 0.3 * shift * (shape[0] / 2 - k)
@@ -81,7 +81,7 @@ def lenet(file):
             axes.add_patch(Rectangle(corner, width, height, fc="white", ec=color, lw=1.4))
         name = f"{shape[0]}@{shape[1]}×{shape[2]}" if len(shape) == 3 else f"{shape[0]}"
         axes.text(left + width / 2, 0.12, name, ha="center", fontsize=10, color=color)
-        left += width + 0.45
+        left += width + 0.37
     saved(figure, file)
 
 
