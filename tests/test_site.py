@@ -67,7 +67,7 @@ def test_a_chapter_has_its_parts(page, lang):
     assert "{picture}" in sections[0]
     assert "{derivation}" in part["Derivation"] and "{rule}" in part["The shipped rule"]
     assert "{example}" in part["On paper"]
-    assert re.search(r"\{study\}|\{run\}", part["A run"])
+    assert re.search(r"\{study\}|\{run\}|^:picture:", part["A run"], re.MULTILINE)
     assert part["Pitfalls"].count("```{python}") >= 3
     assert part["Exercises"].count(":::{answer}") == 3 == part["Exercises"].count("```{python}")
 
