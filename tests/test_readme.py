@@ -16,7 +16,7 @@ NUMBER = r"\d[\d,]*(?:\.\d+)?"
 
 
 def prose(text):
-    """Each block in one word: headings are those outside of code, and a section knows how many blocks it has."""
+    """Each block in one word: headings are those outside of code, and each section knows its blocks."""
     return FENCED.sub("`block`\n", text)
 
 
@@ -31,7 +31,7 @@ def counted(text):
 
 
 def shape(text):
-    """What a README has, whatever it says: its blocks, and what is in each section and each row of a table."""
+    """What a README has, whatever it says: blocks, and what is in each section and each row of a table."""
     words = re.sub(r"\]\(README(\.zh)?\.md\)", "]", prose(text))  # the switch of the language
     parts = re.split(r"^(#+) .*\n", words, flags=re.MULTILINE)[1:]
     rows = [[counted(row) for row in re.findall(r"^\|.*$", part, re.MULTILINE)] for part in parts[1::2]]

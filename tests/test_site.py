@@ -92,7 +92,7 @@ def test_the_code_of_a_chapter_runs(page):
 
 
 def badly_set(words):
-    """Half-width punctuation beside Chinese, and Chinese without a space to Latin letters, formulas or code."""
+    """Half-width punctuation beside Chinese, and Latin letters, formulas or code without a space to it."""
     words = re.sub(r"<[^>]+>|\{doc\}`[^`]*`|\]\([^)]*\)|^:.*$", "", words, flags=re.MULTILINE)
     words = re.sub(r"\$\$?([^$]+)\$\$?|`[^`]+`", "X", words)
     return re.findall(f"{HAN}[,;:!?()]|[,;:!?()]{HAN}|{HAN}[A-Za-z0-9]|[A-Za-z0-9]{HAN}", words)
