@@ -1,7 +1,7 @@
 """One browser for all pages: Chromium from the PATH, or from CHROMIUM; it has no network.
 
-`.ci/run` installs what is needed: Chromium, Playwright (the Python package; its own browsers are not used) and
-axe-core, in .venv/axe. Where one of them is missing, what needs it is skipped.
+`.ci/run` installs what is needed: Chromium, Playwright (the Python package; its own browsers are not used)
+and axe-core, in .venv/axe. Where one of them is missing, what needs it is skipped.
 """
 
 import os
