@@ -1,4 +1,4 @@
-"""What is wrong with a page as a browser shows it: `faults` and `barriers`. The questions to the page are in look.js."""
+"""What is wrong with a page as a browser shows it: `faults`, `barriers`. They ask the page by look.js."""
 
 import re
 from functools import cache
@@ -7,13 +7,8 @@ from urllib.parse import unquote, urlsplit
 
 ASK = (Path(__file__).parent / "look.js").read_text(encoding="utf-8")
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-LIGHT = [
-    "wcag2a",
-    "wcag2aa",
-    "wcag21a",
-    "wcag21aa",
-    "cat.semantics",
-]  # axe-core's names; headings are semantics
+# Names of axe-core; the order of headings is semantics
+LIGHT = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "cat.semantics"]
 DARK = ["cat.color"]
 OF_DISK = {"file", "data", "blob", "about"}
 
@@ -23,10 +18,7 @@ class Heard:
 
     def __init__(self, tab):
         self.said = []
-        tab.on(
-            "console",
-            lambda message: message.type == "error" and self.said.append(f"console: {message.text}"),
-        )
+        tab.on("console", lambda line: line.type == "error" and self.said.append(f"console: {line.text}"))
         tab.on("pageerror", lambda error: self.said.append(f"exception: {error}"))
         tab.on("requestfailed", lambda asked: self.said.append(f"not loaded: {asked.url}"))
         tab.on("request", self.request)
