@@ -13,13 +13,14 @@ project = "tinygrad-notes"
 copyright = "the tinygrad-notes authors, MIT license"
 release = version = tinygrad_notes.__version__
 language = "zh_CN" if chinese else "en"
-extensions = ["myst_parser", "mathml", "languages", "rules", "derived", "executed"]
+extensions = ["myst_parser", "mathml", "languages", "readable", "rules", "derived", "executed"]
 myst_enable_extensions = ["colon_fence", "dollarmath", "deflist"]
 myst_heading_anchors = 3
 html_theme = "furo"
 html_title = f"tinygrad-notes {version}"
 html_static_path = [str(DOCS / "_static")]
 html_css_files = ["site.css"]
+html_js_files = ["disk.js"]
 html_math_renderer = "mathml"
 html_copy_source = False
 exclude_patterns = ["_build", "zh"]
