@@ -2,8 +2,9 @@
 ({
   outer: (node) => node.outerHTML.replace(/\s+/g, " ").slice(0, 100),
 
-  unfold() {
+  async unfold() {
     document.querySelectorAll("details").forEach((part) => (part.open = true));
+    for (const _ of "12") await new Promise(requestAnimationFrame);  // until the page has heard of it
   },
 
   images() {

@@ -33,6 +33,7 @@ def in_other_language(page):
 def test_a_page_is_whole(tab, site, page):
     assert faults(tab, site / page, site) == []
     switch = tab.locator("a.language")
+    assert switch.count() == 1
     assert switch.evaluate("(link) => link.href") == (site / in_other_language(page)).as_uri()
     assert switch.is_visible() and tab.locator("html").get_attribute("lang")[:2] in ("en", page[:2])
 
