@@ -7,12 +7,11 @@ from urllib.parse import unquote, urlsplit
 
 ASK = (Path(__file__).parent / "look.js").read_text(encoding="utf-8")
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-# For axe-core: WCAG 2.1 AA and the order of headings; in the dark only colors, as the rest is the same
-LIGHT = {
+# Of axe-core: WCAG 2.1 AA, and the order of headings
+ASKED = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"],
     "rules": {"heading-order": {"enabled": True}},
 }
-DARK = {"runOnly": ["color-contrast"]}
 OF_DISK = {"file", "data", "blob", "about"}
 
 
@@ -52,14 +51,13 @@ def faults(tab, file, site):
     return said + found + ask(tab, "wide")
 
 
-def barriers(tab, file, axe):
-    """What axe-core, whose text is given, finds hard to read: everything in the light, colors in the dark."""
+def barriers(tab, file, axe, scheme="light"):
+    """What axe-core, whose text is given, finds hard to read, in the light or in the dark."""
+    tab.emulate_media(color_scheme=scheme)
     show(tab, file)
     ask(tab, "thin")
     tab.evaluate(axe)
-    found = ask(tab, "axe", LIGHT)
-    tab.emulate_media(color_scheme="dark")
-    return found + [f"in the dark, {fault}" for fault in ask(tab, "axe", DARK)]
+    return ask(tab, "axe", ASKED)
 
 
 def broken(links, site):
