@@ -70,8 +70,7 @@ def test_counted_networks_take_no_memory():
     with undrawn():
         model = models.VGG16()
     held = [p._data for p in model.parameters() if p.ndim > 1]
-    assert len(held) == 16 and all(set(array.strides) == {0} for array in held)
-    assert not any(array[0].any() for array in held)
+    assert len(held) == 16 and all(set(a.strides) == {0} and not a[0].any() for a in held)
 
 
 @pytest.mark.parametrize("model", [models.CifarResNet(8), models.SimpleCNN(), models.LeNet5()])
