@@ -4,6 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from kernel_cases import laid_out
 
 from tinygrad_notes import backend, nn, optim
 from tinygrad_notes.autograd import Tensor, no_grad
@@ -14,6 +15,7 @@ from tinygrad_notes.backend.kernels import (
     convolution,
     elementwise,
     fusion,
+    lowering,
     matrixwise,
     normalization,
     pooling,
@@ -123,6 +125,12 @@ def test_each_convolution_of_a_network_has_its_algorithm(name, expected):
         ("winograd", (8, 32, 16, 16), (32, 32, 3, 3), 1),
         ("winograd", (4, 16, 27, 27), (32, 16, 5, 5), 1),
         ("im2col", (8, 16, 32, 32), (32, 16, 3, 3), 2),
+        (
+            "im2col",
+            (8, 32, 7, 7),
+            (32, 32, 3, 3),
+            1,
+        ),  # so few tiles that reading 36/9 of the weights costs more
     ],
 )
 def test_the_algorithm_that_is_chosen_computes(monkeypatch, name, x, w, stride):
@@ -263,3 +271,23 @@ def test_thresholds_are_those_that_were_measured():
         512,
     )
     assert (winograd.TILES, winograd.GROUP, batch_last.FEW, batch_last.TALL) == (200, 1 << 24, 8, 24)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("order", ["plain", "channels_last"])
+def test_few_positions_are_multiplied_at_once(monkeypatch, stride, order):
+    """The last stage of a ResNet: gw would be added up more often than it is worth."""
+    called = []
+    wide = "_wide_weight_grad"
+    monkeypatch.setattr(lowering, wide, noted(called, wide, getattr(lowering, wide)))
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((3, 24, 9, 7)), rng.standard_normal((64, 24, 3, 3))
+    rest = (stride, stride), (1, 1), (1, 1), 1
+    gy = rng.standard_normal(cpu.conv2d(x, w, None, *rest).shape)
+    x, gy = laid_out(x, order), laid_out(gy, order)
+    for dtype, tolerance in ((np.float64, 1e-13), (np.float32, 1e-5)):
+        gw = convolution.conv2d_weight_grad(gy.astype(dtype), x.astype(dtype), w.shape, *rest, "im2col")
+        expected = convolution.plain.conv2d_weight_grad(np, gy, x, w.shape, *rest)
+        assert gw.dtype == dtype and gw.flags.c_contiguous
+        np.testing.assert_allclose(gw, expected, rtol=tolerance, atol=tolerance * abs(expected).max())
+    assert called == [wide] * 2

@@ -66,6 +66,14 @@ def test_variants_computes_its_rows():
         variants("MLP")
 
 
+def test_counted_networks_take_no_memory():
+    with undrawn():
+        model = models.VGG16()
+    held = [p._data for p in model.parameters() if p.ndim > 1]
+    assert len(held) == 16 and all(set(array.strides) == {0} for array in held)
+    assert not any(array[0].any() for array in held)
+
+
 @pytest.mark.parametrize("model", [models.CifarResNet(8), models.SimpleCNN(), models.LeNet5()])
 def test_multiply_adds_agree_with_the_layers_that_ran(model):
     from tinygrad_notes.models.summary import summary

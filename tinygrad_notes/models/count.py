@@ -12,22 +12,14 @@ import numpy as np
 from .. import backend
 from ..autograd import Tensor, no_grad
 from ..nn import Conv2d, ConvTranspose2d, Linear, Module
+from ..nn.init import Zeros
 from ..ops.arguments import pair
 from .lenet1998 import PartialConv2d
 
 
-class _Zeros:
-    """Stands in for the random generator: every draw is 0, and takes no memory."""
-
-    def uniform(self, low: float, high: float, size: tuple[int, ...]) -> np.ndarray:
-        return np.broadcast_to(0.0, size)
-
-    normal = uniform
-
-
 def undrawn() -> AbstractContextManager[None]:
     """Networks made inside start from weights of 0: to be counted or loaded into, not trained."""
-    return backend.use_rng(_Zeros())
+    return backend.use_rng(Zeros())
 
 
 def parameter_count(model: Module) -> int:

@@ -24,6 +24,7 @@ from .. import nn
 from ..autograd import Tensor
 from ..nn import functional as F
 from ..nn import init
+from ..nn.parameter import unset
 from ..ops.activation import tanh
 from ..ops.reduction import logsumexp
 from ..ops.shape import concat, scatter_add
@@ -53,8 +54,8 @@ class Subsampling(nn.Module):
     """y = f(c · (sum over 2×2) + b) with one trainable c and b per map.   (N, C, H, W) → (N, C, H/2, W/2)."""
 
     def __init__(self, maps: int) -> None:
-        self.weight = nn.Parameter(np.empty(maps, np.float32))
-        self.bias = nn.Parameter(np.empty(maps, np.float32))
+        self.weight = unset(maps)
+        self.bias = unset(maps)
         _start(self.weight, 4)
         _start(self.bias, 4)
 
@@ -70,9 +71,8 @@ class PartialConv2d(nn.Module):
         self.outputs = np.array([o for o, seen in enumerate(table) for _ in seen])
         self.inputs = np.array([i for seen in table for i in seen])
         self.shape = (len(table), self.inputs.max() + 1, kernel, kernel)
-        weight = [np.empty((len(seen), kernel, kernel), np.float32) for seen in table]
-        self.weight = nn.Parameter(np.concatenate(weight))
-        self.bias = nn.Parameter(np.empty(len(table), np.float32))
+        self.weight = unset(len(self.inputs), kernel, kernel)
+        self.bias = unset(len(table))
         bounds = [2.4 / (len(seen) * kernel**2) for seen in table]
         init.uniform_(self.weight, -1.0, 1.0)
         self.weight.data = self.weight.numpy() * np.array(bounds)[self.outputs, None, None]

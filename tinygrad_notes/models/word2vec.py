@@ -13,6 +13,7 @@ from ..data.windows import Around
 from ..nn import Module, Parameter, init
 from ..nn import functional as F
 from ..nn.layers import _size
+from ..nn.parameter import unset
 from ..ops.words import logistic_pairs
 
 ARCHITECTURES = "skip-gram", "cbow"
@@ -42,7 +43,7 @@ class Word2Vec(Module):
                 raise ValueError(f"Word2Vec: {name} must be one of {known}, got {value!r}")
         num_words, dim = _size("Word2Vec", "num_words", num_words), _size("Word2Vec", "dim", dim)
         self.architecture, self.context_gradient = architecture, context_gradient
-        self.syn0 = Parameter(np.empty((num_words, dim), np.float32))
+        self.syn0 = unset(num_words, dim)
         self.syn1 = Parameter(np.zeros((num_words, dim), np.float32))
         self.pick: Callable[[Any, Tensor], Tensor] = F.embedding
         init.uniform_(self.syn0, -0.5 / dim, 0.5 / dim)

@@ -9,8 +9,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from ..autograd import Tensor
 from ..ops import alignment as ops
 from ..ops.activation import softmax
@@ -20,7 +18,7 @@ from ..ops.sequence import length_mask, masked_softmax
 from . import init
 from .layers import _size
 from .module import Module
-from .parameter import Parameter
+from .parameter import unset
 
 
 class _Attention(Module):
@@ -112,7 +110,7 @@ class GeneralAttention(_Attention):
     def __init__(self, query_dim: int, key_dim: int) -> None:
         self.query_dim = _size("GeneralAttention", "query_dim", query_dim)
         self.key_dim = _size("GeneralAttention", "key_dim", key_dim)
-        self.weight = Parameter(np.empty((query_dim, key_dim), np.float32))
+        self.weight = unset(query_dim, key_dim)
         init.xavier_uniform_(self.weight)
 
     def score(self, query: Tensor, keys: Tensor) -> Tensor:
@@ -133,9 +131,9 @@ class AdditiveAttention(_Attention):
         self.query_dim = _size("AdditiveAttention", "query_dim", query_dim)
         self.key_dim = _size("AdditiveAttention", "key_dim", key_dim)
         self.hidden_dim = _size("AdditiveAttention", "hidden_dim", hidden_dim)
-        self.key_weight = Parameter(np.empty((hidden_dim, key_dim), np.float32))
-        self.query_weight = Parameter(np.empty((hidden_dim, query_dim), np.float32))
-        self.v = Parameter(np.empty(hidden_dim, np.float32))
+        self.key_weight = unset(hidden_dim, key_dim)
+        self.query_weight = unset(hidden_dim, query_dim)
+        self.v = unset(hidden_dim)
         init.xavier_uniform_(self.key_weight)
         init.xavier_uniform_(self.query_weight)
         bound = math.sqrt(6 / (hidden_dim + 1))  # Xavier's of a weight (1, hidden_dim)

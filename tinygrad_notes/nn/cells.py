@@ -16,7 +16,7 @@ from ..ops.shape import expand_dims, squeeze
 from . import init
 from .layers import _size
 from .module import Module
-from .parameter import Parameter
+from .parameter import unset
 
 Names = dict[str, Any]
 STARTS = ("torch", "orthogonal", "xavier")
@@ -35,7 +35,7 @@ class _Weights(Module):
         shapes: Names = {"weight_ih": (rows, inputs), "weight_hh": (rows, width)}
         shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)} if bias else {}
         for name, shape in (shapes | extra).items():
-            setattr(self, name + suffix, Parameter(np.empty(shape, np.float32)))
+            setattr(self, name + suffix, unset(*shape))
 
     def _weights(self, suffix: str) -> Names:
         """The parameters of one direction as arguments of the operation."""

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ..autograd import Tensor
 from ..ops.arguments import conv_padding, pair
 from . import functional as F
 from . import init
 from .layers import _size
 from .module import Module
-from .parameter import Parameter
+from .parameter import unset
 
 DEFAULTS = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "output_padding": (0, 0), "groups": 1}
 
@@ -39,8 +37,8 @@ class _Convolution(Module):
         self.stride = pair(name, "stride", stride, 1)
         self.dilation = pair(name, "dilation", dilation, 1)
         first, second = (in_channels, out_channels)[:: 1 if self.transposed else -1]
-        self.weight = Parameter(np.empty((first, second // groups, *self.kernel_size), np.float32))
-        self.register_parameter("bias", Parameter(np.empty(out_channels, np.float32)) if bias else None)
+        self.weight = unset(first, second // groups, *self.kernel_size)
+        self.register_parameter("bias", unset(out_channels) if bias else None)
         init.torch_default_(self.weight, self.bias)
 
     def extra_repr(self) -> str:

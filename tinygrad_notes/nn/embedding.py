@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ..autograd import Tensor
 from ..ops.arguments import as_tensor, check_real, padding_row
 from . import functional as F
 from . import init
 from .layers import _size
 from .module import Module
-from .parameter import Parameter
+from .parameter import Parameter, unset
 
 
 class Embedding(Module):
@@ -38,7 +36,7 @@ class Embedding(Module):
                     f"{(num_embeddings, embedding_dim)}, got {self.weight.shape}"
                 )
             return
-        self.weight = Parameter(np.empty((num_embeddings, embedding_dim), np.float32))
+        self.weight = unset(num_embeddings, embedding_dim)
         init.normal_(self.weight)
         if padding_idx is not None:
             self.weight._data[padding_idx] = 0

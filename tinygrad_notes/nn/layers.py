@@ -11,7 +11,7 @@ from ..ops.arguments import probability
 from . import functional as F
 from . import init
 from .module import Module
-from .parameter import Parameter
+from .parameter import unset
 
 
 def _size(owner: str, name: str, value: Any) -> int:
@@ -26,8 +26,8 @@ class Linear(Module):
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         self.in_features = _size("Linear", "in_features", in_features)
         self.out_features = _size("Linear", "out_features", out_features)
-        self.weight = Parameter(np.empty((out_features, in_features), np.float32))
-        self.register_parameter("bias", Parameter(np.empty(out_features, np.float32)) if bias else None)
+        self.weight = unset(out_features, in_features)
+        self.register_parameter("bias", unset(out_features) if bias else None)
         init.torch_default_(self.weight, self.bias)
 
     def forward(self, input: Any) -> Tensor:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from .. import backend
 from ..autograd import Tensor
 from ..autograd.copies import deep_copy, make_leaf
 
@@ -19,6 +22,11 @@ class Parameter(Tensor):
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         """Without its gradient, as in torch."""
         return deep_copy(self, memo, with_gradient=False)
+
+
+def unset(*shape: int) -> Parameter:
+    """A float32 Parameter of `shape` whose numbers are not set: an initializer (nn.init) must follow."""
+    return make_leaf(Parameter, backend.xp.empty(shape, np.float32), True)
 
 
 class Buffer(Tensor):

@@ -13,7 +13,7 @@ from ..ops.shape import expand_dims
 from . import init
 from .layers import Dropout, _size
 from .module import Module
-from .parameter import Parameter
+from .parameter import unset
 
 
 class _Positions(Module):
@@ -88,7 +88,7 @@ class LearnedPositions(_Positions):
         self, d_model: int, dropout: float = 0.1, max_len: int = 5000, batch_first: bool = False
     ) -> None:
         super().__init__(d_model, dropout, max_len, batch_first)
-        self.weight = Parameter(np.empty((max_len, d_model), np.float32))
+        self.weight = unset(max_len, d_model)
         init.normal_(self.weight, std=0.02)
 
     def rows(self, places: slice, dtype: Any) -> Tensor:

@@ -151,10 +151,10 @@ def choose(
             )
     if not tuned or conv.x[0] == 0:
         return None
-    return _quickest(op, conv, dtype, precision) if algorithm is None else ALGORITHMS[algorithm]
+    return _quickest(conv, dtype, precision) if algorithm is None else ALGORITHMS[algorithm]
 
 
-def _quickest(op: str, conv: Conv, dtype: np.dtype[Any], precision: str) -> ModuleType:
+def _quickest(conv: Conv, dtype: np.dtype[Any], precision: str) -> ModuleType:
     """The choice by measurement on two cores (docs/performance-log.md)."""
     n, _, h, w = conv.x
     c, o = conv.w[1], conv.w[0] // conv.groups
@@ -165,7 +165,7 @@ def _quickest(op: str, conv: Conv, dtype: np.dtype[Any], precision: str) -> Modu
     if batch_last.suits(n, c) and few and h * w <= 64 * 64 and batch_last.can(conv, dtype):
         return batch_last
     # Over few tiles, reading a kernel transformed to 36/9 of its size takes longer than it saves.
-    few_tiles = conv.w[2] == 3 and n * conv.out[0] * conv.out[1] <= 512 and op != "conv2d_weight_grad"
+    few_tiles = conv.w[2] == 3 and n * conv.out[0] * conv.out[1] <= 512
     many = min(c, o) >= (32 if conv.w[2] == 3 else 16)
     if precision == "high" and winograd.can(conv, dtype) and many and not few_tiles:
         return winograd

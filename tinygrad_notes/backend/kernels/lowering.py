@@ -19,6 +19,7 @@ from .geometry import Conv, window
 COLUMNS = 1 << 18  # entries of one block of columns: 1 MiB of float32, what one core's cache holds
 ROWS = 512  # but at least so many positions: a product must not re-read w too often
 ALONE = 1 << 19  # weights below which one thread reorders them sooner than two
+WIDE = 4  # positions for each output channel up to which the columns are built all at once for gw
 FEW = 8  # channels up to which the columns are built transposed
 
 
@@ -53,6 +54,8 @@ def write(x: Array, w: Array, b: Array | None, conv: Conv, parts: list[Block], y
 def weight_grad(gy: Array, x: Array, conv: Conv, parts: list[Block] | None = None) -> Array:
     """gw = Σ colsᵀ gy over all blocks, or `parts`: gy (N, O, OH, OW), x (N, C, H, W) → (O, C, kh, kw)."""
     o, c, kh, kw = conv.w
+    if parts is None and c > FEW and conv.x[0] * conv.out[0] * conv.out[1] <= WIDE * o:
+        return _wide_weight_grad(gy, x, conv)
     gy = gy.transpose(0, 2, 3, 1)
     parts = _parts(conv) if parts is None else parts
     scratch = _scratch(conv, parts, gy.dtype)
@@ -76,6 +79,25 @@ def weight_grad(gy: Array, x: Array, conv: Conv, parts: list[Block] | None = Non
     for k, slab in enumerate(total.reshape(kh * kw, c, o)):
         gw[:, :, k] = slab.T
     return gw.reshape(conv.w)
+
+
+def _wide_weight_grad(gy: Array, x: Array, conv: Conv) -> Array:
+    """gw = gyᵀ cols over all positions at once, some rows of gw on each thread.
+
+    Where the weights are many and the positions few, a sum over blocks would spend its time on adding up gw.
+    """
+    (n, c), (o, _, kh, kw), (oh, ow) = conv.x[:2], conv.w, conv.out
+    rows = gy.transpose(0, 2, 3, 1).reshape(-1, o)
+    cols = np.empty((n, oh * ow * kh * kw * c), dtype=gy.dtype)
+    threads.parallel(lambda _, i, j: _lower(x, (i, j, 0, oh), conv, cols[i:j].reshape(-1)), n)
+    cols, gw = cols.reshape(len(rows), -1), np.empty(conv.w, dtype=gy.dtype)
+
+    def work(share: int, start: int, stop: int) -> None:
+        part = np.matmul(rows[:, start:stop].T, cols)
+        gw[start:stop] = part.reshape(-1, kh, kw, c).transpose(0, 3, 1, 2)
+
+    threads.parallel(work, o)
+    return gw
 
 
 def input_grad(gy: Array, w: Array, conv: Conv) -> Array:
