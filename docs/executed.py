@@ -7,6 +7,7 @@ What takes long is kept in docs/_build/made until a file of the package or of do
 import ast
 import contextlib
 import hashlib
+import importlib
 import io
 import os
 import pickle
@@ -189,14 +190,9 @@ class Picture(SphinxDirective):
     has_content = True
 
     def run(self):
-        import pictures
-        import pictures_focus
-        import pictures_images
-        import pictures_sequences
-
         name = self.arguments[0]
-        files = pictures, pictures_images, pictures_sequences, pictures_focus
-        draw = next(vars(file)[name] for file in files if name in vars(file))
+        files = [vars(importlib.import_module(file.stem)) for file in sorted(DOCS.glob("pictures*.py"))]
+        draw = next(file[name] for file in files if name in file)
         caption = " ".join(self.content)
         figure = nodes.figure("", image(self.env, name, draw, caption, "svg"))
         figure += nodes.caption("", "", *self.parse_inline(caption)[0])
