@@ -16,7 +16,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -73,10 +73,13 @@ def run_python(text, namespace, raises=None):
 
 
 class Python(SphinxDirective):
-    """Lines of Python in the namespace of the page, and below them what they print."""
+    """Lines of Python in the namespace of the page, and below them what they print.
+
+    `picture`: the name of a figure that they make, which is shown as well.
+    """
 
     has_content = True
-    option_spec = {"raises": directives.unchanged}
+    option_spec = {"raises": directives.unchanged, "picture": directives.unchanged}
 
     def run(self):
         namespace = self.env.temp_data.setdefault("namespace", {**KNOWN, "__builtins__": __builtins__})
@@ -85,7 +88,12 @@ class Python(SphinxDirective):
             said = run_python(text, namespace, self.options.get("raises"))
         except Exception as error:
             raise self.error(f"{type(error).__name__}: {error}") from error
-        return blocks(text, said)
+        found = blocks(text, said)
+        if "picture" in self.options:
+            name, page = self.options["picture"], self.env.docname.replace("/", "-")
+            save = partial(namespace[name].savefig, facecolor="white", metadata={"Date": None})
+            found.append(image(self.env, f"{page}-{name}", save, kind="svg"))
+        return found
 
 
 def blocks(text, said, language="python"):

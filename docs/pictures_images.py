@@ -1,4 +1,4 @@
-"""More drawings of the pages, as in pictures.py: vectors of words, and the networks of ImageNet."""
+"""More drawings of the pages, as in pictures.py: vectors of words, and the networks for images."""
 
 from itertools import pairwise
 
@@ -7,8 +7,12 @@ from matplotlib.patches import Circle, FancyBboxPatch, Rectangle
 from pictures import BLUE, GRAY, GREEN, ORANGE, PURPLE, arrow, canvas, saved
 
 import tinygrad_notes as tg
+from tinygrad_notes import nn
+from tinygrad_notes.models.count import undrawn
+from tinygrad_notes.models.summary import summary
 
 COUNTS = 40, 20, 10, 5, 5
+MAPS = {"Conv2d": BLUE, "AvgPool2d": GREEN, "Linear": ORANGE}
 
 
 def words(file):
@@ -58,19 +62,109 @@ def tree(axes, left, top):
         axes.text(x, y, f"$w_{node}$", ha="center", va="center", fontsize=10, zorder=4)
 
 
-def imagenet(file):
-    """Left what three 3×3 see, one row of pixels; right an inception module."""
+def lenet(file):
+    """The maps of LeNet-5 from the image to the ten classes, as large as its layers say."""
+    figure, axes = canvas(9.6, 2.3)
+    rows = [row for row in summary(tg.models.LeNet5(), (1, 32, 32)) if row.kind in MAPS]
+    left, middle = 0.2, 1.2
+    for kind, shape in [("image", (1, 32, 32)), *((row.kind, row.shape) for row in rows)]:
+        color = MAPS.get(kind, GRAY)
+        if len(shape) == 3:
+            side, shift = 1.2 * shape[1] / 32, 0.26 / shape[0] ** 0.65
+            width = side + shift * (shape[0] - 1)
+            for k in range(shape[0]):
+                corner = left + shift * k, middle - side / 2 + 0.3 * shift * (shape[0] / 2 - k)
+                axes.add_patch(Rectangle(corner, side, side, fc="white", ec=color, lw=1.1))
+        else:
+            width, height = 0.22, 1.5 * shape[0] / 120 + 0.1
+            corner = left, middle - height / 2
+            axes.add_patch(Rectangle(corner, width, height, fc="white", ec=color, lw=1.4))
+        name = f"{shape[0]}@{shape[1]}×{shape[2]}" if len(shape) == 3 else f"{shape[0]}"
+        axes.text(left + width / 2, 0.12, name, ha="center", fontsize=10, color=color)
+        left += width + 0.37
+    saved(figure, file)
+
+
+def alexnet(file):
+    """Two towers, one per GPU; lines across where a layer sees the other one's channels."""
+    figure, axes = canvas(9.6, 2.6)
+    with undrawn():
+        model = tg.models.AlexNet(variant="paper")
+    layers = [m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    shapes = {row.name: row.shape for row in summary(model, model.input_shape)}
+    names = [name for name, m in model.named_modules() if m in layers]
+    places = [[(0.3, 1.35)] * 2]
+    axes.text(0.45, 1.35, "$x$", ha="center", va="center", fontsize=14)
+    for number, (name, layer) in enumerate(zip(names, layers, strict=True), 1):
+        x, last = 1.6 + 1.05 * (number - 1), number == len(layers)
+        rows = [(x, 1.35)] * 2 if last else [(x, 2.0), (x, 0.7)]
+        across = number > 1 and getattr(layer, "groups", 1) == 1
+        for side, (_, y) in enumerate(rows):
+            for other, (before, height) in enumerate(places[-1]):
+                if other == side or across:
+                    color = GRAY if other == side and not last else PURPLE
+                    arrow(axes, (before + 0.32, height), (x - 0.34, y), color, 1.2)
+        shape = shapes[name]
+        size = f"{shape[1]}×{shape[2]}" if len(shape) == 3 else ""
+        for _, y in rows[: 1 if last else 2]:
+            color = BLUE if size else ORANGE
+            axes.add_patch(FancyBboxPatch((x - 0.27, y - 0.22), 0.54, 0.44, "round,pad=0.05", fc="white",
+                                          ec=color, lw=1.4, zorder=3))  # fmt: skip
+            count = shape[0] if last else shape[0] // 2
+            axes.text(x, y, f"{count}\n{size}".strip(), ha="center", va="center", fontsize=9, zorder=4)
+        axes.text(x, 0.12, f"{'conv' if size else 'fc'}{number}", ha="center", fontsize=10, color=color)
+        places.append(rows)
+    saved(figure, file)
+
+
+def vgg(file):
+    """Left what three 3×3 see, one row of pixels; right VGG-16's outputs and weights, layer by layer."""
     figure, axes = canvas(9.6, 3.4)
     for layer in range(4):
         count, y = 7 - 2 * layer, 0.4 + 0.8 * layer
         for k in range(count):
-            x = 0.4 + 0.42 * (k + layer)
+            x = 0.3 + 0.42 * (k + layer)
             axes.add_patch(Rectangle((x, y), 0.36, 0.3, fc="white", ec=GREEN if layer else BLUE, lw=1.6))
             for below in range(3) if layer else ():
                 axes.plot([x + 0.18, x + 0.18 + 0.42 * (below - 1)], [y, y - 0.5], color=GRAY, lw=0.8)
-        axes.text(0.4 + 0.42 * (7 - layer) + 0.1, y + 0.15, f"{count}", fontsize=11, va="center", color=GRAY)
-    inception(axes, 4.2)
+        axes.text(0.3 + 0.42 * (7 - layer) + 0.1, y + 0.15, f"{count}", fontsize=11, va="center", color=GRAY)
+    with undrawn():
+        model = tg.models.VGG16()
+    rows = [row for row in summary(model, model.input_shape) if row.kind in ("Conv2d", "Linear")]
+    panel = figure.add_axes((0.46, 0.15, 0.52, 0.78))
+    places = np.arange(1, len(rows) + 1)
+    panel.bar(places - 0.2, [np.prod(row.shape) / 1e6 for row in rows], 0.4, color=BLUE, label="$y$")
+    panel.bar(places + 0.2, [row.parameters / 1e6 for row in rows], 0.4, color=ORANGE, label="$w, b$")
+    panel.set(yscale="log", ylim=(5e-4, 200), xticks=places)
+    panel.tick_params(labelsize=9)
+    panel.text(0.02, 1.02, "$10^6$", transform=panel.transAxes, fontsize=11)
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.legend(frameon=False, fontsize=11, ncols=2, loc="upper center")
     saved(figure, file)
+
+
+def googlenet(file):
+    """Above the whole network, with its two auxiliary classifiers; below one of its nine modules."""
+    figure, axes = canvas(9.6, 4.9)
+    modules = ["3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b"]
+    names = ["7×7", "1×1", "3×3", *modules, "mean", "fc"]
+    for k, name in enumerate(names):
+        x, y = 0.62 + 0.66 * k, 4.4
+        small(axes, x, y, name, {"mean": GREEN, "fc": ORANGE}.get(name, BLUE if k < 3 else PURPLE))
+        arrow(axes, (x - 0.43, y), (x - 0.23, y), GRAY)
+        if name in ("4a", "4d"):
+            arrow(axes, (x, y - 0.23), (x, y - 0.45), GRAY)
+            small(axes, x, y - 0.65, "aux", ORANGE)
+        if name in ("7×7", "1×1", "3a", "4a", "5a"):
+            axes.text(x - 0.33, y + 0.27, "↓2", ha="center", fontsize=9, color=GREEN)
+    inception(axes, 2.3)
+    saved(figure, file)
+
+
+def small(axes, x, y, text, color):
+    corner = x - 0.18, y - 0.15
+    axes.add_patch(FancyBboxPatch(corner, 0.36, 0.3, "round,pad=0.05", fc="white", ec=color, lw=1.4))
+    axes.text(x, y, text, ha="center", va="center", fontsize=9.5)
 
 
 def inception(axes, left):

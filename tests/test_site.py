@@ -32,7 +32,7 @@ OTHER_PARTS = {  # of the chapters that are not about an operation
     },
 }  # fmt: skip
 DIRECTIVE = re.compile(r"^(```|:::)\{(\w+)\} ?(.*)$", re.MULTILINE)
-BLOCK = re.compile(r"^```\{python\}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```\{python\}\n(?::picture: \w+\n)?(.*?)^```$", re.MULTILINE | re.DOTALL)
 HAN = "[\u4e00-\u9fff]"
 
 
@@ -82,7 +82,8 @@ def test_a_chapter_has_its_parts(page, lang):
     if page not in OTHER_PARTS:
         assert "{derivation}" in part["Derivation"] and "{rule}" in part["The shipped rule"]
         assert "{example}" in part["On paper"]
-    assert re.search(r"\{study\}|\{run\}", part["The studies" if "The studies" in part else "A run"])
+    run = part["The studies" if "The studies" in part else "A run"]
+    assert re.search(r"\{study\}|\{run\}|^:picture:", run, re.MULTILINE)
     assert part["Pitfalls"].count("```{python}") >= 3
     assert part["Exercises"].count(":::{answer}") == 3 == part["Exercises"].count("```{python}")
 
