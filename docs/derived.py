@@ -4,6 +4,7 @@ Formulas, reasons and residuals come from tinygrad_notes/verify/derivations, com
 """
 
 import inspect
+import textwrap
 from pathlib import Path
 
 from docutils import nodes
@@ -35,7 +36,8 @@ TITLES = {
     "local response norm": ("Local response normalization", "局部响应归一化"),
     "dropout": ("Dropout", "随机失活"), "embedding": ("Embedding", "词嵌入"),
     "residual addition": ("Residual addition", "残差相加"), "rnn": ("Simple recurrent cell", "简单循环单元"),
-    "gru": ("GRU", "门控循环单元 GRU"), "lstm": ("LSTM", "长短期记忆 LSTM"),
+    "gru": ("GRU", "门控循环单元 GRU"), "bidirectional": ("Both directions", "双向循环网络"),
+    "lstm": ("LSTM", "长短期记忆 LSTM"),
     "dot score": ("Dot score", "点积打分"),
     "general score": ("General score", "双线性打分"), "additive score": ("Additive score", "加性打分"),
     "attention": ("Attention", "注意力"), "negative sampling": ("Negative sampling", "负采样"),
@@ -135,7 +137,7 @@ class Rule(OfDerivation):
         rule = ENTRIES[name].rule
         shipped = is_function(rule)
         code = getattr(update, rule.kernel.removesuffix("_update")) if hasattr(rule, "kernel") else rule
-        text = source(rule) if shipped else inspect.getsource(code).rstrip()
+        text = source(rule) if shipped else textwrap.dedent(inspect.getsource(code)).rstrip()
         place = nodes.literal(text=where(code))
         if shipped:
             anchor = nodes.make_id(f"{rule.__module__}.{rule.__name__}")

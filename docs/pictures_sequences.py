@@ -1,6 +1,6 @@
 """The drawings of the pages about recurrent networks and attention, as those of `pictures.py`."""
 
-from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
+from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Rectangle
 from pictures import BLUE, GRAY, GREEN, ORANGE, PURPLE, arrow, box, canvas, saved
 
 
@@ -14,17 +14,30 @@ def panel(axes, left, low, width, height):
     axes.add_patch(FancyBboxPatch((left, low), width, height, "round,pad=0.1", fc="#f5f7fb", ec="#b8c2d6"))
 
 
-def recurrent(file):
-    """The simple network unrolled over time, and the cell of the GRU."""
-    figure, axes = canvas(9.6, 3.7)
-    _unrolled(axes)
-    _gru(axes)
+def rnn(file):
+    """The simple network with its loop, and unrolled over three times."""
+    figure, axes = canvas(7.4, 3.7)
+    _folded(axes, 0.9, 1.9)
+    axes.text(1.95, 1.9, "=", fontsize=20, ha="center", va="center")
+    _unrolled(axes, 2.6)
     saved(figure, file)
 
 
-def _unrolled(axes):
-    row, xs = 1.9, (1.3, 2.6, 3.9)
-    arrow(axes, (0.2, row), (xs[0] - 0.35, row), BLUE, 2)
+def _folded(axes, x, row):
+    """A cell whose state is fed back to it."""
+    box(axes, x, row, "tanh", GREEN)
+    arrow(axes, (x, 0.75), (x, row - 0.25), GRAY)
+    arrow(axes, (x, row + 0.25), (x, 3.05), GRAY)
+    axes.plot([x, x - 0.7, x - 0.7], [row + 0.6, row + 0.6, row], color=BLUE, lw=2)
+    arrow(axes, (x - 0.7, row), (x - 0.35, row), BLUE, 2)
+    axes.text(x - 0.5, row + 0.12, "$W$", ha="center", fontsize=12, color=BLUE)
+    axes.text(x, 0.5, "$x_t$", ha="center", fontsize=13)
+    axes.text(x, 3.15, "$h_t$", ha="center", fontsize=13)
+
+
+def _unrolled(axes, left):
+    row, xs = 1.9, [left + 1.1 + 1.3 * t for t in range(3)]
+    arrow(axes, (left, row), (xs[0] - 0.35, row), BLUE, 2)
     for t, x in enumerate(xs, 1):
         box(axes, x, row, "tanh", GREEN)
         arrow(axes, (x, 0.75), (x, row - 0.25), GRAY)
@@ -37,10 +50,13 @@ def _unrolled(axes):
         axes.text(x - 0.42, row - 0.85, "$W^\\top$", ha="center", fontsize=11, color=ORANGE)
         axes.text(x, 0.5, f"$x_{t}$", ha="center", fontsize=13)
         axes.text(x, 3.15, f"$h_{t}$", ha="center", fontsize=13)
-    axes.text(0.15, row + 0.12, "$h_0$", fontsize=13)
+    axes.text(left - 0.05, row + 0.12, "$h_0$", fontsize=13)
 
 
-def _gru(axes):
+def gru(file):
+    """The cell: above the straight way of h, below the two gates and the new value."""
+    figure, axes = canvas(5.3, 3.5)
+    axes.set(xlim=(4.5, 9.8), ylim=(0, 3.5))
     panel(axes, 5.6, 0.75, 3.3, 2.3)
     top, row, low = 2.65, 1.45, 0.35
     arrow(axes, (5.0, top), (9.5, top), BLUE, 2.5)
@@ -59,30 +75,112 @@ def _gru(axes):
     for x, y, text in ((4.85, top + 0.12, "$h_{t-1}$"), (9.2, top + 0.12, "$h_t$"),
                        (4.7, low + 0.1, "$h_{t-1},\\ x_t$")):  # fmt: skip
         axes.text(x, y, text, fontsize=13)
+    saved(figure, file)
+
+
+def bidirectional(file):
+    """One network reads from the left, another from the right; their outputs stand side by side."""
+    figure, axes = canvas(7.0, 4.0)
+    xs, first, second = (1.6, 3.4, 5.2), 1.45, 2.35
+    arrow(axes, (0.5, first), (xs[0] - 0.35, first), BLUE, 2)
+    arrow(axes, (6.5, second), (xs[-1] + 0.75, second), ORANGE, 2)
+    for t, x in enumerate(xs, 1):
+        high = x + 0.4
+        box(axes, x, first, "f", BLUE)
+        box(axes, high, second, "b", ORANGE)
+        arrow(axes, (x, 0.75), (x, first - 0.25), GRAY)
+        axes.plot([x, high], [0.85, 0.85], color=GRAY, lw=1.6)
+        axes.plot([high, high], [0.85, first - 0.12], color=GRAY, lw=1.6)
+        arrow(axes, (high, first + 0.12), (high, second - 0.25), GRAY)
+        arrow(axes, (x, first + 0.25), (x, 3.15), BLUE)
+        arrow(axes, (high, second + 0.25), (high, 3.15), ORANGE)
+        for left, color in ((x - 0.2, BLUE), (x + 0.2, ORANGE)):
+            axes.add_patch(Rectangle((left, 3.17), 0.4, 0.22, fc=color, ec="white", alpha=0.75))
+        axes.text(x, 0.5, f"$x_{t}$", ha="center", fontsize=13)
+        axes.text(x + 0.2, 3.55, f"$y_{t}$", ha="center", fontsize=13)
+        end = xs[t] - 0.35 if t < len(xs) else 6.5
+        axes.plot([x + 0.35, x + 0.62], [first, first], color=BLUE, lw=2)
+        arrow(axes, (x + 0.62, first), (end, first), BLUE, 2)
+        if t > 1:
+            arrow(axes, (high - 0.35, second), (xs[t - 2] + 0.75, second), ORANGE, 2)
+    saved(figure, file)
 
 
 def attention(file):
-    """Scaled dot-product attention as a column of steps, and a layer of the encoder and of the decoder."""
-    figure, axes = canvas(10.6, 5.9)
-    for x, name in ((0.7, "Q"), (1.9, "K"), (3.1, "V")):
+    """A decoder's state looks at the states of an encoder; and scaled dot-product attention, in steps."""
+    figure, axes = canvas(9.6, 5.3)
+    _looking_back(axes)
+    _scaled(axes, 6.1)
+    saved(figure, file)
+
+
+def _looking_back(axes):
+    xs, row, top = (0.8, 1.9, 3.0, 4.1), 1.25, 2.85
+    weights = (0.1, 0.65, 0.2, 0.05)
+    for i, (x, weight) in enumerate(zip(xs, weights, strict=True), 1):
+        box(axes, x, row, f"$h_{i}$", BLUE)
+        arrow(axes, (x, 0.6), (x, row - 0.25), GRAY)
+        axes.text(x, 0.3, f"$x_{i}$", ha="center", fontsize=13)
+        arrow(axes, (x, row + 0.25), (2.45 + (x - 2.45) * 0.12, top - 0.22), ORANGE, 0.6 + 5 * weight)
+        axes.text(x + (0.12 if x > 2.45 else -0.12), row + 0.5, f"$\\alpha_{i}$", fontsize=12, color=ORANGE,
+                  ha="left" if x > 2.45 else "right")  # fmt: skip
+        if i < len(xs):
+            arrow(axes, (x + 0.35, row), (xs[i] - 0.35, row), BLUE)
+    sign(axes, 2.45, top, "+")
+    arrow(axes, (2.45, top + 0.17), (2.45, 3.7), ORANGE, 2)
+    axes.plot([1.3, 1.3, 2.28], [3.95, top, top], color=GREEN, lw=1.3, ls="--")
+    axes.text(2.55, 3.2, "$c$", fontsize=13, color=ORANGE)
+    box(axes, 2.45, 3.95, "$s_t$", GREEN)
+    arrow(axes, (0.9, 3.95), (2.1, 3.95), GREEN)
+    arrow(axes, (2.8, 3.95), (4.2, 3.95), GREEN)
+    arrow(axes, (2.45, 4.2), (2.45, 4.85), GRAY)
+    axes.text(0.85, 4.05, "$s_{t-1}$", fontsize=13)
+
+
+def _scaled(axes, left):
+    xs = left, left + 1.2, left + 2.4
+    for x, name in zip(xs, "QKV", strict=True):
         axes.text(x, 0.3, f"${name}$", fontsize=14, ha="center")
-    for x in (0.7, 1.9):
+    middle = left + 0.6
+    for x in xs[:2]:
         axes.plot([x, x], [0.6, 0.95], color=GRAY, lw=1.6)
-        arrow(axes, (x, 0.95), (1.3 + (x - 1.3) * 0.4, 1.25), GRAY)
-    axes.plot([3.1, 3.1], [0.6, 3.45], color=GRAY, lw=1.6)
-    arrow(axes, (3.1, 3.45), (2.35, 4.0), GRAY)
-    _steps(axes, 1.3, (("$S = c\\,QK^\\top$", 1.5, BLUE), ("softmax", 2.75, ORANGE)), 0.7)
-    arrow(axes, (1.3, 3.0), (1.75, 4.0), ORANGE)
-    _wide(axes, 2.05, 4.25, "$Y = P V$", GREEN, 0.7)
-    arrow(axes, (2.05, 4.5), (2.05, 5.15), GREEN)
-    axes.text(1.35, 2.1, "$S$", fontsize=12)
-    axes.text(1.3, 3.45, "$P$", fontsize=12)
-    _layer(axes, 5.6, ("$QKV$", "$W_2\\max(W_1 x, 0)$"))
-    _layer(axes, 8.8, ("$QKV$", "$QKV$", "$W_2\\max(W_1 x, 0)$"))
-    arrow(axes, (8.8, 5.45), (8.8, 5.85), GRAY)
-    axes.plot([5.6, 5.6, 7.2, 7.2], [3.85, 4.6, 4.6, 2.6], color=PURPLE, lw=2)
-    arrow(axes, (7.2, 2.6), (7.88, 2.6), PURPLE, 2)
-    axes.text(7.26, 2.7, "$K, V$", fontsize=10, color=PURPLE)
+        arrow(axes, (x, 0.95), (middle + (x - middle) * 0.4, 1.25), GRAY)
+    axes.plot([xs[2], xs[2]], [0.6, 3.45], color=GRAY, lw=1.6)
+    arrow(axes, (xs[2], 3.45), (left + 1.65, 4.0), GRAY)
+    _steps(axes, middle, (("$S = c\\,QK^\\top$", 1.5, BLUE), ("softmax", 2.75, ORANGE)), 0.7)
+    arrow(axes, (middle, 3.0), (left + 1.05, 4.0), ORANGE)
+    _wide(axes, left + 1.35, 4.25, "$Y = P V$", GREEN, 0.7)
+    arrow(axes, (left + 1.35, 4.5), (left + 1.35, 5.1), GREEN)
+    axes.text(left + 0.65, 2.1, "$S$", fontsize=12)
+    axes.text(left + 0.5, 3.45, "$P$", fontsize=12)
+
+
+def transformer(file):
+    """A layer of the encoder and one of the decoder, what they read, and what is made of their output."""
+    figure, axes = canvas(7.4, 7.9)
+    low = 1.35
+    for x in (1.6, 5.2):
+        axes.text(
+            x, 0.05, "$x_1, x_2, \\ldots$" if x < 3 else "$y_0, y_1, \\ldots$", fontsize=13, ha="center"
+        )
+        _wide(axes, x, 0.68, "$E$", PURPLE, 0.3)
+        arrow(axes, (x, 0.3), (x, 0.43), GRAY)
+        arrow(axes, (x, 0.93), (x, low - 0.05), GRAY)
+        sign(axes, x, low + 0.12, "+")
+        axes.text(x - 0.95, low + 0.06, "$p_t$", fontsize=12)
+        arrow(axes, (x - 0.6, low + 0.12), (x - 0.17, low + 0.12), GRAY)
+    _layer(axes, 1.6, low + 0.25, ("$QKV$", "$W_2\\max(W_1 x, 0)$"))
+    _layer(axes, 5.2, low + 0.25, ("$QKV_{\\leq t}$", "$QKV$", "$W_2\\max(W_1 x, 0)$"))
+    top = low + 5.3
+    _wide(axes, 5.2, top + 0.6, "$E^\\top$, softmax", ORANGE, 0.85)
+    arrow(axes, (5.2, top - 0.1), (5.2, top + 0.35), GRAY)
+    axes.text(5.2, top + 1.02, "$y_1, y_2, \\ldots$", fontsize=13, ha="center")
+    height = low + 2.85
+    axes.plot([1.6, 1.6, 3.4, 3.4], [low + 3.45, low + 4.05, low + 4.05, height], color=PURPLE, lw=2)
+    arrow(axes, (3.4, height), (4.28, height), PURPLE, 2)
+    axes.text(3.5, height + 0.1, "$K, V$", fontsize=10, color=PURPLE)
+    for x, high in ((0.35, 1.9), (6.65, 2.6)):
+        axes.text(x, low + high, "$6\\times$", fontsize=13, ha="center")
     saved(figure, file)
 
 
@@ -100,14 +198,13 @@ def _wide(axes, x, y, text, color, half):
     axes.text(x, y, text, ha="center", va="center", fontsize=11, zorder=4)
 
 
-def _layer(axes, x, parts):
+def _layer(axes, x, bottom, parts):
     """Parts with their sums and norms; each part is also passed by."""
-    step, low = 1.6, 1.0
-    panel(axes, x - 1.0, 0.55, 2.25, step * len(parts) - 0.1)
-    axes.text(x, 0.05, "$x$", fontsize=14, ha="center")
+    step, low = 1.6, bottom + 0.55
+    panel(axes, x - 1.0, bottom + 0.1, 2.25, step * len(parts) + 0.15)
     for k, text in enumerate(parts):
         y = low + step * k
-        arrow(axes, (x, y - (0.3 if k else 0.72)), (x, y - 0.2), GRAY)
+        arrow(axes, (x, y - (0.3 if k else 0.5)), (x, y - 0.2), GRAY)
         _wide(axes, x, y, text, BLUE if "QKV" in text else ORANGE, 0.85)
         _passed(axes, x, y)
         arrow(axes, (x, y + 0.67), (x, y + 0.78), GRAY)

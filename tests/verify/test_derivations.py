@@ -104,8 +104,8 @@ def test_every_rule_of_the_notes_has_one():
     asked = """sigmoid, tanh, relu, leaky relu, softmax, cross entropy, cross entropy of classes, mse,
         mse of the notes, matmul, linear, conv2d, max pooling, average pooling, batch norm,
         batch norm in evaluation, local response norm, layer norm, dropout, embedding, rnn, lstm, gru,
-        dot score, general score, additive score, attention, sgd with momentum, adam, negative sampling,
-        hierarchical softmax, residual addition, xavier, he"""
+        bidirectional, dot score, general score, additive score, attention, sgd with momentum, adam,
+        negative sampling, hierarchical softmax, residual addition, xavier, he"""
     assert {" ".join(name.split()) for name in asked.split(",")} == set(NAMES)
 
 

@@ -12,6 +12,7 @@ from . import (
     alignment,
     arithmetic,
     attention,
+    bidirectional,
     convolution,
     dropout,
     embedding,
@@ -30,7 +31,7 @@ from .derivation import Derivation, Entry
 
 FILES = (
     activation, loss, linear, convolution, pooling, normalization, response, dropout, embedding, arithmetic,
-    rnn, lstm, alignment, attention, words, optimizers, initializers,
+    rnn, lstm, bidirectional, alignment, attention, words, optimizers, initializers,
 )  # fmt: skip
 
 DERIVATIONS: tuple[Entry, ...] = tuple(

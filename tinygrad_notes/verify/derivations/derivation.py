@@ -38,13 +38,14 @@ class Given:
 
 @dataclass(frozen=True)
 class Definition:
-    """lhs = rhs for all values of the letters of lhs."""
+    """lhs = rhs for all values of the letters of lhs. `back`: from the last `time` to the first."""
 
     lhs: Any
     letters: tuple[Symbol, ...]
     rhs: Any
     reason: Reason
     time: Symbol | None = None
+    back: bool = False
 
     @property
     def name(self) -> str:
@@ -143,12 +144,14 @@ class Builder:
         return IndexedBase(name)
 
     def define(
-        self, name: str, letters: Any, rhs: Any, en: str = "", zh: str = "", time: Symbol | None = None
-    ) -> IndexedBase:
+        self, name: str, letters: Any, rhs: Any, en: str = "", zh: str = "", time: Symbol | None = None,
+        back: bool = False,
+    ) -> IndexedBase:  # fmt: skip
         letters = letters if isinstance(letters, tuple) else (letters,)
         base = IndexedBase(name)
         lhs = base[letters] if letters else base
-        self.definitions.append(Definition(lhs, letters, sympy.sympify(rhs), {"en": en, "zh": zh}, time))
+        reason = {"en": en, "zh": zh}
+        self.definitions.append(Definition(lhs, letters, sympy.sympify(rhs), reason, time, back))
         return base
 
     def output(self, name: str) -> IndexedBase:

@@ -114,9 +114,10 @@ class Point:
     def _order(self) -> Iterator[tuple[Definition, dict[Any, int]]]:
         """Each definition at each value of its letters; those of a recurrence step by step."""
         d = self.derivation
-        for time, block in itertools.groupby(d.definitions, lambda x: x.time):
+        for (time, back), block in itertools.groupby(d.definitions, lambda x: (x.time, x.back)):
             definitions = list(block)
-            for t in d.ranges[time] if time is not None else (None,):
+            times = (None,) if time is None else d.ranges[time]
+            for t in reversed(times) if back else times:
                 for definition in definitions:
                     others = [v for v in definition.letters if v != time]
                     for values in itertools.product(*(d.ranges[v] for v in others)):

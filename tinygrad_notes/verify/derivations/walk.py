@@ -134,8 +134,9 @@ class Walk(Printer):
 
     def raised(self, base: Any) -> str:
         """Ready for an exponent: in parentheses, if it has one already."""
-        text = self.bound(base, ATOM)
-        return self.parentheses(text) if "^" in str(getattr(base, "base", base)) else text
+        text, level = self._print(base)
+        has_one = "^" in str(getattr(base, "base", base))
+        return self.parentheses(text) if has_one or level < ATOM else text
 
     def _print_Function(self, f: Any) -> Text:
         name = {"log": "ln"}.get(type(f).__name__, type(f).__name__)
