@@ -9,12 +9,12 @@ from tinygrad_notes.nn import functional as F
 
 def focus(file):
     """Gradient descent on a parabola at four rates, and how gradients of batches scatter."""
-    figure, (left, right) = axes_of(["½ a w²:  |w|,  η = … / a", "σ(g of a batch) / σ(g of a sample)"])
+    figure, (left, right) = axes_of(["½ a w²:  |w|", "σ(B) / σ(1)"], 3.5, 3.1)
     for color, rate in zip(COLORS, (0.1, 0.5, 1.8, 2.1), strict=False):
-        left.semilogy(range(31), descent(rate, 30), ".-", color=color, label=f"{rate:g}")
+        left.semilogy(range(31), descent(rate, 30), ".-", color=color, label=f"η = {rate:g} / a")
     sizes = 2 ** np.arange(0, 9, 2)
     found = scatter(sizes)
-    right.loglog(sizes, found / found[0], "o", color=BLUE, label="σ(B) / σ(1)")
+    right.loglog(sizes, found / found[0], "o", color=BLUE)
     right.loglog(sizes, sizes**-0.5, color=ORANGE, label="1/√B")
     left.set(xlabel="t", ylim=(1e-8, 1e2))
     right.set_xlabel("B")
