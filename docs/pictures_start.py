@@ -13,13 +13,13 @@ from tinygrad_notes.nn import functional as F
 
 def environment(file):
     """From the package down to what computes, once for each backend."""
-    figure, axes = canvas(7.6, 4.6)
-    wide(axes, 3.4, 4.25, "tinygrad_notes", BLUE, 3.0)
-    arrow(axes, (3.4, 4.0), (3.4, 3.77), GRAY)
-    wide(axes, 3.4, 3.52, "xp", PURPLE, 3.0)
+    figure, axes = canvas(6.1, 4.6)
+    wide(axes, 2.7, 4.25, "tinygrad_notes", BLUE, 2.5)
+    arrow(axes, (2.7, 4.0), (2.7, 3.77), GRAY)
+    wide(axes, 2.7, 3.52, "xp", PURPLE, 2.5)
     columns = (
-        (1.5, "BACKEND=numpy", ORANGE, ("NumPy", "OpenBLAS", "CPU")),
-        (5.3, "BACKEND=cupy", GREEN, ("CuPy", "CUDA", "NVIDIA driver", "GPU")),
+        (1.2, "BACKEND=numpy", ORANGE, ("NumPy", "OpenBLAS", "CPU")),
+        (4.2, "BACKEND=cupy", GREEN, ("CuPy", "CUDA", "NVIDIA driver", "GPU")),
     )
     for x, name, color, parts in columns:
         places = np.linspace(2.6, 0.35, len(parts))
@@ -30,7 +30,7 @@ def environment(file):
             if k:
                 arrow(axes, (x, places[k - 1] - 0.25), (x, y + 0.25), color)
     for y, text in ((2.6, "pip"), (1.1, "nvidia-smi")):
-        axes.text(6.35, y, text, fontsize=10, family="monospace", color=GRAY, va="center")
+        axes.text(5.2, y, text, fontsize=10, family="monospace", color=GRAY, va="center")
     saved(figure, file)
 
 
@@ -44,14 +44,14 @@ def xor_network():
 
 
 def neuron(file):
-    """A neuron; XOR in the plane of its inputs, with two lines; and in that of the hidden neurons."""
-    figure = Figure(figsize=(9.8, 3.1))
-    left = figure.add_axes((0, 0, 0.4, 1))
-    left.set(xlim=(0, 3.92), ylim=(0.2, 3.3))
-    left.axis("off")
-    _one_neuron(left)
-    inputs = figure.add_axes((0.46, 0.15, 0.24, 0.8))
-    hidden = figure.add_axes((0.755, 0.15, 0.24, 0.8))
+    """Above a neuron; below XOR in the plane of its inputs, and in that of two hidden neurons."""
+    figure = Figure(figsize=(5.6, 5.3))
+    above = figure.add_axes((0, 0.49, 1, 0.51))
+    above.set(xlim=(-0.84, 4.76), ylim=(0.4, 3.1))
+    above.axis("off")
+    _one_neuron(above)
+    inputs = figure.add_axes((0.1, 0.08, 0.38, 0.4))
+    hidden = figure.add_axes((0.6, 0.08, 0.38, 0.4))
     _xor(inputs, hidden)
     saved(figure, file)
 
@@ -99,16 +99,16 @@ def _xor(inputs, hidden):
 
 
 def training(file):
-    """The loop of a training, and the graph of one of its steps with values and gradients."""
-    figure, axes = canvas(9.7, 3.1)
+    """The loop of a training, and below it the graph of one of its steps with values and gradients."""
+    figure, axes = canvas(4.9, 5.6)
     _loop(axes)
     _graph(axes)
     saved(figure, file)
 
 
 def _loop(axes):
-    top, low, xs = 2.45, 0.7, (0.85, 2.35, 3.85)
-    panel(axes, 0.15, 0.25, 4.4, 2.65)
+    top, low, xs = 5.0, 3.55, (0.95, 2.45, 3.95)
+    panel(axes, 0.2, 3.15, 4.5, 2.3)
     for x, text, color in zip(xs, ("$x,\\ y$", "model(x)", "loss"), (GRAY, BLUE, BLUE), strict=True):
         wide(axes, x, top, text, color, 0.5)
     for x, text in zip(xs, ("step()", "backward()", "zero_grad()"), strict=True):
@@ -119,7 +119,7 @@ def _loop(axes):
     arrow(axes, (xs[2], top - 0.25), (xs[2], low + 0.25), GRAY)
     arrow(axes, (xs[0], low + 0.25), (xs[0], top - 0.25), GRAY)
     arrow(axes, (xs[0] + 0.35, low + 0.25), (xs[1] - 0.2, top - 0.25), PURPLE)
-    axes.text(1.8, 1.5, "$w,\\ b$", fontsize=12, color=PURPLE)
+    axes.text(1.95, 4.2, "$w,\\ b$", fontsize=12, color=PURPLE)
 
 
 def _graph(axes):
@@ -130,13 +130,13 @@ def _graph(axes):
     said = product + b
     loss = F.mse_loss(said, tg.Tensor(y))
     gw, gb, gp, gs, gl = (g.numpy() for g in tg.grad(loss, (w, b, product, said, loss)))
-    row, xs = 1.55, (5.4, 6.7, 8.2, 9.4)
+    row, xs = 1.4, (0.55, 1.85, 3.35, 4.6)
     sign(axes, xs[0], row, "×")
     sign(axes, xs[1], row, "+")
     wide(axes, xs[2], row, "MSE", GREEN, 0.35)
     ways = (
-        ((xs[0], 2.65), (xs[0], row + 0.18), f"$w$ = {w.item():g}", gw),
-        ((xs[1], 2.65), (xs[1], row + 0.18), f"$b$ = {b.item():g}", gb),
+        ((xs[0], 2.5), (xs[0], row + 0.18), f"$w$ = {w.item():g}", gw),
+        ((xs[1], 2.5), (xs[1], row + 0.18), f"$b$ = {b.item():g}", gb),
         ((xs[0] + 0.18, row), (xs[1] - 0.18, row), told(product), gp),
         ((xs[1] + 0.18, row), (xs[2] - 0.42, row), f"$\\hat{{y}}$ = {told(said)}", gs),
         ((xs[2] + 0.42, row), (xs[3], row), f"$J$ = {loss.item():g}", gl),
@@ -144,8 +144,8 @@ def _graph(axes):
     for start, end, text, gradient in ways:
         _there_and_back(axes, start, end, text, told(gradient))
     for at, name, value in ((xs[0], "x", x), (xs[2], "y", y)):
-        axes.text(at, 0.3, f"${name}$ = {told(value)}", fontsize=11, ha="center", color=BLUE)
-        arrow(axes, (at, 0.55), (at, row - (0.18 if at == xs[0] else 0.27)), BLUE)
+        axes.text(at, 0.15, f"${name}$ = {told(value)}", fontsize=11, ha="center", color=BLUE)
+        arrow(axes, (at, 0.4), (at, row - (0.18 if at == xs[0] else 0.27)), BLUE)
 
 
 def told(values):
