@@ -80,7 +80,7 @@ def lenet(file):
             corner = left, middle - height / 2
             axes.add_patch(Rectangle(corner, width, height, fc="white", ec=color, lw=1.4))
         name = f"{shape[0]}@{shape[1]}×{shape[2]}" if len(shape) == 3 else f"{shape[0]}"
-        axes.text(left + width / 2, 0.12, name, ha="center", fontsize=10, color=color)
+        axes.text(left + width / 2, 0.12, name, ha="center", fontsize=12.5, color=color)
         left += width + 0.37
     saved(figure, file)
 
@@ -103,16 +103,16 @@ def alexnet(file):
             for other, (before, height) in enumerate(places[-1]):
                 if other == side or across:
                     color = GRAY if other == side and not last else PURPLE
-                    arrow(axes, (before + 0.32, height), (x - 0.34, y), color, 1.2)
+                    arrow(axes, (before + 0.36, height), (x - 0.37, y), color, 1.2)
         shape = shapes[name]
         size = f"{shape[1]}×{shape[2]}" if len(shape) == 3 else ""
         for _, y in rows[: 1 if last else 2]:
             color = BLUE if size else ORANGE
-            axes.add_patch(FancyBboxPatch((x - 0.27, y - 0.22), 0.54, 0.44, "round,pad=0.05", fc="white",
+            axes.add_patch(FancyBboxPatch((x - 0.31, y - 0.25), 0.62, 0.5, "round,pad=0.05", fc="white",
                                           ec=color, lw=1.4, zorder=3))  # fmt: skip
             count = shape[0] if last else shape[0] // 2
-            axes.text(x, y, f"{count}\n{size}".strip(), ha="center", va="center", fontsize=9, zorder=4)
-        axes.text(x, 0.12, f"{'conv' if size else 'fc'}{number}", ha="center", fontsize=10, color=color)
+            axes.text(x, y, f"{count}\n{size}".strip(), ha="center", va="center", fontsize=11.5, zorder=4)
+        axes.text(x, 0.1, f"{'conv' if size else 'fc'}{number}", ha="center", fontsize=12, color=color)
         places.append(rows)
     saved(figure, file)
 
@@ -136,7 +136,7 @@ def vgg(file):
     panel.bar(places - 0.2, [np.prod(row.shape) / 1e6 for row in rows], 0.4, color=BLUE, label="$y$")
     panel.bar(places + 0.2, [row.parameters / 1e6 for row in rows], 0.4, color=ORANGE, label="$w, b$")
     panel.set(yscale="log", ylim=(5e-4, 200), xticks=places)
-    panel.tick_params(labelsize=9)
+    panel.tick_params(labelsize=10.5)
     panel.text(0.02, 1.02, "$10^6$", transform=panel.transAxes, fontsize=11)
     panel.spines[["top", "right"]].set_visible(False)
     panel.legend(frameon=False, fontsize=11, ncols=2, loc="upper center")
@@ -145,26 +145,26 @@ def vgg(file):
 
 def googlenet(file):
     """Above the whole network, with its two auxiliary classifiers; below one of its nine modules."""
-    figure, axes = canvas(9.6, 4.9)
+    figure, axes = canvas(7.2, 6.05)
     modules = ["3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b"]
     names = ["7×7", "1×1", "3×3", *modules, "mean", "fc"]
     for k, name in enumerate(names):
-        x, y = 0.62 + 0.66 * k, 4.4
+        x, y = 0.8 + 0.95 * (k % 7), 5.65 - 1.2 * (k // 7)
         small(axes, x, y, name, {"mean": GREEN, "fc": ORANGE}.get(name, BLUE if k < 3 else PURPLE))
-        arrow(axes, (x - 0.43, y), (x - 0.23, y), GRAY)
+        arrow(axes, (x - 0.62, y), (x - 0.33, y), GRAY)
         if name in ("4a", "4d"):
-            arrow(axes, (x, y - 0.23), (x, y - 0.45), GRAY)
+            arrow(axes, (x, y - 0.25), (x, y - 0.42), GRAY)
             small(axes, x, y - 0.65, "aux", ORANGE)
         if name in ("7×7", "1×1", "3a", "4a", "5a"):
-            axes.text(x - 0.33, y + 0.27, "↓2", ha="center", fontsize=9, color=GREEN)
-    inception(axes, 2.3)
+            axes.text(x - 0.48, y + 0.12, "↓2", ha="center", fontsize=11, color=GREEN)
+    inception(axes, 1.1)
     saved(figure, file)
 
 
 def small(axes, x, y, text, color):
-    corner = x - 0.18, y - 0.15
-    axes.add_patch(FancyBboxPatch(corner, 0.36, 0.3, "round,pad=0.05", fc="white", ec=color, lw=1.4))
-    axes.text(x, y, text, ha="center", va="center", fontsize=9.5)
+    corner = x - 0.26, y - 0.17
+    axes.add_patch(FancyBboxPatch(corner, 0.52, 0.34, "round,pad=0.05", fc="white", ec=color, lw=1.4))
+    axes.text(x, y, text, ha="center", va="center", fontsize=12.5)
 
 
 def inception(axes, left):
