@@ -93,7 +93,10 @@ def givens(data, words):
     lines += [f"{unicode_name(n)}{colon}{words['chance']}" for n in data["chances"]]
     shapes = {n: " × ".join(map(str, shape)) or words["number"] for n, shape in data["given"].items()}
     lines += [f"{n}{colon}{shape}" for n, shape in shapes.items()]
-    lines += [f"{unicode_name(n)} = {words['gradient'].format(y)}" for n, y in data["gradients"].items()]
+    lines += [
+        f"{unicode_name(n)} = {words['gradient'].format(unicode_name(y))}"
+        for n, y in data["gradients"].items()
+    ]
     found = [headed(words["given"], stop.join(lines))]
     if data["definitions"]:
         found.append(headed(words["definition"]))

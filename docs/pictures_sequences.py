@@ -157,29 +157,26 @@ def _scaled(axes, left):
 
 def transformer(file):
     """A layer of the encoder and one of the decoder, what they read, and what is made of their output."""
-    figure, axes = canvas(7.4, 7.9)
-    low = 1.35
-    for x in (1.6, 5.2):
-        axes.text(
-            x, 0.05, "$x_1, x_2, \\ldots$" if x < 3 else "$y_0, y_1, \\ldots$", fontsize=13, ha="center"
-        )
-        _wide(axes, x, 0.68, "$E$", PURPLE, 0.3)
-        arrow(axes, (x, 0.3), (x, 0.43), GRAY)
-        arrow(axes, (x, 0.93), (x, low - 0.05), GRAY)
-        sign(axes, x, low + 0.12, "+")
-        axes.text(x - 0.95, low + 0.06, "$p_t$", fontsize=12)
-        arrow(axes, (x - 0.6, low + 0.12), (x - 0.17, low + 0.12), GRAY)
-    _layer(axes, 1.6, low + 0.25, ("$QKV$", "$W_2\\max(W_1 x, 0)$"))
-    _layer(axes, 5.2, low + 0.25, ("$QKV_{\\leq t}$", "$QKV$", "$W_2\\max(W_1 x, 0)$"))
-    top = low + 5.3
-    _wide(axes, 5.2, top + 0.6, "$E^\\top$, softmax", ORANGE, 0.85)
-    arrow(axes, (5.2, top - 0.1), (5.2, top + 0.35), GRAY)
-    axes.text(5.2, top + 1.02, "$y_1, y_2, \\ldots$", fontsize=13, ha="center")
-    height = low + 2.85
-    axes.plot([1.6, 1.6, 3.4, 3.4], [low + 3.45, low + 4.05, low + 4.05, height], color=PURPLE, lw=2)
-    arrow(axes, (3.4, height), (4.28, height), PURPLE, 2)
+    figure, axes = canvas(7.4, 6.3)
+    low = 1.2
+    for x, name in ((1.6, "$x_1, x_2, \\ldots$"), (5.2, "$y_0, y_1, \\ldots$")):
+        axes.text(x, 0.03, name, fontsize=13, ha="center")
+        _wide(axes, x, 0.57, "$E$", PURPLE, 0.3, 0.12)
+        arrow(axes, (x, 0.25), (x, 0.4), GRAY)
+        arrow(axes, (x, 0.74), (x, 0.88), GRAY)
+        sign(axes, x, 1.05, "+")
+        axes.text(x - 0.95, 0.98, "$p_t$", fontsize=12)
+        arrow(axes, (x - 0.6, 1.05), (x - 0.17, 1.05), GRAY)
+    _layer(axes, 1.6, low, ("$QKV$", "$W_2\\max(W_1 x, 0)$"))
+    _layer(axes, 5.2, low, ("$QKV_{\\leq t}$", "$QKV$", "$W_2\\max(W_1 x, 0)$"))
+    _wide(axes, 5.2, 5.72, "$E^\\top$, softmax", ORANGE, 0.85, 0.12)
+    arrow(axes, (5.2, low + 4.05), (5.2, 5.55), GRAY)
+    axes.text(5.2, 6.02, "$y_1, y_2, \\ldots$", fontsize=13, ha="center")
+    end, height = low + 2.58, low + STEP + 0.53
+    axes.plot([1.6, 1.6, 3.4, 3.4], [end + 0.18, end + 0.5, end + 0.5, height], color=PURPLE, lw=2)
+    arrow(axes, (3.4, height), (4.3, height), PURPLE, 2)
     axes.text(3.5, height + 0.1, "$K, V$", fontsize=10, color=PURPLE)
-    for x, high in ((0.35, 1.9), (6.65, 2.6)):
+    for x, high in ((0.3, 1.3), (6.8, 1.9)):
         axes.text(x, low + high, "$6\\times$", fontsize=13, ha="center")
     saved(figure, file)
 
@@ -192,29 +189,25 @@ def _steps(axes, x, parts, half):
             arrow(axes, (x, parts[k - 1][1] + 0.25), (x, y - 0.25), parts[k - 1][2])
 
 
-def _wide(axes, x, y, text, color, half):
-    axes.add_patch(FancyBboxPatch((x - half, y - 0.2), 2 * half, 0.4, "round,pad=0.05", fc="white", ec=color,
-                                  lw=1.6, zorder=3))  # fmt: skip
+def _wide(axes, x, y, text, color, half, high=0.2):
+    shape = FancyBboxPatch((x - half, y - high), 2 * half, 2 * high, "round,pad=0.05", fc="white", ec=color,
+                           lw=1.6, zorder=3)  # fmt: skip
+    axes.add_patch(shape)
     axes.text(x, y, text, ha="center", va="center", fontsize=11, zorder=4)
+
+
+STEP = 1.28  # from one part of a layer to the next
 
 
 def _layer(axes, x, bottom, parts):
     """Parts with their sums and norms; each part is also passed by."""
-    step, low = 1.6, bottom + 0.55
-    panel(axes, x - 1.0, bottom + 0.1, 2.25, step * len(parts) + 0.15)
+    panel(axes, x - 1.0, bottom + 0.12, 2.3, STEP * len(parts) + 0.12)
     for k, text in enumerate(parts):
-        y = low + step * k
-        arrow(axes, (x, y - (0.3 if k else 0.5)), (x, y - 0.2), GRAY)
-        _wide(axes, x, y, text, BLUE if "QKV" in text else ORANGE, 0.85)
-        _passed(axes, x, y)
-        arrow(axes, (x, y + 0.67), (x, y + 0.78), GRAY)
-        _wide(axes, x, y + 0.95, "LN", GREEN, 0.4)
-        axes.plot([x, x], [y + 1.2, y + step - 0.25], color=GRAY, lw=1.6)
-
-
-def _passed(axes, x, y):
-    """From below a part to the sum above it."""
-    axes.plot([x, x + 1.12, x + 1.12], [y - 0.37, y - 0.37, y + 0.5], color=PURPLE, lw=2)
-    arrow(axes, (x + 1.12, y + 0.5), (x + 0.17, y + 0.5), PURPLE, 2)
-    axes.plot([x, x], [y + 0.2, y + 0.35], color=GRAY, lw=1.6)
-    sign(axes, x, y + 0.5, "+")
+        y = bottom + 0.53 + STEP * k
+        axes.plot([x, x], [y - (0.31 if k else 0.5), y - 0.2], color=GRAY, lw=1.6)
+        _wide(axes, x, y, text, BLUE if "QKV" in text else ORANGE, 0.85, 0.14)
+        axes.plot([x, x + 1.15, x + 1.15], [y - 0.27, y - 0.27, y + 0.42], color=PURPLE, lw=2)
+        arrow(axes, (x + 1.15, y + 0.42), (x + 0.17, y + 0.42), PURPLE, 2)
+        axes.plot([x, x], [y + 0.19, y + 0.65], color=GRAY, lw=1.6)
+        sign(axes, x, y + 0.42, "+")
+        _wide(axes, x, y + 0.8, "LN", GREEN, 0.4, 0.11)

@@ -90,7 +90,7 @@ def print_derivation(data: dict[str, Any], lang: str) -> None:
     for name, shape in data["given"].items():
         print(f"  {name}: {' × '.join(map(str, shape)) or words['number']}")
     for name, y in data["gradients"].items():
-        print(f"  {_name(name)} = {words['gradient'].format(y)}")
+        print(f"  {_name(name)} = {words['gradient'].format(_name(y))}")
     print(words["definition"])
     for line in data["definitions"]:
         print(f"  {line['unicode']}" + (words["reason"].format(line["reason"]) if line["reason"] else ""))
