@@ -1,4 +1,4 @@
-"""Directives ``derivation``, ``example`` and ``rule``, and the pages op/*.md, one per derivation.
+"""Directives ``derivation``, ``example``, ``rule`` and ``jacobian``: what the package knows of a derivation.
 
 Formulas, reasons and residuals come from tinygrad_notes/verify/derivations, computed by this build.
 """
@@ -45,11 +45,6 @@ TITLES = {
     "sgd with momentum": ("SGD with momentum", "带动量的 SGD"), "adam": ("Adam", "Adam 优化器"),
     "xavier": ("Xavier's initialization", "Xavier 初始化"), "he": ("He's initialization", "He 初始化"),
 }  # fmt: skip
-PARTS = "derivation", "rule", "example", "jacobian"
-HEADS = {
-    "en": ("Derivation", "The shipped rule", "A worked example", "Which output depends on which input"),
-    "zh": ("推导", "代码中的规则", "手算示例", "哪个输出依赖哪个输入"),
-}
 
 
 class OfDerivation(SphinxDirective):
@@ -59,11 +54,11 @@ class OfDerivation(SphinxDirective):
     final_argument_whitespace = True
 
     def run(self):
-        name, lang = self.arguments[0], "zh" if self.env.app.tags.has("zh") else "en"
+        name, self.lang = self.arguments[0], "zh" if self.env.app.tags.has("zh") else "en"
         if name not in ENTRIES:
             raise self.error(f"no derivation {name!r}; there are {', '.join(ENTRIES)}")
-        return self.shown(name, kept(f"derivation {name} {lang}", lambda: as_data(ENTRIES[name], lang, True)),
-                          WORDS[lang])  # fmt: skip
+        data = kept(f"derivation {name} {self.lang}", lambda: as_data(ENTRIES[name], self.lang, True))
+        return self.shown(name, data, WORDS[self.lang])
 
 
 class Derivation(OfDerivation):
@@ -176,25 +171,9 @@ def slug(name):
     return name.replace(" ", "-")
 
 
-def write_pages(app):
-    """op/NAME.md for every derivation, in the folder of this language."""
-    chinese = app.tags.has("zh")
-    heads = HEADS["zh" if chinese else "en"]
-    folder = DOCS / "zh" / "op" if chinese else DOCS / "op"
-    folder.mkdir(exist_ok=True)
-    for name, entry in ENTRIES.items():
-        parts = list(zip(heads, PARTS, strict=True))[: 4 if is_function(entry.rule) else 3]
-        sections = [f"## {head}\n\n```{{{part}}} {name}\n```\n" for head, part in parts]
-        text = f"# {TITLES[name][chinese]}\n\n" + "\n".join(sections)
-        file = folder / f"{slug(name)}.md"
-        if not file.exists() or file.read_text(encoding="utf-8") != text:
-            file.write_text(text, encoding="utf-8")
-
-
 def setup(app):
     app.add_directive("derivation", Derivation)
     app.add_directive("example", Example)
     app.add_directive("rule", Rule)
     app.add_directive("jacobian", Jacobian)
-    app.connect("builder-inited", write_pages)
     return {"parallel_read_safe": True}

@@ -1,8 +1,8 @@
 """The directive ``rules``: a module of operations, each rule as it stands in the source.
 
 ``{rules} tinygrad_notes.ops.activation`` gives the module's text, then one section per `Function` in the
-order of the file, with the helpers that its rules call. Nothing is copied by hand, so the page cannot
-disagree with the code.
+order of the file, with the helpers that its rules call, the figures of this build and the mistakes that the
+checks catch. Nothing is copied by hand, so the page cannot disagree with the code.
 """
 
 import importlib
@@ -10,6 +10,7 @@ import inspect
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
+from operation import caught, figures
 
 from tinygrad_notes.autograd import Function
 from tinygrad_notes.verify.source import source
@@ -34,6 +35,7 @@ class Rules(Directive):
             section = nodes.section(ids=[nodes.make_id(key)], names=[key])
             section += nodes.title(text=operation.__name__)
             section += nodes.literal_block(text=source(operation), language="python")
+            section += [*figures(operation, "en"), *caught(operation, "en")]
             found.append(section)
         return found
 

@@ -175,3 +175,11 @@ def test_every_derivation_has_a_title_and_a_place(module):
     assert derived.TITLES.keys() == derived.ENTRIES.keys()
     listed = set(re.findall(r"op/([\w-]+)`", text("index", "en")))
     assert listed | {"batch-norm"} == {derived.slug(name) for name in derived.ENTRIES}
+
+
+def test_every_mistake_has_a_name_in_chinese(module):
+    from tinygrad_notes.verify.wrong import CATALOGUE
+
+    names = module("mistakes").CHINESE
+    assert names.keys() == {entry.name for entry in CATALOGUE}
+    assert all(re.search(HAN, name) for name in names.values())

@@ -503,7 +503,7 @@ def complain(arguments, capsys):
         (["summary", "lenet6"], "did you mean LeNet5"),
         (["summary", "alexnet", "--variant", "caffe"], "choose from notes; paper; torchvision"),
         (["summary", "mlp", "--variant", "caffe"], "there is one form only"),
-        (["diff", "mlp"], "has one form"),
+        (["diff", "mlp"], "MLP has one form; those with several are LeNet5, AlexNet, "),
         (["diff", "alexnt"], "did you mean AlexNet"),
         (["diff", "lstn"], "did you mean LSTM"),
         (["graph", "nothing"], "known are"),

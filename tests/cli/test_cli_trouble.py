@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tinygrad_notes.cli import inspection, main
-from tinygrad_notes.cli.output import print_json
+from tinygrad_notes.cli.output import print_json, print_table
 from tinygrad_notes.train.interrupt import stop_on_signal
 from tinygrad_notes.train.progress import Lines
 from tinygrad_notes.verify import report
@@ -209,3 +209,30 @@ def test_the_example_of_a_model_trains_it(capsys):
     ):
         assert main(["train", *words, "--help"]) == 0
         assert capsys.readouterr().out.endswith(f"example:\n  tinygrad-notes train {example}\n")
+
+
+# ---- pictures and tables -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [["study", "optimizer"], ["data", "penguins"]])
+def test_a_picture_that_cannot_be_written_is_told_before_anything_is_computed(
+    command, tmp_path, monkeypatch, capsys
+):
+    pytest.importorskip("matplotlib")
+    for name in ("study.run", "cli.data.describe"):
+        monkeypatch.setattr(f"tinygrad_notes.{name}", lambda *_: pytest.fail("computed"))
+    assert main([*command, "--out", "p.txt"]) == 2
+    assert "p.txt: .txt is no format of pictures; those are" in capsys.readouterr().err
+    assert main([*command, "--out", str(tmp_path / "no" / "p.png")]) == 2
+    assert f"there is no folder {tmp_path / 'no'}; make it first" in capsys.readouterr().err
+
+
+def test_a_line_break_in_a_cell_is_a_space(capsys):
+    print_table(["word", "count"], [["a\nb", 1], ["c\r\nd", 22]])
+    assert capsys.readouterr().out.splitlines() == ["word  count", "a b       1", "c d      22"]
+
+
+def test_a_cut_off_configuration_is_told(tmp_path, capsys):
+    (tmp_path / "config.json").write_text("")
+    assert main(["eval", str(tmp_path)]) == 2
+    assert "config.json is no JSON, so it was cut off or edited: Expecting value" in capsys.readouterr().err

@@ -116,7 +116,7 @@ def test_ids_and_texts_come_back(pairs):
 @pytest.mark.parametrize(
     "content, message",
     [("", "there is no pair of texts"), ("a\tb\nonly one\nc\td\n", "line 2 must have 2 columns"),
-     ("a\tb\nc\t \n", "line 2 must have 2 columns"), ("a\tb\nc\td\n", "too few for a"),
+     ("a\tb\nc\t \n", "line 2 must have 2 columns"), ("a\tb\nc\td\n", "no pair is left for the"),
      ("".join(f"{i}\t{'x' * (i + 1)}\n" for i in range(40)), "all targets are made of 'x'")],
 )  # fmt: skip
 def test_pairs_that_teach_nothing_are_refused(content, message, tmp_path, capsys):
@@ -172,6 +172,15 @@ def test_seq2seq_learns_to_turn_words_around(trained, capsys):
         if NUMPY:
             assert found["exact"] > 0.7 and found["accuracy"] > 0.9  # by chance: below 0.02 and 0.25
         assert found["examples"][0].keys() == {"source", "written", "wanted"}
+
+
+def test_long_texts_are_shortened_in_the_table_alone(trained, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("tinygrad_notes.tasks.pairs.task.SHOWN", 3)
+    assert main(["eval", str(trained / "seq2seq")]) == 0
+    _, table = capsys.readouterr().out.split("\n\n")
+    rows = [line.split() for line in table.splitlines()[1:]]
+    assert rows and all(len(cell) <= 3 for row in rows for cell in row)
+    assert any(cell.endswith("…") for row in rows for cell in row)
 
 
 @pytest.mark.parametrize("model", TASKS)

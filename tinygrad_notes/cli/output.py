@@ -30,8 +30,22 @@ def print_json(result: Any) -> None:
 
 
 def picture_file(name: str) -> str:
-    """Where Matplotlib writes a picture of this name: without an ending it is a PNG."""
-    return name if Path(name).suffix else f"{name}.png"
+    """Where Matplotlib writes a picture of this name: without an ending it is a PNG.
+
+    Raises RunError before anything is computed if it will not be able to.
+    """
+    from ..train.options import RunError
+    from ..train.plots import new_figure
+
+    path = Path(name if Path(name).suffix else f"{name}.png")
+    known = new_figure(1, 1).canvas.get_supported_filetypes()
+    if path.suffix[1:].lower() not in known:
+        raise RunError(
+            f"{path}: {path.suffix} is no format of pictures; those are {', '.join(sorted(known))}"
+        )
+    if not path.parent.is_dir():
+        raise RunError(f"{path}: there is no folder {path.parent}; make it first")
+    return str(path)
 
 
 def console(width: int | None = None) -> Console:
@@ -47,7 +61,7 @@ def console(width: int | None = None) -> Console:
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], left: int = 1) -> None:
     """The first `left` columns are words, the others numbers. Rich on a terminal, else plain text."""
-    cells = [[str(cell) for cell in row] for row in rows]
+    cells = [[" ".join(str(cell).splitlines()) for cell in row] for row in rows]
     if sys.stdout.isatty():
         from rich import box
         from rich.measure import Measurement

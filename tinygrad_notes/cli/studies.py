@@ -18,10 +18,11 @@ def study_command(arguments: argparse.Namespace) -> int:
         else:
             print_table(("topic", "what is compared"), list(study.TOPICS.items()), left=2)
         return DONE
-    found = study.run(arguments.topic, arguments.seed)
     picture = None
     if not arguments.no_plot:
         picture = Path(picture_file(arguments.out or f"study-{arguments.topic}"))
+    found = study.run(arguments.topic, arguments.seed)
+    if picture is not None:
         found.draw(picture)
     if arguments.json:
         rows = [dict(zip(found.columns, row, strict=True)) for row in found.rows]

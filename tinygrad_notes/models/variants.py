@@ -133,7 +133,7 @@ def variants(network: str) -> list[Row]:
     Raises ValueError for a network of which there is one form only.
     """
     if network not in VARIANTS:
-        raise ValueError(f"variants: {network!r} has one form; those with several are {[*VARIANTS]}")
+        raise ValueError(f"variants: {network} has one form; those with several are {', '.join(VARIANTS)}")
     rows = []
     for v in VARIANTS[network]:
         with undrawn():

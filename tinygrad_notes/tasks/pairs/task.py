@@ -123,7 +123,7 @@ class Pairs(Task):
         examples = list(zip(map(source.decode, sources[:8]), written, wanted, strict=False))
         return Outcome(
             ", ".join(said), figures, {"examples": [dict(zip(COLUMNS, e, strict=True)) for e in examples]},
-            COLUMNS, examples, left=3,
+            COLUMNS, [tuple(map(_shortened, example)) for example in examples], left=3,
         )  # fmt: skip
 
     def judge_texts(
@@ -170,6 +170,11 @@ class Pairs(Task):
 
 
 COLUMNS = ("source", "written", "wanted")
+SHOWN = 40  # characters of a text in a table
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
 
 
 def rows(column: Any) -> list[list[int]]:

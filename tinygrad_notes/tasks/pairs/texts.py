@@ -152,7 +152,10 @@ def _parts(settings: Settings) -> dict[str, list[Pair]]:
         parts["train"], parts["validation"] = split(train, settings.validation, settings.seed + 1)
     empty = [name for name, part in parts.items() if not part]
     if empty:
-        raise DataError(f"{settings.data}: {len(pairs)} pairs are too few for a {empty[0]} part")
+        raise DataError(
+            f"{settings.data}: no pair is left for the {empty[0]} part, whose texts may stand in no other; "
+            f"{len(pairs)} pairs are too few, or their texts repeat"
+        )
     return parts
 
 
