@@ -10,7 +10,7 @@ from pathlib import Path
 from sphinx.search.zh import SearchChinese
 
 DOCS = Path(__file__).resolve().parent
-MADE = {"search", "genindex"}  # pages without a source, in both languages
+MADE = ("search", "op/")  # pages that the build makes, in both languages
 
 
 class Pairs(SearchChinese):
@@ -38,14 +38,15 @@ def switch(page, chinese):
     """The link to the same page in the other language; a page without one leads to the first page there."""
     lang, word, there = "en", "English", page
     if not chinese:
-        known = page in MADE or (DOCS / "zh" / f"{page}.md").exists()
+        known = page.startswith(MADE) or (DOCS / "zh" / f"{page}.md").exists()
         lang, word, there = "zh", "中文", f"zh/{page if known else 'index'}"
     url = f"{to_root(page, chinese)}{there}.html"
     return f'<a class="language" lang="{lang}" hreflang="{lang}" href="{url}">{word}</a>'
 
 
 def add_switch(app, page, template, context, doctree):
-    context["body"] = switch(page, app.tags.has("zh")) + context.get("body", "")
+    context["switch"] = switch(page, app.tags.has("zh"))  # for the page of the search, which has no body
+    context["body"] = context["switch"] + context.get("body", "")
 
 
 def setup(app):

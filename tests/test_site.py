@@ -82,8 +82,8 @@ def test_a_chapter_has_its_parts(page, lang):
     if page not in OTHER_PARTS:
         assert "{derivation}" in part["Derivation"] and "{rule}" in part["The shipped rule"]
         assert "{example}" in part["On paper"]
-    run = part["The studies" if "The studies" in part else "A run"]
-    assert re.search(r"\{study\}|\{run\}|^:picture:", run, re.MULTILINE)
+    shown = part["The studies" if "The studies" in part else "A run"]
+    assert re.search(r"\{study\}|\{run\}|^:picture:", shown, re.MULTILINE)
     assert part["Pitfalls"].count("```{python}") >= 3
     assert part["Exercises"].count(":::{answer}") == 3 == part["Exercises"].count("```{python}")
 
@@ -107,13 +107,16 @@ def test_the_code_of_a_chapter_runs(page):
             exec(code[raises.end() :], known)
 
 
+def badly_set(words):
+    """Half-width punctuation beside Chinese, and Latin letters, formulas or code without a space to it."""
+    words = re.sub(r"<[^>]+>|\{doc\}`[^`]*`|\]\([^)]*\)|^:.*$", "", words, flags=re.MULTILINE)
+    words = re.sub(r"\$\$?([^$]+)\$\$?|`[^`]+`", "X", words)
+    return re.findall(f"{HAN}[,;:!?()]|[,;:!?()]{HAN}|{HAN}[A-Za-z0-9]|[A-Za-z0-9]{HAN}", words)
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_chinese_is_set_as_chinese(page):
-    """Full-width punctuation, and a space between Chinese and Latin letters, digits, formulas or code."""
-    words = re.sub(r"<[^>]+>|\{doc\}`[^`]*`|\]\([^)]*\)|^:.*$", "", prose(page, "zh"), flags=re.MULTILINE)
-    words = re.sub(r"\$\$?([^$]+)\$\$?|`[^`]+`", "X", words)
-    bad = re.findall(f"{HAN}[,;:!?()]|[,;:!?()]{HAN}|{HAN}[A-Za-z0-9]|[A-Za-z0-9]{HAN}", words)
-    assert bad == []
+    assert badly_set(prose(page, "zh")) == []
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -140,6 +143,7 @@ def test_the_switch_stays_on_the_page(module):
     assert 'href="../zh/chapters/lstm.html"' in languages.switch("chapters/lstm", False)
     assert 'href="../../chapters/lstm.html"' in languages.switch("chapters/lstm", True)
     assert 'href="zh/search.html"' in languages.switch("search", False)
+    assert 'href="../zh/op/gru.html"' in languages.switch("op/gru", False)  # made by a build that comes later
     assert 'href="../zh/index.html"' in languages.switch("decisions/index", False)  # English only
     for page in PAGES:
         assert f"zh/{page}.html" in languages.switch(page, False)

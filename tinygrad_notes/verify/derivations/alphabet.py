@@ -1,4 +1,4 @@
-"""Names of arrays and their indices in LaTeX and Unicode: x̂ is \\hat{x}, gy is ∂L/∂y, a^i is raised."""
+"""Names of arrays and their indices in LaTeX and Unicode: x̂ is `\\hat{x}`, gy is ∂L/∂y, a^i is raised."""
 
 from __future__ import annotations
 
