@@ -10,7 +10,7 @@ PAGES = sorted(file.relative_to(SITE).as_posix() for file in SITE.rglob("*.html"
 SEARCHES = {
     "en": {
         "sigmoid": "op/sigmoid", "dropout": "op/dropout", "momentum": "op/sgd-with-momentum",
-        "normalization": "op/batch-norm", "convolution": "chapters/convolution",
+        "normalization": "op/batch-norm", "convolution": "chapters/cnn",
         "residual": "chapters/resnet", "huffman": "chapters/words", "transformer": "chapters/attention",
         "gradcheck": "reading", "errata": "errata",
     },
