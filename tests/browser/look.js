@@ -27,15 +27,16 @@
     return found;
   },
 
-  wide() {  // what a phone would have to be moved sideways for; a part that scrolls by itself is not
-    const scrolls = (node) =>
-      node && (/auto|scroll/.test(getComputedStyle(node).overflowX) || scrolls(node.parentElement));
-    const all = document.querySelector("article")?.querySelectorAll("*") ?? [];
+  wide() {  // what a phone is moved sideways for; a part within the article that scrolls by itself is none
+    const article = document.querySelector("article");
+    const flows = (node) => getComputedStyle(node).overflowX;
+    const scrolls = (node) => node !== article && (/auto|scroll/.test(flows(node)) || scrolls(node.parentElement));
     const right = (node) => node.getBoundingClientRect().right;
-    const out = [...all].find((node) => right(node) > innerWidth + 1 && !scrolls(node.parentElement));
+    const out = [...article.querySelectorAll("*")]
+      .find((node) => right(node) > innerWidth + 1 && !scrolls(node.parentElement));
     const over = document.documentElement.scrollWidth - document.documentElement.clientWidth;
     if (!out && over <= 0) return [];
-    return [`${over} px too wide for ${innerWidth}: ${out ? this.outer(out) : "the page"}`];
+    return [`too wide for ${innerWidth} px: ${out ? this.outer(out) : "the page"}`];
   },
 
   links: () => [...document.querySelectorAll("a[href]")].map((link) => link.href),

@@ -74,7 +74,8 @@ def test_a_word_is_found(tab, site, lang, word, page):
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A page</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<style>:root { color-scheme: light dark; } body { background: Canvas; }</style></head>
+<style>:root { color-scheme: light dark; } body { background: Canvas; }
+main { overflow: auto; }</style></head>
 <body><main><article><h1 id="top">A page</h1><p>Words, and a <a href="#top">link</a>.</p>
 <p><math><mi>x</mi></math></p>%s</article></main></body></html>"""
 FAULTS = {
@@ -88,8 +89,8 @@ FAULTS = {
     '<script src="https://example.org/planted.js"></script>': "asks the network",
     '<img src="https://example.org/planted.png" alt="a picture">': "asks the network",
     "<script>fetch('https://example.org/planted').catch(() => 0)</script>": "asks the network",
-    '<table><tr><td style="min-width: 900px">wide</td></tr></table>': "px too wide for 390",
-    '<div style="overflow: hidden"><p style="width: 900px">cut off</p></div>': "px too wide for 390",
+    '<table><tr><td style="min-width: 900px">wide</td></tr></table>': "too wide for 390 px",
+    '<div style="overflow: hidden"><p style="width: 900px">cut off</p></div>': "too wide for 390 px",
     "<math></math>": "a formula is not shown",
     r'<span class="math">\alpha</span>': "a formula is left as text",
     "<p>$x^2$</p>": "a formula is left as text",
