@@ -11,12 +11,12 @@ SEARCHES = {
     "en": {
         "sigmoid": "op/sigmoid", "dropout": "op/dropout", "momentum": "op/sgd-with-momentum",
         "normalization": "op/batch-norm", "convolution": "chapters/cnn",
-        "residual": "chapters/resnet", "huffman": "chapters/words", "transformer": "chapters/attention",
+        "residual": "chapters/resnet", "huffman": "chapters/words", "transformer": "chapters/transformer",
         "gradcheck": "reading", "errata": "errata",
     },
     "zh": {  # 批量, 单元 and 网络 stand in the middle of a heading
         "激活函数": "chapters/activation", "损失": "chapters/loss", "批量": "chapters/resnet",
-        "网络": "chapters/recurrent", "注意力": "chapters/attention", "归一化": "op/layer-norm",
+        "网络": "chapters/rnn", "注意力": "chapters/attention", "归一化": "op/layer-norm",
         "单元": "op/rnn", "池化": "op/max-pooling", "链式法则": "reading", "softmax": "op/softmax",
     },
 }  # fmt: skip
