@@ -143,12 +143,13 @@ class Slope(OfDerivation):
 
 
 def parts_of(name):
-    """The directives of this file that the page of a derivation has."""
+    """The directives that the page of a derivation has, in their order."""
     rule = ENTRIES[name].rule
     checked = is_function(rule) and bool(rows_of(rule))
     wrong = any(entry.right is rule for entry in CATALOGUE)
-    asked = {"slope": name in SLOPES, "checked": checked, "mistakes": wrong, "used": bool(chapters_of(name))}
-    return [part for part, there in asked.items() if there]
+    asked = {"slope": name in SLOPES, "jacobian": is_function(rule), "checked": checked, "mistakes": wrong,
+             "used": bool(chapters_of(name))}  # fmt: skip
+    return [part for part in HEADS if asked.get(part, True)]
 
 
 def write_pages(app):
@@ -157,8 +158,7 @@ def write_pages(app):
     folder = DOCS / "zh" / "op" if chinese else DOCS / "op"
     folder.mkdir(exist_ok=True)
     for name in ENTRIES:
-        parts = [part for part in HEADS if part in parts_of(name)]
-        sections = [f"## {HEADS[part][chinese]}\n\n```{{{part}}} {name}\n```\n" for part in parts]
+        sections = [f"## {HEADS[part][chinese]}\n\n```{{{part}}} {name}\n```\n" for part in parts_of(name)]
         text = f"# {TITLES[name][chinese]}\n\n" + "\n".join(sections)
         file = folder / f"{slug(name)}.md"
         if not file.exists() or file.read_text(encoding="utf-8") != text:

@@ -187,3 +187,13 @@ def test_every_mistake_has_a_name_in_chinese(module):
     names = module("mistakes").CHINESE
     assert names.keys() == {entry.name for entry in CATALOGUE}
     assert all(re.search(HAN, name) for name in names.values())
+
+
+def test_the_page_of_an_operation_has_its_parts(module, monkeypatch):
+    pytest.importorskip("sympy")
+    operation = module("operation")
+    monkeypatch.setattr(operation, "rows_of", lambda rule: ["a row"])
+    rest = ["checked", "mistakes", "used"]
+    assert operation.parts_of("softmax") == ["derivation", "rule", "example", "jacobian", *rest]
+    assert operation.parts_of("sigmoid") == ["slope", "derivation", "rule", "example", "jacobian", *rest]
+    assert operation.parts_of("adam") == ["derivation", "rule", "example", "used"]  # no operation
