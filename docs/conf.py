@@ -13,7 +13,7 @@ project = "tinygrad-notes"
 copyright = "the tinygrad-notes authors, MIT license"
 release = version = tinygrad_notes.__version__
 language = "zh_CN" if chinese else "en"
-extensions = ["myst_parser", "mathml", "languages", "rules", "derived", "executed", "operation"]
+extensions = ["myst_parser", "mathml", "languages", "rules", "derived", "executed", "operation", "outline"]
 myst_enable_extensions = ["colon_fence", "dollarmath", "deflist"]
 myst_heading_anchors = 3
 html_theme = "furo"

@@ -197,3 +197,9 @@ def test_the_page_of_an_operation_has_its_parts(module, monkeypatch):
     assert operation.parts_of("softmax") == ["derivation", "rule", "example", "jacobian", *rest]
     assert operation.parts_of("sigmoid") == ["slope", "derivation", "rule", "example", "jacobian", *rest]
     assert operation.parts_of("adam") == ["derivation", "rule", "example", "used"]  # no operation
+
+
+def test_the_map_of_the_chapters_has_them_in_the_order_of_the_list(module):
+    drawn = [f"chapters/{page}" for _, pages in module("outline").GROUPS for page in pages]
+    assert drawn == re.findall(r"^chapters/\w+$", text("index", "en"), re.MULTILINE)
+    assert sorted(drawn) == CHAPTERS
