@@ -13,7 +13,7 @@ import tinygrad_notes as tg
 from tests.cut_trainings import equal_to_the_whole
 from tinygrad_notes import backend
 from tinygrad_notes.cli import main
-from tinygrad_notes.tasks import find_task
+from tinygrad_notes.tasks import find_task, sequence_pictures
 from tinygrad_notes.tasks.pairs import texts
 from tinygrad_notes.tasks.pairs.bleu import bleu
 from tinygrad_notes.tasks.pairs.settings import Decoding
@@ -215,6 +215,38 @@ def test_pictures_are_drawn(trained):
         "translate": maps | {"learning_rate", "positions"},
     }.items():
         assert {p.stem for p in (trained / model).glob("*.png")} == names | {"learning_curves"}
+
+
+@pytest.mark.parametrize("model", TASKS)
+def test_pictures_have_a_row_for_what_is_written_and_a_column_for_what_is_read(model, trained, monkeypatch):
+    run = Run.resume(TASKS[model], trained / model)
+    run.claim.release()
+    drawn = {}
+    for name in ("attention_map", "attention_maps", "learning_rates", "positions"):
+        monkeypatch.setattr(sequence_pictures, name, lambda *what: drawn.update({what[-1].stem: what[:-1]}))
+    TASKS[model].report(run, None)
+    if model == "seq2seq":
+        weights, written, read = drawn["attention"]
+        shown = {"cross": ({"": weights[None]}, written, read)}
+    else:
+        shown = {kind: drawn[f"attention_{kind}"] for kind in ("encoder", "decoder", "cross")}
+    for maps, rows_, columns in shown.values():
+        assert {array.shape[1:] for array in maps.values()} == {(len(rows_), len(columns))}
+        for array in maps.values():
+            np.testing.assert_allclose(array.sum(axis=2), 1, rtol=1e-5)
+    source, written = shown["cross"][2], shown["cross"][1]
+    assert (
+        source[-1] == written[-1] == "</s>" and "<s>" not in written
+    )  # each id stands beside what it was made from
+    if model == "seq2seq":
+        return
+    assert list(shown["cross"][0]) == ["layer 1"] and shown["encoder"][1:] == (source, source)
+    assert shown["decoder"][1:] == (written, ["<s>", *written[:-1]])
+    for array in shown["decoder"][0].values():  # no word sees one that comes after it
+        assert not np.triu(array, 1).any()
+    steps = run.settings.epochs * len(run.trainer.train)
+    assert drawn["learning_rate"] == (learning_rates(run.settings, steps),)
+    assert drawn["positions"][0].shape == (run.settings.longest, run.settings.width)
 
 
 def test_noam_has_the_papers_rates_and_the_largest_that_is_asked_for():
