@@ -126,6 +126,28 @@ def test_pairs_that_teach_nothing_are_refused(content, message, tmp_path, capsys
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("model", ["seq2seq", "translate"])
+def test_reversed_pairs_are_turned_in_every_part(model, tmp_path):
+    """What is read is of capitals then, and what is written of small letters."""
+    data, own = tmp_path / "data.tsv", tmp_path / "own.tsv"
+    data.write_text(
+        "".join(f"{'abcdefgh'[i % 8] * (1 + i // 8)}\t{'ABC'[i % 3] * (i + 1)}\n" for i in range(40))
+    )
+    own.write_text("abc\tCAB\nbca\tABC\n")
+    task = SEQ2SEQ if model == "seq2seq" else TRANSLATION
+    options = SMALL[model] | {"data": str(data), "validation": str(own), "longest": 50}
+    for reverse in (False, True):
+        parts = task.load(task.settings(model, reverse=reverse, **options))
+        source, target = texts.both(parts.facts)
+        for name, part in parts.named().items():
+            for side, column, upper in zip(
+                (source, target), part.columns, (reverse, not reverse), strict=True
+            ):
+                said = "".join(side.decode(ids) for ids in rows(column))
+                letters = [c for c in said if c.isalpha()]
+                assert letters and {c.isupper() for c in letters} == {upper}, (name, upper)
+
+
 def test_pairs_that_are_too_long_are_left_out_and_counted(pairs, tmp_path):
     task = SEQ2SEQ
     chosen = task.settings("seq2seq", data=pairs, longest=4)

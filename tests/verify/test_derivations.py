@@ -91,6 +91,15 @@ def test_a_wrong_backward_is_found(name):
         check.prove(planted, points)
 
 
+@pytest.mark.parametrize(
+    ("exact", "double", "holds"),
+    [(0.0, 0.0, True), (1e-26, 1e-10, True), (1e-24, 0.0, False), (0.0, 1e-8, False), (None, 1e-10, True),
+     (None, 1e-8, False), (1e-24, None, False), (0.0, float("nan"), False), (float("nan"), 0.0, False)],
+)  # fmt: skip
+def test_a_line_holds_at_both_points_or_not(exact, double, holds):
+    assert bool(check.Residual("step 1", exact, double)) is holds
+
+
 def negated(rule):
     @functools.wraps(rule)
     def wrong(*arguments, **attributes):
