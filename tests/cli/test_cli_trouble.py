@@ -209,3 +209,9 @@ def test_the_example_of_a_model_trains_it(capsys):
     ):
         assert main(["train", *words, "--help"]) == 0
         assert capsys.readouterr().out.endswith(f"example:\n  tinygrad-notes train {example}\n")
+
+
+def test_an_error_of_a_file_names_the_file(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(["train", "mlp", "--limit", "8", "--epochs", "1", "--out", str(tmp_path / "file" / "r")]) == 2
+    assert capsys.readouterr().err == f"tinygrad-notes: {tmp_path / 'file'}: File exists\n"

@@ -245,6 +245,14 @@ def test_graph_counts_an_array_that_is_kept_twice_once():
     assert [e.kept_bytes for e in entries] == [0, 96, 96, 0, 0]  # the second product keeps what y is
 
 
+def test_graph_lists_what_the_second_order_needs():
+    x = tg.Tensor(np.arange(12.0).reshape(3, 4), requires_grad=True)
+    *_, entry = graph(tg.var(x), {"x": x})
+    assert sorted(entry.keeps) == ["centered", "x"] and entry.kept_bytes == 2 * 96
+    first, *_, entry = graph(tg.nn.functional.layer_norm(x, (4,)), {"x": x})
+    assert (first.keeps, sorted(entry.keeps)) == ([], ["gamma", "inv_std", "mean", "x"])
+
+
 def test_graph_of_nothing():
     with pytest.raises(ValueError, match="nothing was recorded"):
         graph(tg.Tensor(1.0), {})

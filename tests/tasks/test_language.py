@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -222,3 +223,12 @@ def test_predict_and_eval_tell_perplexities(trained, text, tmp_path, capsys):
     assert "is 'Ä' (U+00C4), which is not among" in capsys.readouterr().err
     assert main(["eval", folder]) == 0
     assert "bits per character" in capsys.readouterr().out
+
+
+def test_a_text_with_the_line_ends_of_windows_is_the_same_text(text, tmp_path):
+    other = tmp_path / "windows.txt"
+    other.write_bytes(Path(text).read_bytes().replace(b"\n", b"\r\n"))
+    one, two = (LANGUAGE.load(LANGUAGE.settings("charlm", data=str(data), **SMALL)) for data in (text, other))
+    assert one.facts == two.facts
+    for name, part in one.named().items():
+        np.testing.assert_array_equal(part.ids, two.named()[name].ids)

@@ -1,5 +1,6 @@
 """What each model is trained with where nothing is said: the papers' values, or ours where there is none."""
 
+import numpy as np
 import pytest
 
 from tinygrad_notes.models.alexnet import AlexNet
@@ -8,6 +9,7 @@ from tinygrad_notes.models.googlenet import GoogLeNet
 from tinygrad_notes.models.vgg import VGG16
 from tinygrad_notes.nn import Dropout
 from tinygrad_notes.tasks import MODELS, find_task
+from tinygrad_notes.tasks.images.pipeline import training_transform
 from tinygrad_notes.tasks.images.recipes import RECIPES
 
 SGD = {"batch_size": 32, "optimizer": "sgd", "momentum": 0.9, "flip": True, "lighting": 0.1}
@@ -93,3 +95,16 @@ def test_dropout_is_the_papers(make, expected):
     with undrawn():
         model = make(10)
     assert sorted(m.p for m in model.modules() if isinstance(m, Dropout)) == expected
+
+
+@pytest.mark.parametrize("shift", [0, 1, 3])
+def test_images_are_shifted_as_far_as_is_asked_for(shift):
+    task = find_task("images")
+    transform = training_transform(
+        task.settings("mlp", shift=shift), {"mean": [0.0], "std": [1.0]}, (1, 15, 15)
+    )
+    dots = np.zeros((500, 1, 15, 15), np.uint8)
+    dots[:, :, 7, 7] = 255
+    sample, _, row, column = np.nonzero(transform(dots, np.random.default_rng(0)))
+    assert len(set(sample)) == len(sample) == 500
+    assert set(row - 7) == set(column - 7) == set(range(-shift, shift + 1))
