@@ -13,6 +13,7 @@ from tinygrad_notes.models import SequenceClassifier
 from tinygrad_notes.tasks.labels import TASK, samples
 from tinygrad_notes.tasks.labels.settings import Settings
 from tinygrad_notes.train.options import RunError
+from tinygrad_notes.train.run import Run
 
 CELLS = [("rnn", False), ("lstm", True), ("gru", True), ("gru", False), ("transformer", False)]
 
@@ -208,3 +209,14 @@ def test_options_that_contradict_each_other():
         samples.load(Settings("classify", cell="transformer", places=5), None)
     with pytest.raises(RunError, match="--heads is of a transformer"):
         Settings("classify", heads=2).check_given({"heads"})
+
+
+def test_predictions_are_made_without_dropout(tmp_path, capsys):
+    file = tmp_path / "rows.tsv"
+    file.write_text("".join(f"{'ab'[i % 2] * (1 + i // 2)}\t{'xy'[i % 2]}\n" for i in range(30)))
+    run = Run.start(TASK, TASK.settings("classify", data=str(file), width=8, dropout=0.9), tmp_path / "r")
+    said = []
+    for _ in range(3):
+        assert main(["predict", str(run.folder), "abba", "--json"]) == 0
+        said.append(json.loads(capsys.readouterr().out)["predictions"])
+    assert said[0] == said[1] == said[2]

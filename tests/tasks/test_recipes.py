@@ -108,3 +108,29 @@ def test_images_are_shifted_as_far_as_is_asked_for(shift):
     sample, _, row, column = np.nonzero(transform(dots, np.random.default_rng(0)))
     assert len(set(sample)) == len(sample) == 500
     assert set(row - 7) == set(column - 7) == set(range(-shift, shift + 1))
+
+
+@pytest.mark.parametrize("lighting", [0.02, 0.5])
+def test_colors_are_moved_as_strongly_as_is_asked_for(lighting):
+    facts = {
+        "mean": [0.0] * 3,
+        "std": [1.0] * 3,
+        "color_values": [1.0, 2.0, 4.0],
+        "color_vectors": np.eye(3).ravel(),
+    }
+    task = find_task("images")
+    transform = training_transform(
+        task.settings("mlp", lighting=lighting, shift=0, flip=False), facts, (3, 2, 2)
+    )
+    moved = transform(np.zeros((4000, 3, 2, 2), np.uint8), np.random.default_rng(0))
+    np.testing.assert_array_equal(moved, np.broadcast_to(moved[:, :, :1, :1], moved.shape))
+    np.testing.assert_allclose(moved[:, :, 0, 0].std(axis=0), lighting * np.array([1, 2, 4]), rtol=0.05)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_half_of_the_images_are_mirrored_where_it_is_asked_for(flip):
+    task, facts = find_task("images"), {"mean": [0.0], "std": [1.0]}
+    transform = training_transform(task.settings("mlp", flip=flip, shift=0), facts, (1, 1, 2))
+    images = np.broadcast_to(np.array([255, 0], np.uint8), (2000, 1, 1, 2)).copy()
+    mirrored = transform(images, np.random.default_rng(0))[:, 0, 0, 1]
+    assert set(mirrored) == ({0.0, 1.0} if flip else {0.0}) and abs(mirrored.mean() - 0.5 * flip) < 0.05
