@@ -134,3 +134,12 @@ def test_half_of_the_images_are_mirrored_where_it_is_asked_for(flip):
     images = np.broadcast_to(np.array([255, 0], np.uint8), (2000, 1, 1, 2)).copy()
     mirrored = transform(images, np.random.default_rng(0))[:, 0, 0, 1]
     assert set(mirrored) == ({0.0, 1.0} if flip else {0.0}) and abs(mirrored.mean() - 0.5 * flip) < 0.05
+
+
+@pytest.mark.parametrize(("size", "auxiliary"), [(224, True), (96, False)])
+def test_googlenet_has_its_auxiliary_classifiers_where_they_fit(size, auxiliary):
+    task = find_task("images")
+    facts = {"shape": [3, 300, 200], "classes": list("abc")}
+    with undrawn():
+        model = task.build(task.settings("googlenet", size=size, resize=2 * size), facts)
+    assert [part is not None for part in (model.aux1, model.aux2)] == [auxiliary] * 2
