@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tinygrad_notes.cli import inspection, main
-from tinygrad_notes.cli.output import print_json
+from tinygrad_notes.cli.output import print_json, print_table
 from tinygrad_notes.train.interrupt import stop_on_signal
 from tinygrad_notes.train.progress import Lines
 from tinygrad_notes.verify import report
@@ -215,3 +215,26 @@ def test_an_error_of_a_file_names_the_file(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main(["train", "mlp", "--limit", "8", "--epochs", "1", "--out", str(tmp_path / "file" / "r")]) == 2
     assert capsys.readouterr().err == f"tinygrad-notes: {tmp_path / 'file'}: File exists\n"
+
+
+ALIGNED = ["name  kind         x    rate", "a     k          2.5   1.00%", "bcde  kind of  1,234  10.00%"]
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_words_of_a_table_stand_left_and_numbers_right(terminal, monkeypatch, capsys):
+    rows = [["a", "k", "2.5", "1.00%"], ["bcde", "kind of", "1,234", "10.00%"]]
+    if not terminal:
+        print_table(["name", "kind", "x", "rate"], rows, left=2)
+        assert capsys.readouterr().out.splitlines() == ALIGNED
+        return
+    stream = io.StringIO()
+    stream.isatty = lambda: True
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setenv("TERM", "dumb")
+    print_table(["name", "kind", "x", "rate"], rows, left=2)
+    lines = [line.rstrip() for line in stream.getvalue().splitlines() if line.strip("─ ")]
+    assert [line.split() for line in lines] == [line.split() for line in ALIGNED]
+    head, first, second = lines
+    assert first.index("k") == second.index("kind of") == head.index("kind")
+    for a, b in (("2.5", "1,234"), ("1.00%", "10.00%")):
+        assert first.index(a) + len(a) == second.index(b) + len(b)

@@ -195,3 +195,10 @@ def test_an_example_for_paper(name):
 def test_the_numbers_of_an_example_are_put_in():
     lines = [w.line for w in worked(next(e for e in DERIVATIONS if e.name == "matmul").build(hand=True))]
     assert "Y₀₀ = 1 · 2 − 2 (−3)" in lines
+
+
+def test_the_numbers_of_an_example_have_four_digits():
+    given, gy, y, *steps = worked(next(e for e in DERIVATIONS if e.name == "sigmoid").build(hand=True))
+    assert (given.value, gy.value, y.value) == ("[1, −2]", "[3, −1]", "[0.7311, 0.1192]")
+    assert steps[0].line == "gx₀ = 3 · 0.1966 − 0"
+    assert {step.value for step in steps} == {"[0.5898, −0.105]"}  # −0.10499
