@@ -168,6 +168,19 @@ def test_an_analogy_leaves_out_what_it_was_given():
     assert PLANE.analogy("man", "man", "man", 1)[0][0] == "woman"
 
 
+def test_an_analogy_goes_from_the_first_to_the_second_and_on_from_the_third():
+    """b − a + c of five places on a line that is bent into an arc: 10° → 20°, 50° → 60°."""
+    angles = np.radians([10, 20, 50, 60, 40, -20, 80])
+    arc = WordVectors([*"abcdefg"], np.stack([np.cos(angles), np.sin(angles)], axis=1))
+    for (a, b, c), found in {"abc": "d", "bac": "e", "cda": "b", "acb": "d", "cab": "f"}.items():
+        unit = {w: arc.vectors[i] / np.linalg.norm(arc.vectors[i]) for w, i in arc.index.items()}
+        way = unit[b] - unit[a] + unit[c]
+        cosines = {w: u @ way / np.linalg.norm(way) for w, u in unit.items() if w not in (a, b, c)}
+        best, cosine = arc.analogy(a, b, c, 1)[0]
+        assert best == max(cosines, key=cosines.get) and cosine == pytest.approx(cosines[best], rel=1e-5)
+        assert best == found
+
+
 def test_unknown_words_are_named():
     assert "man" in PLANE and "men" not in PLANE and len(PLANE) == 6 and PLANE["man"].tolist() == [1, 0, 0]
     for call in (

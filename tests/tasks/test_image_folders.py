@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tinygrad_notes.cli import main
+from tinygrad_notes.data import ArrayDataset
 from tinygrad_notes.tasks import find_task
 from tinygrad_notes.train.config import read_config
 
@@ -153,3 +154,15 @@ def test_an_image_that_went_from_one_part_to_the_other_is_named(folder, train, t
     assert main(["train", "--resume", str(tmp_path / "run"), "--epochs", "2"]) == 2
     told = "are not those that the run began with: 1 moved between the parts (test/red/1.png); put them back"
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("images", "batches"), [(1, [1]), (4, [4]), (8, [4, 4]), (9, [4, 4]), (10, [4, 4, 2])]
+)
+def test_a_single_image_is_no_last_batch_of_a_training(images, batches):
+    task = find_task("images")
+    part = ArrayDataset(np.zeros((images, 1, 6, 6), np.uint8), np.zeros(images, int), "a")
+    facts = {"mean": [0.0], "std": [1.0], "shape": [1, 6, 6]}
+    settings = task.settings("mlp", batch_size=4)
+    assert [len(x) for x, _ in task.batches(settings, facts, part, training=True)] == batches
+    assert sum(len(x) for x, _ in task.batches(settings, facts, part, training=False)) == images

@@ -187,6 +187,19 @@ def test_options_without_effect_are_refused(words, message, pairs, capsys):
 # ---- training ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("task", [SEQ2SEQ, TRANSLATION])
+def test_padding_is_neither_right_nor_wrong(task, monkeypatch):
+    pad, end = texts.PAD, texts.END
+    targets = np.array([[texts.START, 5, 6, end], [texts.START, 5, end, pad]])
+    chosen = task.settings("seq2seq" if task is SEQ2SEQ else "translate")
+    for said, right in ((targets[:, 1:], 5), (np.full((2, 3), pad), 0), (np.full((2, 3), end), 2)):
+        logits = tg.Tensor(30.0 * np.eye(8, dtype=np.float32)[said])
+        monkeypatch.setattr(type(task), "logits", lambda *_, logits=logits: logits)
+        score = task.score(None, (tg.Tensor(targets), tg.Tensor(np.array([4, 3])), chosen), training=False)
+        assert (score.weight, int(score.sums["correct"].numpy())) == (5, right)
+        assert float(score.loss) == pytest.approx(30 * (5 - right) / 5, abs=1e-3)
+
+
 def test_seq2seq_learns_to_turn_words_around(trained, capsys):
     for words in ([], ["--beams", "3"]):
         assert main(["eval", str(trained / "seq2seq"), "--json", *words]) == 0
