@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tinygrad_notes import loading
 from tinygrad_notes.cli import inspection, main
 from tinygrad_notes.cli.output import print_json, print_table
 from tinygrad_notes.train.interrupt import stop_on_signal
@@ -148,6 +149,13 @@ def test_ctrl_c_while_the_command_is_loaded(tmp_path, command):
     _, err = process.communicate(timeout=60)
     assert process.returncode == -signal.SIGINT  # 130 in a shell
     assert ("Traceback" in err) is ("other" in command)  # the signals of other programs are their own
+
+
+def test_ctrl_c_is_an_exception_once_the_command_is_loaded(monkeypatch, hears_ctrl_c, capsys):
+    monkeypatch.setattr(loading, "loading", True)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # as `loading` does at its import
+    assert main(["--version"]) == 0
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler and not loading.loading
 
 
 @pytest.fixture

@@ -218,3 +218,21 @@ def test_predictions_are_made_without_dropout(tmp_path, capsys):
     assert main(["predict", str(run.folder), *["abba"] * 4, "--json"]) == 0
     first, *others = json.loads(capsys.readouterr().out)["predictions"]
     assert len(others) == 3 and all(row == first for row in others)
+
+
+def test_each_column_of_a_series_has_its_own_mean_and_deviation(tmp_path):
+    file = tmp_path / "series.csv"
+    file.write_text("series,label,x,y,z\n" + "".join(
+        f"{i},{'ab'[i % 2]},{i % 7},{100 + 5 * (step % 3)},4\n" for i in range(40) for step in range(3)
+    ))  # fmt: skip
+    parts = TASK.load(TASK.settings("classify", data=str(file)))
+    (column, _), (mean, std) = parts.train.columns, (parts.facts["mean"], parts.facts["std"])
+    assert (
+        0 < mean[0] < 6
+        and mean[1:] == pytest.approx([105, 4])
+        and std[1:] == pytest.approx([50**0.5 / 3**0.5, 1])
+    )
+    padded, lengths = column.padded(np.arange(len(column)), 0)
+    steps = np.concatenate([series[:length] for series, length in zip(padded, lengths, strict=True)])
+    np.testing.assert_allclose(steps.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(steps.std(axis=0), [1, 1, 0], atol=1e-5)
