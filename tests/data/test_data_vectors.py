@@ -257,3 +257,14 @@ def test_the_figures_are_gensims(tmp_path):
     solved = analogies(ours, files[1])
     assert solved["questions"] > 100
     assert solved["accuracy"] == pytest.approx(accuracy, abs=1e-9)
+
+
+@pytest.mark.parametrize("angles", [(10, 12, 50, 60), (10, 10.5, 9, 5), (10, 8, 11, 17)])
+def test_no_word_of_a_question_is_its_answer(angles, tmp_path):
+    """The word nearest to b − a + c is c, a or b; the next one is right."""
+    radians = np.radians([*angles, -80, 120])
+    arc = WordVectors([*"abcdef"], np.stack([np.cos(radians), np.sin(radians)], axis=1))
+    (tmp_path / "questions").write_text(": arc\na b c d\na b c e\n")
+    found = analogies(arc, tmp_path / "questions")
+    assert (found["accuracy"], found["questions"]) == (0.5, 2)
+    assert arc.analogy("a", "b", "c", 1)[0][0] == "d"
