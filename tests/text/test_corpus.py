@@ -117,3 +117,10 @@ def test_a_vocabulary():
     for damaged in ({}, {"tokens": [1], "counts": [1], "special tokens": []}, None):
         with pytest.raises(DataError, match="not a vocabulary"):
             Vocabulary.from_dict(damaged)
+
+
+def test_days_have_the_endings_that_are_said():
+    endings = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd", 31: "st"}
+    for day in range(1, 32):
+        forms = {form(datetime.date(1900, 1, day)) for form in FORMS}
+        assert f"{MONTHS[0]} {day}{endings.get(day, 'th')}, 1900" in forms

@@ -12,6 +12,7 @@ from tinygrad_notes.data import ArrayDataset, DataLoader
 from tinygrad_notes.optim.lr_scheduler import StepLR
 from tinygrad_notes.tasks.images.task import TASK as IMAGES
 from tinygrad_notes.train import loop
+from tinygrad_notes.train.config import read_config
 from tinygrad_notes.train.interrupt import Interrupted
 from tinygrad_notes.train.loop import Diverged, Trainer
 from tinygrad_notes.train.run import Run, load_trained, trained_model
@@ -71,3 +72,16 @@ def test_a_trained_model_is_made_without_a_draw_of_the_packages_generator(tmp_pa
     for name, values in trained_model(tmp_path / "r", config, state).state_dict().items():
         np.testing.assert_array_equal(values, model.state_dict()[name])
     assert backend.rng_state() == before
+
+
+def test_a_run_that_goes_on_with_more_writes_down_what_it_goes_on_with(tmp_path):
+    Run.start(LINES, LINES.settings("line", epochs=1), tmp_path / "r").fit()
+    for given, found in (
+        ({}, (1, None)),
+        ({"epochs": 3}, (3, None)),
+        ({"patience": 2}, (3, 2)),
+        ({}, (3, 2)),
+    ):
+        Run.resume(LINES, tmp_path / "r", **given)
+        settings = read_config(LINES, tmp_path / "r").settings
+        assert (settings.epochs, settings.patience) == found
