@@ -222,3 +222,15 @@ def test_outliers_leave_the_training_part_only(tmp_path):
     assert len(left.train) == len(left.train.targets) == len(kept.train) - huge["training"]
     for name in ("validation", "test"):
         np.testing.assert_array_equal(left.named()[name].inputs, kept.named()[name].inputs)
+
+
+def test_errors_of_a_number_are_in_its_own_unit(tmp_path):
+    chosen = TASK.settings("mlp", data="penguins", target="body_mass_g", epochs=1)
+    run = Run.start(TASK, chosen, tmp_path / "r")
+    run.fit()
+    outcome = run.test()
+    predicted, labels = outcome.each["predicted"], outcome.each["labels"]
+    assert labels.min() > 2000 and labels.max() < 7000  # grams
+    missed = predicted.ravel() - labels.ravel()
+    assert outcome.figures["rmse"] == pytest.approx(np.sqrt(np.mean(missed**2)), rel=1e-4)
+    assert outcome.figures["mae"] == pytest.approx(np.abs(missed).mean(), rel=1e-4)
