@@ -246,3 +246,11 @@ def test_words_of_a_table_stand_left_and_numbers_right(terminal, monkeypatch, ca
     assert first.index("k") == second.index("kind of") == head.index("kind")
     for a, b in (("2.5", "1,234"), ("1.00%", "10.00%")):
         assert first.index(a) + len(a) == second.index(b) + len(b)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw"])
+def test_a_momentum_is_of_sgd_only(optimizer, tmp_path, capsys):
+    command = ["train", "mlp", "--optimizer", optimizer, "--momentum", "0.5", "--limit", "8"]
+    assert main([*command, "--epochs", "1", "--out", str(tmp_path / "r")]) == 2
+    told = f"--momentum is of sgd, and mlp is trained with {optimizer}: add --optimizer sgd, or leave out"
+    assert told in capsys.readouterr().err
