@@ -8,6 +8,8 @@ import pytest
 
 import tinygrad_notes as tg
 from tinygrad_notes import backend
+from tinygrad_notes.nn import functional as F
+from tinygrad_notes.ops.sequence import last_step, masked_mean, masked_softmax
 
 
 def leaf(*shape, seed=0, dtype=np.float64):
@@ -148,3 +150,46 @@ def test_integers_do_not_cut_what_replaces_them():
         x.data = [1.7, 2.9]
     x.data = [3, 4]
     assert values(x).tolist() == [3, 4]
+
+
+KEEP = np.array([[True, True, False], [True, False, True]])
+IDS = np.array([0, 1])
+# an operation, the array beside its tensor, what is written into that array after the forward
+CONSTANTS = {
+    "masked_softmax": (masked_softmax, KEEP, ~KEEP),
+    "masked_mean": (lambda x, keep: masked_mean(x, mask=keep), KEEP, ~KEEP),
+    "masked_mean of lengths": (lambda x, n: masked_mean(x, lengths=n), np.array([1, 2, 1]), 2),
+    "last_step": (last_step, np.array([1, 2, 1]), 2),
+    "where": (lambda x, keep: tg.where(keep, x, 0.0), KEEP, ~KEEP),
+    "a factor": (lambda x, a: x * a, np.arange(3.0), 9.0),
+    "a factor on the left": (lambda x, a: tg.multiply(a, x), np.arange(3.0), 9.0),
+    "a matrix": (lambda x, a: x @ a, np.ones((3, 2)), 9.0),
+    "an index": (lambda x, ids: x[ids], IDS, 0),
+    "a boolean index": (lambda x, keep: x[keep], KEEP, ~KEEP),
+    "embedding": (lambda x, ids: F.embedding(ids, x), IDS, 0),
+    "cross_entropy": (F.cross_entropy, IDS, 2),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor"),
+    [*((name, False) for name in CONSTANTS)]
+    + [
+        (name, True) for name, case in CONSTANTS.items() if case[1].dtype.kind != "f"
+    ],  # others raise, as above
+)
+def test_a_constant_may_be_changed_before_the_backward(name, tensor):
+    operation, given, after = CONSTANTS[name]
+    gradients = []
+    for changed in (False, True):
+        x, constant = leaf(2, 3), given.copy()
+        if tensor:
+            held = tg.Tensor(constant)
+            y, constant = operation(x, held), held.data
+        else:
+            y = operation(x, constant)
+        if changed:
+            constant[...] = backend.asarray(after) if tensor else after
+        (y * y).sum().backward()
+        gradients.append(values(x.grad))
+    np.testing.assert_array_equal(*gradients)

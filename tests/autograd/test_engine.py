@@ -205,6 +205,19 @@ def test_the_graph_is_freed_by_backward_and_by_reference_counting_alone():
         gc.enable()
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("given", [np.float16, np.float32, np.float64])
+def test_a_gradient_that_is_given_takes_the_dtype_of_the_output(dtype, given):
+    x = tg.Tensor(np.ones(3, dtype), requires_grad=True)
+    seen = []
+    y = x * 1
+    y.register_hook(lambda g: seen.append(g.dtype))
+    y.backward(tg.Tensor(np.arange(3, dtype=given)))
+    (g,) = tg.grad(x * 1, [x], tg.Tensor(np.arange(3, dtype=given)))
+    assert seen == [dtype] and x.grad.dtype == g.dtype == dtype
+    np.testing.assert_array_equal(x.grad.numpy(), [0, 1, 2])
+
+
 def test_a_second_backward_needs_retain_graph():
     x = leaf(3)
     y = (x * x).sum()

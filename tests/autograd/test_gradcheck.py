@@ -282,6 +282,22 @@ def test_nothing_to_check_is_an_error():
         gradcheck(tg.exp, np.arange(3))
 
 
+def test_a_tolerance_for_each_order(x):
+    def passes(function, tolerance, order=2):
+        return bool(gradcheck(function, [x], order=order, tolerance=tolerance, raise_exception=False))
+
+    def rough(a):  # 5% in the first order, and the second follows it
+        return ScaledTanh.apply(a, factor=1.05)
+
+    assert passes(rough, 0.5, order=1) and not passes(rough, 1e-3, order=1)
+
+    def second(a):
+        return Constant.apply(a, wrong=True)
+
+    assert passes(second, (1e-6, 10.0)) and passes(second, 10.0)
+    assert not passes(second, (10.0, 1e-6)) and not passes(second, 1e-6)
+
+
 def test_order_and_return_values_are_checked(x):
     with pytest.raises(ValueError, match="order must be 1 or 2"):
         gradcheck(tg.exp, x, order=3)

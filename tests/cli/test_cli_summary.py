@@ -1,6 +1,7 @@
 """summary of runs: the model of every task is told by the run folder alone."""
 
 import json
+import re
 
 import pytest
 
@@ -127,3 +128,37 @@ def test_a_configuration_of_another_model_is_refused(tmp_path, capsys):
     config.write_text(config.read_text().replace('"simplecnn"', '"mlp"'))
     assert main(["summary", str(tmp_path / "run")]) == 2
     assert "config.json" in capsys.readouterr().err
+
+
+def test_a_summary_has_its_columns_in_their_order(capsys):
+    assert main(["summary", "lenet5"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[2] == ["layer", "kind", "weight", "output", "parameters", "multiply-adds"]
+    assert lines[3] == ["features.0", "Conv2d", "6×1×5×5", "6×28×28", "156", "117,600"]
+    assert lines[-2] == ["classifier.5", "Linear", "10×84", "10", "850", "840"]
+    assert lines[-1] == ["total", "61,706", "416,520"]
+
+
+def test_edges_of_a_graph_go_where_the_values_go(capsys):
+    said = {}
+    for form in ("--json", "--dot"):
+        assert main(["graph", "mlp", form]) == 0
+        said[form] = capsys.readouterr().out
+    nodes = json.loads(said["--json"])["nodes"]
+    edges = {(i, node["number"]) for node in nodes for i in node["inputs"] if i is not None}
+    assert {tuple(map(int, edge)) for edge in re.findall(r"n(\d+) -> n(\d+);", said["--dot"])} == edges
+    boxes = {int(n) for n in re.findall(r"n(\d+) \[.*shape=box", said["--dot"])}
+    assert boxes == {node["number"] for node in nodes if not node["operation"]}
+    assert all(n not in boxes for _, n in edges) and len(edges) == len(nodes) - 1  # no value is used twice
+
+
+def test_a_graph_as_text_has_its_columns_in_their_order(capsys):
+    assert main(["graph"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[1:9] == [
+        ["%0", "w", "3×2"], ["%1", "b", "2"], ["%2", "MatMul", "4×2", "·", "%0", "a"],
+        ["%3", "Add", "4×2", "%2", "%1"], ["%4", "Sigmoid", "4×2", "%3", "y"],
+        ["%5", "Subtract", "4×2", "%4", "·"], ["%6", "Power", "4×2", "%5", "x"],
+        ["%7", "Mean", "scalar", "%6"],
+    ]  # fmt: skip
+    assert " ".join(lines[-1]) == "8 nodes; the graph holds 224 bytes of arrays (· is a constant)"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tinygrad_notes import loading
 from tinygrad_notes.cli import inspection, main
 from tinygrad_notes.cli.output import print_json, print_table
 from tinygrad_notes.train.interrupt import stop_on_signal
@@ -150,6 +151,13 @@ def test_ctrl_c_while_the_command_is_loaded(tmp_path, command):
     assert ("Traceback" in err) is ("other" in command)  # the signals of other programs are their own
 
 
+def test_ctrl_c_is_an_exception_once_the_command_is_loaded(monkeypatch, hears_ctrl_c, capsys):
+    monkeypatch.setattr(loading, "loading", True)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # as `loading` does at its import
+    assert main(["--version"]) == 0
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler and not loading.loading
+
+
 @pytest.fixture
 def hears_ctrl_c():
     """A job in the background is started deaf to it, and so are these tests there."""
@@ -236,3 +244,40 @@ def test_a_cut_off_configuration_is_told(tmp_path, capsys):
     (tmp_path / "config.json").write_text("")
     assert main(["eval", str(tmp_path)]) == 2
     assert "config.json is no JSON, so it was cut off or edited: Expecting value" in capsys.readouterr().err
+
+
+def test_an_error_of_a_file_names_the_file(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(["train", "mlp", "--limit", "8", "--epochs", "1", "--out", str(tmp_path / "file" / "r")]) == 2
+    assert capsys.readouterr().err == f"tinygrad-notes: {tmp_path / 'file'}: File exists\n"
+
+
+ALIGNED = ["name  kind         x    rate", "a     k          2.5   1.00%", "bcde  kind of  1,234  10.00%"]
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_words_of_a_table_stand_left_and_numbers_right(terminal, monkeypatch, capsys):
+    rows = [["a", "k", "2.5", "1.00%"], ["bcde", "kind of", "1,234", "10.00%"]]
+    if not terminal:
+        print_table(["name", "kind", "x", "rate"], rows, left=2)
+        assert capsys.readouterr().out.splitlines() == ALIGNED
+        return
+    stream = io.StringIO()
+    stream.isatty = lambda: True
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setenv("TERM", "dumb")
+    print_table(["name", "kind", "x", "rate"], rows, left=2)
+    lines = [line.rstrip() for line in stream.getvalue().splitlines() if line.strip("─ ")]
+    assert [line.split() for line in lines] == [line.split() for line in ALIGNED]
+    head, first, second = lines
+    assert first.index("k") == second.index("kind of") == head.index("kind")
+    for a, b in (("2.5", "1,234"), ("1.00%", "10.00%")):
+        assert first.index(a) + len(a) == second.index(b) + len(b)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw"])
+def test_a_momentum_is_of_sgd_only(optimizer, tmp_path, capsys):
+    command = ["train", "mlp", "--optimizer", optimizer, "--momentum", "0.5", "--limit", "8"]
+    assert main([*command, "--epochs", "1", "--out", str(tmp_path / "r")]) == 2
+    told = f"--momentum is of sgd, and mlp is trained with {optimizer}: add --optimizer sgd, or leave out"
+    assert told in capsys.readouterr().err

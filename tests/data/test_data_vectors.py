@@ -168,6 +168,19 @@ def test_an_analogy_leaves_out_what_it_was_given():
     assert PLANE.analogy("man", "man", "man", 1)[0][0] == "woman"
 
 
+def test_an_analogy_goes_from_the_first_to_the_second_and_on_from_the_third():
+    """b − a + c of five places on a line that is bent into an arc: 10° → 20°, 50° → 60°."""
+    angles = np.radians([10, 20, 50, 60, 40, -20, 80])
+    arc = WordVectors([*"abcdefg"], np.stack([np.cos(angles), np.sin(angles)], axis=1))
+    for (a, b, c), found in {"abc": "d", "bac": "e", "cda": "b", "acb": "d", "cab": "f"}.items():
+        unit = {w: arc.vectors[i] / np.linalg.norm(arc.vectors[i]) for w, i in arc.index.items()}
+        way = unit[b] - unit[a] + unit[c]
+        cosines = {w: u @ way / np.linalg.norm(way) for w, u in unit.items() if w not in (a, b, c)}
+        best, cosine = arc.analogy(a, b, c, 1)[0]
+        assert best == max(cosines, key=cosines.get) and cosine == pytest.approx(cosines[best], rel=1e-5)
+        assert best == found
+
+
 def test_unknown_words_are_named():
     assert "man" in PLANE and "men" not in PLANE and len(PLANE) == 6 and PLANE["man"].tolist() == [1, 0, 0]
     for call in (
@@ -244,3 +257,14 @@ def test_the_figures_are_gensims(tmp_path):
     solved = analogies(ours, files[1])
     assert solved["questions"] > 100
     assert solved["accuracy"] == pytest.approx(accuracy, abs=1e-9)
+
+
+@pytest.mark.parametrize("angles", [(10, 12, 50, 60), (10, 10.5, 9, 5), (10, 8, 11, 17)])
+def test_no_word_of_a_question_is_its_answer(angles, tmp_path):
+    """The word nearest to b − a + c is c, a or b; the next one is right."""
+    radians = np.radians([*angles, -80, 120])
+    arc = WordVectors([*"abcdef"], np.stack([np.cos(radians), np.sin(radians)], axis=1))
+    (tmp_path / "questions").write_text(": arc\na b c d\na b c e\n")
+    found = analogies(arc, tmp_path / "questions")
+    assert (found["accuracy"], found["questions"]) == (0.5, 2)
+    assert arc.analogy("a", "b", "c", 1)[0][0] == "d"

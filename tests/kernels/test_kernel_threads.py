@@ -1,5 +1,6 @@
 """The threads behind the kernels: fixed shares, errors passed on, no deadlock from within or beside."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -32,6 +33,31 @@ def test_shares_cover_the_range_once(three, count):
 
     threads.parallel(work, count)
     assert (seen == 1).all()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_blas_has_its_threads_again_afterwards(three, fails):
+    set_threads, get_threads = blas.threads()
+    before, inside = get_threads(), []
+
+    def work(*share):
+        inside.append(get_threads())
+        if fails:
+            raise KeyError("share")
+
+    def alone():
+        with threads.one_blas_thread():
+            work()
+
+    try:
+        set_threads(2)
+        for run in (alone, lambda: threads.parallel(work, 3)):
+            inside.clear()
+            with pytest.raises(KeyError) if fails else contextlib.nullcontext():
+                run()
+            assert set(inside) == {1} and get_threads() == 2
+    finally:
+        set_threads(before)
 
 
 def test_shares_run_on_several_threads(three):

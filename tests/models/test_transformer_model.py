@@ -5,7 +5,7 @@ import pytest
 
 import tinygrad_notes as tg
 from tests import twins
-from tinygrad_notes.models import Transformer
+from tinygrad_notes.models import Transformer, TransformerLM
 from tinygrad_notes.models.attention_maps import recorded_attention
 from tinygrad_notes.models.count import parameter_count, undrawn
 from tinygrad_notes.models.decoding import beam_search, generate
@@ -119,3 +119,16 @@ def test_texts_longer_than_the_positions_are_refused():
         model(np.ones((1, 10), np.int64), TARGET[:1])
     with pytest.raises(ValueError, match="at least one place"):
         model(np.ones((1, 0), np.int64), TARGET[:1])
+
+
+def test_a_language_model_starts_as_gpt2():
+    """N(0, 0.02²), and what is added to the sum of the layers by √(2 · layers) less; biases 0."""
+    model = TransformerLM(300, width=64, layers=8, heads=2, context=200)
+    added = ("self_attn.out_proj.weight", "linear2.weight")
+    for name, p in model.named_parameters():
+        if p.ndim == 1:
+            assert (p.numpy() == (0 if name.endswith("bias") else 1)).all(), name
+        else:
+            std = 0.02 / 4 if name.endswith(added) else 0.02
+            assert p.numpy().std() == pytest.approx(std, rel=0.06), name  # 4,096 draws: one sigma is 1.1 %
+            assert abs(p.numpy().mean()) < std / 10, name

@@ -65,3 +65,11 @@ def test_errors(shape, size, message):
 def test_integers_are_refused_where_their_means_would_be_cut_off(size):
     with pytest.raises(TypeError, match=r"adaptive_avg_pool2d: .*int64; use \.astype\('float32'\)"):
         adaptive_avg_pool2d(tg.Tensor(np.arange(36).reshape(1, 1, 6, 6)), size)
+
+
+@pytest.mark.parametrize(("ceil_mode", "size"), [(False, 2), (True, 3)])
+def test_the_last_window_of_a_layer_may_be_cut(ceil_mode, size):
+    x = np.arange(36, dtype=np.float32).reshape(1, 1, 6, 6)
+    y = nn.MaxPool2d(3, 2, ceil_mode=ceil_mode)(x).numpy()
+    assert y.shape == (1, 1, size, size) and y[0, 0, 1, 1] == 28
+    assert y.max() == (35 if ceil_mode else 28)

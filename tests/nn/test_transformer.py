@@ -456,3 +456,14 @@ X, Y = np.zeros((T, N, D), np.float32), np.zeros((S, N, D), np.float32)
 def test_wrong_calls_say_what_is_wrong(run, error, message):
     with pytest.raises(error, match=message):
         run()
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 5])
+def test_causal_attention_of_any_length_is_that_of_the_steps_so_far(length):
+    layer = nn.MultiheadAttention(8, 2, batch_first=True)
+    x = np.random.default_rng(0).standard_normal((3, length, 8)).astype(np.float32)
+    mask = nn.Transformer.generate_square_subsequent_mask(length)
+    whole = layer(x, x, x, attn_mask=mask, is_causal=True)[0].detach().numpy()
+    for t in range(length):
+        part = layer(x[:, t : t + 1], x[:, : t + 1], x[:, : t + 1])[0].detach().numpy()
+        np.testing.assert_allclose(whole[:, t : t + 1], part, rtol=1e-5, atol=1e-6)

@@ -268,6 +268,9 @@ def test_cross_entropy_with_negative_weights_divides_by_their_sum():
 def test_steps_of_arange_are_not_rounded_to_float32():
     got = tg.arange(1e6, 1e6 + 1, 0.125)
     assert got.dtype == np.float32 and got.shape == (8,) and got.numpy().max() < 1e6 + 1
+    for start, stop, step in ((1e6, 1e6 + 2, 0.1), (0, 1000, 0.7)):
+        expected = np.arange(start, stop, step).astype(np.float32)
+        np.testing.assert_array_equal(tg.arange(start, stop, step).numpy(), expected)
     with pytest.raises(ValueError, match="step must not be 0"):
         tg.arange(0, 1, 0)
 

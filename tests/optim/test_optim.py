@@ -331,3 +331,23 @@ def test_a_large_gradient_that_is_not_squared_passes_and_so_does_the_largest_one
     with tg.detect_anomaly():
         tg.optim.SGD(anomalous(2e19).parameters(), lr=0.1).step()
         tg.optim.Adam(anomalous(1.8e19).parameters()).step()
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+def test_what_has_a_gradient_is_moved_frozen_or_not_and_nothing_else(name):
+    """As in torch: who freezes a parameter after a backward forgets its gradient, or it moves once more."""
+    torch = pytest.importorskip("torch")
+    found = []
+    for library, made in (
+        (tg.optim, lambda v: tg.nn.Parameter(v)),
+        (torch.optim, lambda v: torch.nn.Parameter(torch.tensor(v))),
+    ):
+        frozen, left, trained = (made(np.ones(2, np.float32)) for _ in range(3))
+        optimizer = getattr(library, name)([frozen, left, trained], lr=0.1)
+        ((frozen + trained) * 3.0).sum().backward()
+        frozen.requires_grad = False
+        optimizer.step()
+        found.append([p.detach().numpy() for p in (frozen, left, trained)])
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+    assert (found[0][0] < 1).all() and (found[0][1] == 1).all() and (found[0][2] < 1).all()

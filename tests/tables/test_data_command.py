@@ -89,6 +89,13 @@ def test_tables_and_images_for_people(tmp_path, capsys):
     assert (tmp_path / "i.png").is_file()
 
 
+def test_shares_are_of_the_rows_that_have_a_class(tmp_path, capsys):
+    (tmp_path / "t.csv").write_text("n,w\n" + "1,a\n" * 3 + "2,b\n" + "3,NA\n" * 4)
+    code, out, _ = look(capsys, tmp_path / "t.csv", "--target", "w")
+    assert code == 0 and "\nw: 2 classes\n" in out
+    assert out.split("share\n")[1].splitlines()[:2] == ["a         3  75.0 %", "b         1  25.0 %"]
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

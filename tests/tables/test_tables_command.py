@@ -184,3 +184,53 @@ def test_nothing_of_the_test_part_is_learned(tmp_path):
         found.append((parts.facts["preparation"], parts.train.fingerprint(), parts.test.fingerprint()))
     assert found[0][:2] == found[1][:2]
     assert found[0][2] != found[1][2]
+
+
+def test_classes_that_are_numbers_stand_in_their_order(tmp_path):
+    pytest.importorskip("pandas", reason="files of tables need pandas")
+    (tmp_path / "t.csv").write_text("a,t\n" + "".join(f"{i},{(2, 10, 1)[i % 3]}\n" for i in range(60)))
+    for goal, sort in (("classes", ["1", "2", "10"]), (None, None)):
+        parts = TASK.load(TASK.settings("mlp", data=str(tmp_path / "t.csv"), target="t", goal=goal))
+        assert parts.facts.get("classes") == sort
+    settings = TASK.settings("mlp", data=str(tmp_path / "t.csv"), target="t", goal="classes", validation=None)
+    targets = TASK.load(settings).train.targets.tolist()
+    assert sorted(targets.count(i) for i in range(3)) == [16, 16, 16]
+
+
+def test_a_row_that_is_predicted_has_the_number_it_has_in_its_file(tmp_path, capsys, unplotted):
+    pytest.importorskip("pandas", reason="files of tables need pandas")
+    (tmp_path / "t.csv").write_text(rows("{i},2.{i},{w}", 60))
+    folder = tmp_path / "run"
+    words = ["train", "mlp", "--data", tmp_path / "t.csv", *T, "--missing", "drop", "--out", folder, *QUICK]
+    assert run(capsys, *words)[0] == 0
+    (tmp_path / "new.csv").write_text("a,b\n1,2.5\n2,\n3,2.5\n")
+    code, out, _ = run(capsys, "predict", folder, tmp_path / "new.csv", "a=1,b=2.5", "--json")
+    assert code == 0
+    named = [row["input"] for row in json.loads(out)["predictions"]]
+    assert named == [f"{tmp_path / 'new.csv'}, row 1", f"{tmp_path / 'new.csv'}, row 3", "a=1,b=2.5"]
+
+
+def test_outliers_leave_the_training_part_only(tmp_path):
+    pytest.importorskip("pandas", reason="files of tables need pandas")
+    values = np.random.default_rng(0).uniform(size=100)
+    values[::7] = 1e3 + np.arange(15)
+    (tmp_path / "t.csv").write_text("a,t\n" + "".join(f"{v},{'xy'[i % 2]}\n" for i, v in enumerate(values)))
+    options = dict(data=str(tmp_path / "t.csv"), target="t", normalization="none")
+    kept, left = (TASK.load(TASK.settings("mlp", outliers=what, **options)) for what in ("report", "drop"))
+    huge = {name: int((part.inputs > 1).sum()) for name, part in kept.named().items()}
+    assert min(huge.values()) > 0 and not (left.train.inputs > 1).any()
+    assert len(left.train) == len(left.train.targets) == len(kept.train) - huge["training"]
+    for name in ("validation", "test"):
+        np.testing.assert_array_equal(left.named()[name].inputs, kept.named()[name].inputs)
+
+
+def test_errors_of_a_number_are_in_its_own_unit(tmp_path):
+    chosen = TASK.settings("mlp", data="penguins", target="body_mass_g", epochs=1)
+    run = Run.start(TASK, chosen, tmp_path / "r")
+    run.fit()
+    outcome = run.test()
+    predicted, labels = outcome.each["predicted"], outcome.each["labels"]
+    assert labels.min() > 2000 and labels.max() < 7000  # grams
+    missed = predicted.ravel() - labels.ravel()
+    assert outcome.figures["rmse"] == pytest.approx(np.sqrt(np.mean(missed**2)), rel=1e-4)
+    assert outcome.figures["mae"] == pytest.approx(np.abs(missed).mean(), rel=1e-4)

@@ -22,7 +22,7 @@ from tinygrad_notes.data.tables import (
     rows_of_words,
 )
 from tinygrad_notes.data.tables import read as reading
-from tinygrad_notes.data.tables.cleaning import MOST_WORDS, bounds
+from tinygrad_notes.data.tables.cleaning import MOST_WORDS, bounds, learn_numbers
 from tinygrad_notes.data.tables.normalization import NORMALIZATIONS, center_and_scale
 from tinygrad_notes.data.tables.table import column_of, trouble_with, words_of
 
@@ -360,3 +360,15 @@ def test_units_and_sizes_that_are_refused():
     assert "1e+31 in row 2, more than 1e+30" in trouble_with("x", np.array([1.0, 1e31]))
     with pytest.raises(DataError, match="a has two values, '1' and '2'"):
         rows_of_words(["a=1,a=2"], "predict")
+
+
+@pytest.mark.parametrize("normalization", [name for name in NORMALIZATIONS if name != "none"])
+def test_center_and_scale_are_of_what_the_network_sees(normalization):
+    """Filled first, then clipped."""
+    values = np.array([np.nan, 1.0, 2.0, 4.0, 1000.0, -500.0])
+    for outliers, seen in (("clip", [2, 1, 2, 4, 5, 0]), ("report", [2, 1, 2, 4, 1000, -500])):
+        found = learn_numbers(
+            "x", values, (0.0, 5.0), Cleaning(outliers=outliers, normalization=normalization)
+        )
+        expected = center_and_scale(np.array(seen, float), normalization)
+        assert found.fill == 2 and (found.center, found.scale) == pytest.approx(expected)

@@ -236,6 +236,23 @@ def test_graph_lists_nodes_in_order_with_what_they_keep():
     assert [e.kept_bytes for e in entries] == [0, 48, 64, 0]
 
 
+def test_graph_counts_an_array_that_is_kept_twice_once():
+    w = tg.Tensor(np.ones((3, 4)), requires_grad=True)
+    y = tg.sigmoid(w * w)
+    entries = graph((y * y).sum(), {"w": w})
+    assert [e.operation for e in entries] == ["", "Multiply", "Sigmoid", "Multiply", "Sum"]
+    assert [sorted(e.keeps) for e in entries] == [[], ["a", "b"], ["y"], ["a", "b"], []]
+    assert [e.kept_bytes for e in entries] == [0, 96, 96, 0, 0]  # the second product keeps what y is
+
+
+def test_graph_lists_what_the_second_order_needs():
+    x = tg.Tensor(np.arange(12.0).reshape(3, 4), requires_grad=True)
+    *_, entry = graph(tg.var(x), {"x": x})
+    assert sorted(entry.keeps) == ["centered", "x"] and entry.kept_bytes == 2 * 96
+    first, *_, entry = graph(tg.nn.functional.layer_norm(x, (4,)), {"x": x})
+    assert (first.keeps, sorted(entry.keeps)) == ([], ["gamma", "inv_std", "mean", "x"])
+
+
 def test_graph_of_nothing():
     with pytest.raises(ValueError, match="nothing was recorded"):
         graph(tg.Tensor(1.0), {})

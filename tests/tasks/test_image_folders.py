@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 from tinygrad_notes.cli import main
+from tinygrad_notes.data import ArrayDataset
+from tinygrad_notes.tasks import find_task
+from tinygrad_notes.train.config import read_config
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -129,3 +132,37 @@ def test_a_limit_of_the_training_is_none_of_other_data(folder, train, tmp_path, 
         assert main(["eval", run, *more, "--json"]) == 0
         result = json.loads(capsys.readouterr().out)
         assert result["samples"] == np.sum(result["confusion_matrix"]) == samples
+
+
+def test_a_run_finds_all_its_folders_from_any_directory(folder, train, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(folder / "test", tmp_path / "own")
+    assert train("data", "--validation", "own")[0] == 0
+    settings = read_config(find_task("images"), tmp_path / "run").settings
+    assert (settings.data, settings.validation) == (str(folder), str(tmp_path / "own"))
+    monkeypatch.chdir("/")
+    assert main(["train", "--resume", str(tmp_path / "run"), "--epochs", "2"]) == 0
+
+
+def test_an_image_that_went_from_one_part_to_the_other_is_named(folder, train, tmp_path, capsys):
+    assert train(folder)[0] == 0
+    listed = tmp_path / "run" / "files.csv"
+    lines = listed.read_text().splitlines(keepends=True)
+    (at,) = (i for i, line in enumerate(lines) if "test/red/1.png" in line)
+    assert lines[at].startswith('"test",')
+    listed.write_text("".join([*lines[:at], lines[at].replace('"test"', '"train"'), *lines[at + 1 :]]))
+    assert main(["train", "--resume", str(tmp_path / "run"), "--epochs", "2"]) == 2
+    told = "are not those that the run began with: 1 moved between the parts (test/red/1.png); put them back"
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("images", "batches"), [(1, [1]), (4, [4]), (8, [4, 4]), (9, [4, 4]), (10, [4, 4, 2])]
+)
+def test_a_single_image_is_no_last_batch_of_a_training(images, batches):
+    task = find_task("images")
+    part = ArrayDataset(np.zeros((images, 1, 6, 6), np.uint8), np.zeros(images, int), "a")
+    facts = {"mean": [0.0], "std": [1.0], "shape": [1, 6, 6]}
+    settings = task.settings("mlp", batch_size=4)
+    assert [len(x) for x, _ in task.batches(settings, facts, part, training=True)] == batches
+    assert sum(len(x) for x, _ in task.batches(settings, facts, part, training=False)) == images

@@ -13,6 +13,7 @@ from tinygrad_notes.models import SequenceClassifier
 from tinygrad_notes.tasks.labels import TASK, samples
 from tinygrad_notes.tasks.labels.settings import Settings
 from tinygrad_notes.train.options import RunError
+from tinygrad_notes.train.run import Run
 
 CELLS = [("rnn", False), ("lstm", True), ("gru", True), ("gru", False), ("transformer", False)]
 
@@ -208,3 +209,30 @@ def test_options_that_contradict_each_other():
         samples.load(Settings("classify", cell="transformer", places=5), None)
     with pytest.raises(RunError, match="--heads is of a transformer"):
         Settings("classify", heads=2).check_given({"heads"})
+
+
+def test_predictions_are_made_without_dropout(tmp_path, capsys):
+    file = tmp_path / "rows.tsv"
+    file.write_text("".join(f"{'ab'[i % 2] * (1 + i // 2)}\t{'xy'[i % 2]}\n" for i in range(30)))
+    run = Run.start(TASK, TASK.settings("classify", data=str(file), width=8, dropout=0.9), tmp_path / "r")
+    assert main(["predict", str(run.folder), *["abba"] * 4, "--json"]) == 0
+    first, *others = json.loads(capsys.readouterr().out)["predictions"]
+    assert len(others) == 3 and all(row == first for row in others)
+
+
+def test_each_column_of_a_series_has_its_own_mean_and_deviation(tmp_path):
+    file = tmp_path / "series.csv"
+    file.write_text("series,label,x,y,z\n" + "".join(
+        f"{i},{'ab'[i % 2]},{i % 7},{100 + 5 * (step % 3)},4\n" for i in range(40) for step in range(3)
+    ))  # fmt: skip
+    parts = TASK.load(TASK.settings("classify", data=str(file)))
+    (column, _), (mean, std) = parts.train.columns, (parts.facts["mean"], parts.facts["std"])
+    assert (
+        0 < mean[0] < 6
+        and mean[1:] == pytest.approx([105, 4])
+        and std[1:] == pytest.approx([50**0.5 / 3**0.5, 1])
+    )
+    padded, lengths = column.padded(np.arange(len(column)), 0)
+    steps = np.concatenate([series[:length] for series, length in zip(padded, lengths, strict=True)])
+    np.testing.assert_allclose(steps.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(steps.std(axis=0), [1, 1, 0], atol=1e-5)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from tinygrad_notes.data.text import BytePairs, Stream, Streams
 from tinygrad_notes.models.decoding import Sampling, generate
 from tinygrad_notes.tasks import find_task
 from tinygrad_notes.tasks.language.carried import Carried
-from tinygrad_notes.tasks.language.generation import written
+from tinygrad_notes.tasks.language.generation import sample, written
 from tinygrad_notes.tasks.language.task import perplexity
 from tinygrad_notes.tasks.language.texts import Units
 from tinygrad_notes.train.interrupt import Interrupted
@@ -222,3 +223,20 @@ def test_predict_and_eval_tell_perplexities(trained, text, tmp_path, capsys):
     assert "is 'Ä' (U+00C4), which is not among" in capsys.readouterr().err
     assert main(["eval", folder]) == 0
     assert "bits per character" in capsys.readouterr().out
+
+
+def test_a_text_with_the_line_ends_of_windows_is_the_same_text(text, tmp_path):
+    other = tmp_path / "windows.txt"
+    other.write_bytes(Path(text).read_bytes().replace(b"\n", b"\r\n"))
+    one, two = (LANGUAGE.load(LANGUAGE.settings("charlm", data=str(data), **SMALL)) for data in (text, other))
+    assert one.facts == two.facts
+    for name, part in one.named().items():
+        np.testing.assert_array_equal(part.ids, two.named()[name].ids)
+
+
+def test_a_sample_is_drawn_with_the_same_numbers_each_time(text):
+    chosen = LANGUAGE.settings("charlm", data=text, **SMALL | {"sample": 40})
+    parts = LANGUAGE.load(chosen)
+    model = LANGUAGE.build(chosen, parts.facts)
+    first, second = (sample(model, chosen, Units.from_facts(parts.facts)) for _ in range(2))
+    assert first == second and len(first) >= 40 and len(set(first)) > 3  # drawn, and not the likeliest again

@@ -13,7 +13,7 @@ import tinygrad_notes as tg
 from tests.cut_trainings import equal_to_the_whole
 from tinygrad_notes import backend
 from tinygrad_notes.cli import main
-from tinygrad_notes.tasks import find_task
+from tinygrad_notes.tasks import find_task, sequence_pictures
 from tinygrad_notes.tasks.pairs import texts
 from tinygrad_notes.tasks.pairs.bleu import bleu
 from tinygrad_notes.tasks.pairs.settings import Decoding
@@ -126,6 +126,28 @@ def test_pairs_that_teach_nothing_are_refused(content, message, tmp_path, capsys
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("model", ["seq2seq", "translate"])
+def test_reversed_pairs_are_turned_in_every_part(model, tmp_path):
+    """What is read is of capitals then, and what is written of small letters."""
+    data, own = tmp_path / "data.tsv", tmp_path / "own.tsv"
+    data.write_text(
+        "".join(f"{'abcdefgh'[i % 8] * (1 + i // 8)}\t{'ABC'[i % 3] * (i + 1)}\n" for i in range(40))
+    )
+    own.write_text("abc\tCAB\nbca\tABC\n")
+    task = SEQ2SEQ if model == "seq2seq" else TRANSLATION
+    options = SMALL[model] | {"data": str(data), "validation": str(own), "longest": 50}
+    for reverse in (False, True):
+        parts = task.load(task.settings(model, reverse=reverse, **options))
+        source, target = texts.both(parts.facts)
+        for name, part in parts.named().items():
+            for side, column, upper in zip(
+                (source, target), part.columns, (reverse, not reverse), strict=True
+            ):
+                said = "".join(side.decode(ids) for ids in rows(column))
+                letters = [c for c in said if c.isalpha()]
+                assert letters and {c.isupper() for c in letters} == {upper}, (name, upper)
+
+
 def test_pairs_that_are_too_long_are_left_out_and_counted(pairs, tmp_path):
     task = SEQ2SEQ
     chosen = task.settings("seq2seq", data=pairs, longest=4)
@@ -163,6 +185,19 @@ def test_options_without_effect_are_refused(words, message, pairs, capsys):
 
 
 # ---- training ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", [SEQ2SEQ, TRANSLATION])
+def test_padding_is_neither_right_nor_wrong(task, monkeypatch):
+    pad, end = texts.PAD, texts.END
+    targets = np.array([[texts.START, 5, 6, end], [texts.START, 5, end, pad]])
+    chosen = task.settings("seq2seq" if task is SEQ2SEQ else "translate")
+    for said, right in ((targets[:, 1:], 5), (np.full((2, 3), pad), 0), (np.full((2, 3), end), 2)):
+        logits = tg.Tensor(30.0 * np.eye(8, dtype=np.float32)[said])
+        monkeypatch.setattr(type(task), "logits", lambda *_, logits=logits: logits)
+        score = task.score(None, (tg.Tensor(targets), tg.Tensor(np.array([4, 3])), chosen), training=False)
+        assert (score.weight, int(score.sums["correct"].numpy())) == (5, right)
+        assert float(score.loss) == pytest.approx(30 * (5 - right) / 5, abs=1e-3)
 
 
 def test_seq2seq_learns_to_turn_words_around(trained, capsys):
@@ -224,6 +259,38 @@ def test_pictures_are_drawn(trained):
         "translate": maps | {"learning_rate", "positions"},
     }.items():
         assert {p.stem for p in (trained / model).glob("*.png")} == names | {"learning_curves"}
+
+
+@pytest.mark.parametrize("model", TASKS)
+def test_pictures_have_a_row_for_what_is_written_and_a_column_for_what_is_read(model, trained, monkeypatch):
+    run = Run.resume(TASKS[model], trained / model)
+    run.claim.release()
+    drawn = {}
+    for name in ("attention_map", "attention_maps", "learning_rates", "positions"):
+        monkeypatch.setattr(sequence_pictures, name, lambda *what: drawn.update({what[-1].stem: what[:-1]}))
+    TASKS[model].report(run, None)
+    if model == "seq2seq":
+        weights, written, read = drawn["attention"]
+        shown = {"cross": ({"": weights[None]}, written, read)}
+    else:
+        shown = {kind: drawn[f"attention_{kind}"] for kind in ("encoder", "decoder", "cross")}
+    for maps, rows_, columns in shown.values():
+        assert {array.shape[1:] for array in maps.values()} == {(len(rows_), len(columns))}
+        for array in maps.values():
+            np.testing.assert_allclose(array.sum(axis=2), 1, rtol=1e-5)
+    source, written = shown["cross"][2], shown["cross"][1]
+    assert (
+        source[-1] == written[-1] == "</s>" and "<s>" not in written
+    )  # each id stands beside what it was made from
+    if model == "seq2seq":
+        return
+    assert list(shown["cross"][0]) == ["layer 1"] and shown["encoder"][1:] == (source, source)
+    assert shown["decoder"][1:] == (written, ["<s>", *written[:-1]])
+    for array in shown["decoder"][0].values():  # no word sees one that comes after it
+        assert not np.triu(array, 1).any()
+    steps = run.settings.epochs * len(run.trainer.train)
+    assert drawn["learning_rate"] == (learning_rates(run.settings, steps),)
+    assert drawn["positions"][0].shape == (run.settings.longest, run.settings.width)
 
 
 def test_noam_has_the_papers_rates_and_the_largest_that_is_asked_for():

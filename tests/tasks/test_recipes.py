@@ -1,5 +1,6 @@
 """What each model is trained with where nothing is said: the papers' values, or ours where there is none."""
 
+import numpy as np
 import pytest
 
 from tinygrad_notes.models.alexnet import AlexNet
@@ -8,6 +9,7 @@ from tinygrad_notes.models.googlenet import GoogLeNet
 from tinygrad_notes.models.vgg import VGG16
 from tinygrad_notes.nn import Dropout
 from tinygrad_notes.tasks import MODELS, find_task
+from tinygrad_notes.tasks.images.pipeline import training_transform
 from tinygrad_notes.tasks.images.recipes import RECIPES
 
 SGD = {"batch_size": 32, "optimizer": "sgd", "momentum": 0.9, "flip": True, "lighting": 0.1}
@@ -93,3 +95,51 @@ def test_dropout_is_the_papers(make, expected):
     with undrawn():
         model = make(10)
     assert sorted(m.p for m in model.modules() if isinstance(m, Dropout)) == expected
+
+
+@pytest.mark.parametrize("shift", [0, 1, 3])
+def test_images_are_shifted_as_far_as_is_asked_for(shift):
+    task = find_task("images")
+    transform = training_transform(
+        task.settings("mlp", shift=shift), {"mean": [0.0], "std": [1.0]}, (1, 15, 15)
+    )
+    dots = np.zeros((500, 1, 15, 15), np.uint8)
+    dots[:, :, 7, 7] = 255
+    sample, _, row, column = np.nonzero(transform(dots, np.random.default_rng(0)))
+    assert len(set(sample)) == len(sample) == 500
+    assert set(row - 7) == set(column - 7) == set(range(-shift, shift + 1))
+
+
+@pytest.mark.parametrize("lighting", [0.02, 0.5])
+def test_colors_are_moved_as_strongly_as_is_asked_for(lighting):
+    facts = {
+        "mean": [0.0] * 3,
+        "std": [1.0] * 3,
+        "color_values": [1.0, 2.0, 4.0],
+        "color_vectors": np.eye(3).ravel(),
+    }
+    task = find_task("images")
+    transform = training_transform(
+        task.settings("mlp", lighting=lighting, shift=0, flip=False), facts, (3, 2, 2)
+    )
+    moved = transform(np.zeros((4000, 3, 2, 2), np.uint8), np.random.default_rng(0))
+    np.testing.assert_array_equal(moved, np.broadcast_to(moved[:, :, :1, :1], moved.shape))
+    np.testing.assert_allclose(moved[:, :, 0, 0].std(axis=0), lighting * np.array([1, 2, 4]), rtol=0.05)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_half_of_the_images_are_mirrored_where_it_is_asked_for(flip):
+    task, facts = find_task("images"), {"mean": [0.0], "std": [1.0]}
+    transform = training_transform(task.settings("mlp", flip=flip, shift=0), facts, (1, 1, 2))
+    images = np.broadcast_to(np.array([255, 0], np.uint8), (2000, 1, 1, 2)).copy()
+    mirrored = transform(images, np.random.default_rng(0))[:, 0, 0, 1]
+    assert set(mirrored) == ({0.0, 1.0} if flip else {0.0}) and abs(mirrored.mean() - 0.5 * flip) < 0.05
+
+
+@pytest.mark.parametrize(("size", "auxiliary"), [(224, True), (96, False)])
+def test_googlenet_has_its_auxiliary_classifiers_where_they_fit(size, auxiliary):
+    task = find_task("images")
+    facts = {"shape": [3, 300, 200], "classes": list("abc")}
+    with undrawn():
+        model = task.build(task.settings("googlenet", size=size, resize=2 * size), facts)
+    assert [part is not None for part in (model.aux1, model.aux2)] == [auxiliary] * 2

@@ -219,7 +219,11 @@ def test_vectors_go_to_files_and_are_asked_there(trained, capsys, tmp_path):
     for form in ("word2vec", "word2vec-binary", "glove"):
         file = tmp_path / form
         told = printed(capsys, "vectors", trained, "--out", file, "--form", form)
-        assert (told["words"], told["dimensions"]) == (12, 16)
+        assert (told["words"], told["dimensions"], told["form"]) == (12, 16, form)
+        content = file.read_bytes()
+        assert (content.count(b"\n") == (12 if form == "glove" else 13)) or form == "word2vec-binary"
+        assert content.startswith(b"12 16\n") == (form != "glove")
+        assert content.isascii() == (form != "word2vec-binary")
         vectors = load_vectors(file)
         assert vectors.words == config["facts"]["vocabulary"]["tokens"]
         np.testing.assert_array_equal(vectors.vectors, tg.load(trained / "best.safetensors")["syn0"])

@@ -190,6 +190,16 @@ def test_special_tokens_are_never_split_or_joined(english, parts):
     assert english.ids[END] not in english.encode(text, specials=False)
 
 
+@pytest.mark.parametrize("specials", [["<|a", "<|a|>", "<|a|>b"], ["<|a|>b", "<|a|>", "<|a"]])
+def test_of_special_tokens_that_begin_alike_the_longest_is_meant(specials):
+    """Whatever their order: as with the tokenizers of others."""
+    pairs = BytePairs.train(["an apple a day"], 270, specials=specials)
+    ids = pairs.encode("<|a|>b <|a|>c <|a|d<|a")
+    shown = [pairs.tokens[i] for i in ids]
+    assert [token for token in shown if token in specials] == ["<|a|>b", "<|a|>", "<|a", "<|a"]
+    assert pairs.decode(ids) == "<|a|>b <|a|>c <|a|d<|a"
+
+
 @pytest.mark.parametrize("text", ["ab\ud800", "\udfffx"])
 def test_half_a_character_is_refused_with_its_place(english, text):
     place = 2 if text[0] == "a" else 0

@@ -104,6 +104,8 @@ def test_a_vocabulary():
     assert v.encode(["a", "z", "b"]) == [3, 1, 2] and v.decode([3, 1]) == ["a", "<unk>"]
     assert Vocabulary.from_dict(v.to_dict()).to_dict() == v.to_dict()
     assert len(v) == 4 and "a" in v and "c" not in v
+    own = Vocabulary.build(["<unk>", "a", "<unk>"], specials=["<unk>"])  # a text that contains the special
+    assert own.tokens == ["<unk>", "a"] and own.counts == [0, 1] and own.encode(["<unk>", "a"]) == [0, 1]
     letters = Vocabulary.build("hello")
     assert letters.tokens == ["l", "e", "h", "o"] and letters.decode(letters.encode("hole")) == list("hole")
     with pytest.raises(ValueError, match=r"'x' \(number 1\) is not among the 4 known tokens"):
@@ -115,3 +117,10 @@ def test_a_vocabulary():
     for damaged in ({}, {"tokens": [1], "counts": [1], "special tokens": []}, None):
         with pytest.raises(DataError, match="not a vocabulary"):
             Vocabulary.from_dict(damaged)
+
+
+def test_days_have_the_endings_that_are_said():
+    endings = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd", 31: "st"}
+    for day in range(1, 32):
+        forms = {form(datetime.date(1900, 1, day)) for form in FORMS}
+        assert f"{MONTHS[0]} {day}{endings.get(day, 'th')}, 1900" in forms

@@ -127,3 +127,10 @@ def test_resuming_gives_the_rest(make, prefetch):
         for a, b in zip(rest, expected[done:] if done else [], strict=True):
             for x, y in zip(a, b, strict=True):
                 np.testing.assert_array_equal(x, y)
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_the_cuts_are_others_in_each_epoch_where_that_is_asked_for(shuffle):
+    loader = Streams(Stream(np.arange(200)), 2, 5, shuffle, seed=1)
+    firsts = {int(next(iter(loader))[0].numpy()[0, 0]) for _ in range(60)}
+    assert firsts == (set(range(5)) if shuffle else {0})

@@ -79,6 +79,11 @@ def test_work_ends_with_the_time_that_it_took(clock):
         lines.work(task, done, total, "files")
     for done in (500, 2000):
         lines.work("downloading", done, 2000, "bytes")
+    clock(0.0, 10.0, 20.0)
+    lines = Lines(lines.stream)
+    for done in (0, 500, 999_999):  # the unit is that of the whole, from the first line on
+        lines.work("fetching", done, 3_000_000, "bytes")
     assert lines.stream.getvalue().splitlines() == [
-        "reading: 10/40 files", "reading: 40/40 files, 12.5 s", "downloading: 2.0/2.0 kB, 0.5 s"
+        "reading: 10/40 files", "reading: 40/40 files, 12.5 s", "downloading: 2.0/2.0 kB, 0.5 s",
+        "fetching: 0.0/3.0 MB", "fetching: 1.0/3.0 MB",
     ]  # fmt: skip

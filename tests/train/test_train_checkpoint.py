@@ -224,6 +224,23 @@ def test_no_flipped_bit_gives_other_values(tmp_path, seed):
             continue
 
 
+@pytest.mark.parametrize(
+    ("now", "then"),
+    [({"a": (2, 3), "b": (2, 3)}, (b'"a":', b'"b":')), ({"a": (2, 3)}, (b"[2,3]", b"[3,2]")),
+     ({"a": (2, 3)}, (b'"F32"', b'"I32"'))],
+)  # fmt: skip
+def test_a_name_a_shape_and_a_dtype_are_part_of_the_checksum(tmp_path, now, then):
+    file = tmp_path / "x.safetensors"
+    save({name: np.full(shape, i + 1, np.float32) for i, (name, shape) in enumerate(now.items())}, file)
+    content = file.read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = content[:end].replace(then[0], b"@").replace(then[1], then[0]).replace(b"@", then[1])
+    assert len(header) == end and header != content[:end]
+    file.write_bytes(header + content[end:])
+    with pytest.raises(CheckpointError, match="checksum does not fit"):
+        load(file)
+
+
 def test_missing_file_and_folder():
     with pytest.raises(FileNotFoundError, match="no such file"):
         load("nowhere.safetensors")

@@ -91,6 +91,15 @@ def test_a_wrong_backward_is_found(name):
         check.prove(planted, points)
 
 
+@pytest.mark.parametrize(
+    ("exact", "double", "holds"),
+    [(0.0, 0.0, True), (1e-26, 1e-10, True), (1e-24, 0.0, False), (0.0, 1e-8, False), (None, 1e-10, True),
+     (None, 1e-8, False), (1e-24, None, False), (0.0, float("nan"), False), (float("nan"), 0.0, False)],
+)  # fmt: skip
+def test_a_line_holds_at_both_points_or_not(exact, double, holds):
+    assert bool(check.Residual("step 1", exact, double)) is holds
+
+
 def negated(rule):
     @functools.wraps(rule)
     def wrong(*arguments, **attributes):
@@ -151,6 +160,9 @@ RANKS = {"W^i": 2, "h": 2, "c": 2, "x": 1, "x̂": 1}
         (lambda: (x[i] * x[j]) ** 2, "(xᵢ xⱼ)²", r"\left(x_{i}\, x_{j}\right)^{2}"),
         (lambda: partial(y[i], x[j]) ** 2, "(∂x̂ᵢ/∂xⱼ)²",
          r"\left(\frac{\partial \hat{x}_{i}}{\partial x_{j}}\right)^{2}"),
+        (lambda: over(x[j], j, where=j <= t), "Σ_{j: j ≤ t} xⱼ", r"\sum_{\substack{j: \\ j \le t}} x_{j}"),
+        (lambda: over(x[j], j, where=j >= t), "Σ_{j: j ≥ t} xⱼ", r"\sum_{\substack{j: \\ j \ge t}} x_{j}"),
+        (lambda: over(x[j], j, where=j < t), "Σ_{j: j < t} xⱼ", r"\sum_{\substack{j: \\ j < t}} x_{j}"),
         (lambda: sqrt(x[i]) / 2, "√xᵢ/2", r"\frac{\sqrt{x_{i}}}{2}"),
         (lambda: x[i, j] * IndexedBase("w")[i, Symbol("q")], "xᵢⱼ w[i, q]", r"x_{ij}\, w_{iq}"),
     ],
@@ -183,3 +195,10 @@ def test_an_example_for_paper(name):
 def test_the_numbers_of_an_example_are_put_in():
     lines = [w.line for w in worked(next(e for e in DERIVATIONS if e.name == "matmul").build(hand=True))]
     assert "Y₀₀ = 1 · 2 − 2 (−3)" in lines
+
+
+def test_the_numbers_of_an_example_have_four_digits():
+    given, gy, y, *steps = worked(next(e for e in DERIVATIONS if e.name == "sigmoid").build(hand=True))
+    assert (given.value, gy.value, y.value) == ("[1, −2]", "[3, −1]", "[0.7311, 0.1192]")
+    assert steps[0].line == "gx₀ = 3 · 0.1966 − 0"
+    assert {step.value for step in steps} == {"[0.5898, −0.105]"}  # −0.10499

@@ -7,6 +7,7 @@ import importlib.util
 import io
 import json
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -15,6 +16,7 @@ from tinygrad_notes.cli import main
 from tinygrad_notes.ops import activation
 from tinygrad_notes.verify import report, wrong
 from tinygrad_notes.verify.cases import CASES
+from tinygrad_notes.verify.cases.case import Domain
 
 needs_sympy = pytest.mark.skipif(importlib.util.find_spec("sympy") is None, reason="SymPy is not installed")
 
@@ -213,3 +215,14 @@ def test_every_figure_stands_under_its_heading():
                        ("torch y", "5e-15"), ("torch g", "-")):  # fmt: skip
         end = heading.index(name) + len(name)
         assert cells[:end].endswith(f" {cell}"), name
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 6, 7, 12])
+def test_inputs_of_a_domain_stay_away_from_kinks_and_from_each_other(count):
+    for seed in range(20):
+        (x,) = Domain(((count,),), -4.0, 4.0).floats(np.random.default_rng(seed))
+        gap = 8 / (4 * -(-count // 4)) / 4  # a quarter of a cell
+        assert x.shape == (count,) and (np.abs(x) < 4).all()
+        for kink in (-2, 0, 2):
+            assert np.abs(x - kink).min() >= gap - 1e-9
+        assert np.diff(np.sort(x)).min(initial=np.inf) >= 2 * gap - 1e-9
