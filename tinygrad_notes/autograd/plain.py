@@ -1,4 +1,4 @@
-"""Backpropagation in twenty lines: what engine.py computes, without speed, safety and higher orders.
+"""Backpropagation in thirty lines: what engine.py computes, without speed, safety and higher orders.
 
 The chain rule on a graph: the gradient of a node is the sum over everything that used it,
 

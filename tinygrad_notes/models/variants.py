@@ -55,7 +55,7 @@ def _vgg(depth: int) -> tuple[Variant, ...]:
                 "input 224×224; its initialization trains from scratch", f"{HE} {SMALL}"),
         Variant("paper", partial(VGG, depth, variant="paper"), f"Simonyan & Zisserman 2014, {letter}",
                 "input 224×224; the deeper nets were started from a trained A; the paper writes a variance "
-                "of 10⁻², which Caffe and torchvision read as the deviation", SMALL),
+                "of 10⁻², which torchvision reads as the deviation", SMALL),
         Variant("torchvision", partial(VGG, depth, variant="torchvision"), f"torchvision vgg{depth}",
                 "averages the last maps to 7×7, so inputs from 32×32 on run", f"{HE} {SMALL}"),
         Variant("torchvision, batch_norm", partial(VGG, depth, batch_norm=True, variant="torchvision"),
