@@ -43,8 +43,8 @@ types:  ## type check of all but the rules
 
 docs:  ## build the pages, English and Chinese, into docs/_build/html; a warning is an error
 	@$(call environment,docs)
-	$(RUN) -m sphinx -W --keep-going -q -b html docs docs/_build/html
-	$(RUN) -m sphinx -W --keep-going -q -b html -t zh -c docs docs/zh docs/_build/html/zh
+	$(RUN) -m sphinx -j auto -W --keep-going -q -b html docs docs/_build/html
+	$(RUN) -m sphinx -j auto -W --keep-going -q -b html -t zh -c docs docs/zh docs/_build/html/zh
 	@echo "docs/_build/html/index.html"
 
 bench:  ## training steps against the installed peers

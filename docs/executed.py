@@ -49,7 +49,9 @@ def kept(name, make):
     """make(), or what it gave before."""
     file = folder() / f"{name}.pickle"
     if not file.exists():
-        file.write_bytes(pickle.dumps(make()))
+        own = file.with_suffix(f".{os.getpid()}")  # pages are read by several processes
+        own.write_bytes(pickle.dumps(make()))
+        own.replace(file)
     return pickle.loads(file.read_bytes())
 
 
