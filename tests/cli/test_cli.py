@@ -581,7 +581,7 @@ def corrupt(folder, name, content):
     ("name", "content", "reason"),
     [
         ("config.json", None, "has no config.json"),
-        ("config.json", lambda b: b[:20], "config.json: "),
+        ("config.json", lambda b: b[:20], "config.json: no JSON, so it was cut off or edited: "),
         (
             "config.json",
             lambda b: b"[1]",

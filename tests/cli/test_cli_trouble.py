@@ -243,7 +243,7 @@ def test_a_line_break_in_a_cell_is_a_space(capsys):
 def test_a_cut_off_configuration_is_told(tmp_path, capsys):
     (tmp_path / "config.json").write_text("")
     assert main(["eval", str(tmp_path)]) == 2
-    assert "config.json is no JSON, so it was cut off or edited: Expecting value" in capsys.readouterr().err
+    assert "config.json: no JSON, so it was cut off or edited: Expecting value" in capsys.readouterr().err
 
 
 def test_an_error_of_a_file_names_the_file(tmp_path, capsys):

@@ -60,7 +60,7 @@ def _read(folder: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise RunError(f"{path} is no JSON, so it was cut off or edited: {error}") from error
+        raise RunError(f"{path}: no JSON, so it was cut off or edited: {error}") from error
     except RecursionError:
         raise RunError(f"{path}: nested too deeply to be the configuration of a run") from None
     if isinstance(found, dict) and "model" in found and "task" not in found:
