@@ -10,3 +10,8 @@ for (const event of ["load", "resize", "toggle"]) addEventListener(event, reach,
 
 // The theme's captions of the list of pages are headings without a level.
 document.querySelectorAll("p.caption[role=heading]").forEach((caption) => (caption.ariaLevel = "2"));
+
+// The buttons that copy code have a name for the eye only.
+addEventListener("load", () => {
+  for (const button of document.querySelectorAll("button.copybtn")) button.ariaLabel = button.dataset.tooltip;
+});
