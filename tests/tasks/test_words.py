@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import tinygrad_notes as tg
@@ -62,6 +62,8 @@ def test_words_and_sentences_of_a_text():
     assert read([]) == [None]
 
 
+@example(" \n", [1])  # a line that holds nothing is one, wherever the text is cut
+@example("a \n\nb\n", [2, 3])
 @given(st.text(alphabet="ab .\n'!", max_size=40), st.lists(st.integers(0, 40)))
 def test_pieces_change_nothing(text, cuts):
     """They end behind white space, as those of `read_text` do."""

@@ -53,9 +53,10 @@ def tokens(pieces: Iterable[str], sentences: str) -> Iterator[list[str | None]]:
     pattern, rest = PATTERNS[sentences], ""
     for piece in pieces:
         text = rest + piece
-        end = len(text.rstrip())
-        yield [match[1] and match[1].lower() for match in pattern.finditer(text, 0, end + 1)]
-        rest = text[end + 1 :] if sentences == "lines" else text[end:]
+        end = len(text.rstrip())  # white space may end a sentence together with what follows
+        seen = end + (sentences == "marks")  # a mark ends one only before white space
+        yield [match[1] and match[1].lower() for match in pattern.finditer(text, 0, seen)]
+        rest = text[end:]
     yield [None]
 
 
