@@ -149,7 +149,7 @@ def _scaled(axes, left):
     arrow(axes, (xs[2], 3.45), (left + 1.65, 4.0), GRAY)
     _steps(axes, middle, (("$S = c\\,QK^\\top$", 1.5, BLUE), ("softmax", 2.75, ORANGE)), 0.7)
     arrow(axes, (middle, 3.0), (left + 1.05, 4.0), ORANGE)
-    _wide(axes, left + 1.35, 4.25, "$Y = P V$", GREEN, 0.7)
+    wide(axes, left + 1.35, 4.25, "$Y = P V$", GREEN, 0.7)
     arrow(axes, (left + 1.35, 4.5), (left + 1.35, 5.1), GREEN)
     axes.text(left + 0.65, 2.1, "$S$", fontsize=12)
     axes.text(left + 0.5, 3.45, "$P$", fontsize=12)
@@ -161,7 +161,7 @@ def transformer(file):
     low = 1.2
     for x, name in ((1.6, "$x_1, x_2, \\ldots$"), (5.2, "$y_0, y_1, \\ldots$")):
         axes.text(x, 0.03, name, fontsize=13, ha="center")
-        _wide(axes, x, 0.57, "$E$", PURPLE, 0.3, 0.12)
+        wide(axes, x, 0.57, "$E$", PURPLE, 0.3, 0.12)
         arrow(axes, (x, 0.25), (x, 0.4), GRAY)
         arrow(axes, (x, 0.74), (x, 0.88), GRAY)
         sign(axes, x, 1.05, "+")
@@ -169,7 +169,7 @@ def transformer(file):
         arrow(axes, (x - 0.6, 1.05), (x - 0.17, 1.05), GRAY)
     _layer(axes, 1.6, low, ("$QKV$", "$W_2\\max(W_1 x, 0)$"))
     _layer(axes, 5.2, low, ("$QKV_{\\leq t}$", "$QKV$", "$W_2\\max(W_1 x, 0)$"))
-    _wide(axes, 5.2, 5.72, "$E^\\top$, softmax", ORANGE, 0.85, 0.12)
+    wide(axes, 5.2, 5.72, "$E^\\top$, softmax", ORANGE, 0.85, 0.12)
     arrow(axes, (5.2, low + 4.05), (5.2, 5.55), GRAY)
     axes.text(5.2, 6.02, "$y_1, y_2, \\ldots$", fontsize=13, ha="center")
     end, height = low + 2.58, low + STEP + 0.53
@@ -184,12 +184,12 @@ def transformer(file):
 def _steps(axes, x, parts, half):
     """Wide boxes one above the other, with arrows between them."""
     for k, (text, y, color) in enumerate(parts):
-        _wide(axes, x, y, text, color, half)
+        wide(axes, x, y, text, color, half)
         if k:
             arrow(axes, (x, parts[k - 1][1] + 0.25), (x, y - 0.25), parts[k - 1][2])
 
 
-def _wide(axes, x, y, text, color, half, high=0.2):
+def wide(axes, x, y, text, color, half, high=0.2):
     shape = FancyBboxPatch((x - half, y - high), 2 * half, 2 * high, "round,pad=0.05", fc="white", ec=color,
                            lw=1.6, zorder=3)  # fmt: skip
     axes.add_patch(shape)
@@ -205,9 +205,9 @@ def _layer(axes, x, bottom, parts):
     for k, text in enumerate(parts):
         y = bottom + 0.53 + STEP * k
         axes.plot([x, x], [y - (0.31 if k else 0.5), y - 0.2], color=GRAY, lw=1.6)
-        _wide(axes, x, y, text, BLUE if "QKV" in text else ORANGE, 0.85, 0.14)
+        wide(axes, x, y, text, BLUE if "QKV" in text else ORANGE, 0.85, 0.14)
         axes.plot([x, x + 1.15, x + 1.15], [y - 0.27, y - 0.27, y + 0.42], color=PURPLE, lw=2)
         arrow(axes, (x + 1.15, y + 0.42), (x + 0.17, y + 0.42), PURPLE, 2)
         axes.plot([x, x], [y + 0.19, y + 0.65], color=GRAY, lw=1.6)
         sign(axes, x, y + 0.42, "+")
-        _wide(axes, x, y + 0.8, "LN", GREEN, 0.4, 0.11)
+        wide(axes, x, y + 0.8, "LN", GREEN, 0.4, 0.11)

@@ -4,8 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch
 from pictures import BLUE, GRAY, GREEN, ORANGE, PURPLE, arrow, canvas, saved
-from pictures_sequences import _wide as wide
-from pictures_sequences import panel, sign
+from pictures_sequences import panel, sign, wide
 
 import tinygrad_notes as tg
 from tinygrad_notes.nn import functional as F
