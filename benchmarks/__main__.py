@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,7 +17,10 @@ from . import harness, overhead, sequences, steps
 
 MIB = ("mib_ours", "mib_torch", "mib_chainer")
 CHAINER = ("chainer", "faster_than_chainer")
-PEERS = tuple(steps.PREPARED)  # other ways to run PyTorch's networks
+PEERS = {peer: f"PyTorch {peer}" for peer in steps.PREPARED} | {"jax": "JAX"}
+
+
+READERS = {"chainer": "Chainer", "jax": "JAX"}  # they have the weights and the batch from a file
 
 
 def main() -> None:
@@ -34,8 +38,12 @@ def main() -> None:
         "--peers", nargs="+", default=[], choices=PEERS, metavar="PEER",
         help=f"further columns for the image networks: {', '.join(PEERS)}",
     )  # fmt: skip
-    parser.add_argument("--serve", metavar="SIDE", choices=("ours", "torch", *PEERS), help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--serve", metavar="SIDE", choices=("ours", "torch", *steps.PREPARED), help=argparse.SUPPRESS
+    )
     options = parser.parse_args()
+    if "jax" in options.peers and not find_spec("jax"):
+        parser.error("--peers jax: JAX is not installed; pip install jax")
     unknown = set(options.names) - set(names)
     if unknown:
         parser.error(f"unknown {', '.join(sorted(unknown))}; choose from {', '.join(names)}")
@@ -56,7 +64,7 @@ def main() -> None:
         " / ".join(["peak MiB ours", *peers]),
     )  # fmt: skip
     for peer in options.peers:
-        table.add_column(f"PyTorch {peer}")
+        table.add_column(PEERS[peer])
         table.add_column("ratio")
     if options.chainer:
         table.add_column("Chainer")
@@ -104,13 +112,16 @@ def measure(
         }  # fmt: skip
     if name in sequences.PAIRS:
         return measure_sequence(name, sides, seconds, limit)
-    sides |= {peer: [sys.executable, "-m", "benchmarks", name, "--serve", peer] for peer in peers}
+    for peer in steps.PREPARED.keys() & set(peers):
+        sides[peer] = [sys.executable, "-m", "benchmarks", name, "--serve", peer]
     with TemporaryDirectory() as folder:
+        file = Path(folder) / f"{name}.npz"
+        steps.export(name, file)
         if chainer:
-            file = Path(folder) / f"{name}.npz"
-            steps.export(name, file)
             sides["chainer"] = [chainer, "-m", "benchmarks.chainer_side", name, str(file)]
-        steps.check(name, sides.get("chainer"))
+        if "jax" in peers:
+            sides["jax"] = [sys.executable, "-m", "benchmarks.jax_side", name, str(file)]
+        steps.check(name, {READERS[side]: sides[side] for side in READERS if side in sides})
         workers = {side: harness.Worker(command) for side, command in sides.items()}
         times = harness.in_turn(workers, "step", seconds)
         memory = {side: worker.ask("memory") for side, worker in workers.items()}

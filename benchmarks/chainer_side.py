@@ -7,8 +7,6 @@ optimizer come in a file (`steps.export`).
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -192,15 +190,5 @@ def alone(name: str, file: str) -> dict[str, Callable[[], Any]]:
     return {"step": step, "forward": forward}
 
 
-def main() -> None:
-    name, file, *check = sys.argv[1:]
-    functions = alone(name, file)
-    if check:
-        losses = [functions["step"]() for _ in range(3)]
-        print(json.dumps({"losses": losses, "logits": functions["forward"]().tolist()}))
-    else:
-        harness.serve(functions)
-
-
 if __name__ == "__main__":
-    main()
+    harness.answer(alone)

@@ -18,8 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_notes import backend
-
 # glibc gives no freed memory back: page faults cost PyTorch a third of some steps, and we keep ours too.
 KEPT_HEAP = {"MALLOC_TRIM_THRESHOLD_": "2000000000", "MALLOC_MMAP_THRESHOLD_": "2000000000"}
 QUIET = 0.05  # the share of the cores that other processes may use
@@ -38,7 +36,7 @@ def ratio(times: dict[str, list[float]], a: str, b: str) -> float:
 
 def on_gpu() -> bool:
     """Whether arrays are CuPy's."""
-    return backend.BACKEND == "cupy"
+    return os.environ.get("BACKEND") == "cupy"
 
 
 def torch_device() -> str:
@@ -51,6 +49,8 @@ def torch_device() -> str:
 
 def matmul_limit(size: int = 2048, repeats: int = 5) -> float:
     """GFLOP/s of the array library's float32 product of two size×size matrices: the best of a few."""
+    from tinygrad_notes import backend  # not above: an interpreter that has Chainer lacks it
+
     a = backend.asarray(np.random.default_rng(0).standard_normal((size, size)).astype(np.float32))
 
     def product() -> None:
@@ -115,6 +115,25 @@ def serve(functions: dict[str, Callable[[], Any]], burst: float = 0.4) -> None:
             functions[what]()
             times.append((time.perf_counter() - start) * 1e3)
         print(statistics.median(times), flush=True)
+
+
+def answer(alone: Callable[[str, str], dict[str, Callable[[], Any]]]) -> None:
+    """The program of a side that reads a file of `steps.export`: NETWORK FILE [--check].
+
+    It serves the functions of ``alone(NETWORK, FILE)``, or prints their numbers for `steps.check`.
+    """
+    name, file, *check = sys.argv[1:]
+    functions = alone(name, file)
+    if check:
+        losses, logits = numbers(functions)
+        print(json.dumps({"losses": losses, "logits": np.asarray(logits).tolist()}))
+    else:
+        serve(functions)
+
+
+def numbers(functions: dict[str, Callable[[], Any]]) -> tuple[list[float], Any]:
+    """The losses of three steps, and what a forward gives: every side must agree on them."""
+    return [functions["step"]() for _ in range(3)], functions["forward"]()
 
 
 def in_turn(workers: dict[str, Worker], what: str, seconds: float) -> dict[str, list[float]]:

@@ -16,7 +16,7 @@ from tests import twins
 from tinygrad_notes import backend
 from tinygrad_notes.models.count import multiply_adds, undrawn
 
-from .harness import torch_device
+from .harness import numbers, torch_device
 
 
 @dataclass(frozen=True)
@@ -145,19 +145,21 @@ def torch_forward(network: Network, model: Any) -> Callable[[], np.ndarray]:
     return forward
 
 
-def check(name: str, chainer: list[str] | None = None) -> None:
+def check(name: str, commands: dict[str, list[str]]) -> None:
     """Raise unless three steps and a forward from the same weights give the same numbers.
 
-    `chainer`: the command that answers for Chainer, given a file of `export`.
+    `commands`: what answers for the frameworks that read a file of `export`, by their names.
     """
     network = NETWORKS[name]
     (ours, theirs), (our_other, their_other) = _both(network), _both(network)
-    losses, logits = _numbers(our_step(network, ours), our_forward(network, our_other))
-    peers = {"PyTorch": _numbers(torch_step(network, theirs), torch_forward(network, their_other))}
-    if chainer:
-        done = subprocess.run([*chainer, "--check"], stdout=subprocess.PIPE, text=True, check=True)
+    our_functions = {"step": our_step(network, ours), "forward": our_forward(network, our_other)}
+    torch = {"step": torch_step(network, theirs), "forward": torch_forward(network, their_other)}
+    losses, logits = numbers(our_functions)
+    peers = {"PyTorch": numbers(torch)}
+    for peer, command in commands.items():
+        done = subprocess.run([*command, "--check"], stdout=subprocess.PIPE, text=True, check=True)
         answer = json.loads(done.stdout)
-        peers["Chainer"] = answer["losses"], np.array(answer["logits"])
+        peers[peer] = answer["losses"], np.array(answer["logits"])
     for peer, (their_losses, expected) in peers.items():
         if not np.allclose(losses, their_losses, rtol=1e-3, atol=1e-3):
             raise RuntimeError(
@@ -168,11 +170,6 @@ def check(name: str, chainer: list[str] | None = None) -> None:
             raise RuntimeError(
                 f"{name}: logits differ from {peer}'s by {worst:.1e} of the largest; nothing timed"
             )
-
-
-def _numbers(step: Callable[[], float], forward: Callable[[], Any]) -> tuple[list[float], np.ndarray]:
-    """The losses of three steps and the logits: what every side must agree on."""
-    return [step() for _ in range(3)], forward()
 
 
 def export(name: str, file: Path) -> None:
