@@ -87,7 +87,7 @@ def test_the_check_of_directions_sees_every_kind_of_import():
 def test_only_gpu_imports_cupy():
     importing = [relative(f) for f in FILES
                  if {"cupy", "cupyx"} & imported_parts(f, ast.parse(f.read_text()))]  # fmt: skip
-    assert importing == ["tinygrad_notes/backend/gpu.py"]
+    assert importing and all(file.startswith("tinygrad_notes/backend/gpu/") for file in importing)
 
 
 def test_no_machine_is_named():

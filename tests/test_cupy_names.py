@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "tinygrad_notes"
 STANDIN = ROOT / "tests" / "standin"
-GPU = PACKAGE / "backend" / "gpu.py"
+GPU = PACKAGE / "backend" / "gpu"  # its __init__.py is the namespace
 NAMESPACES = ("xp", "np")  # what rules and plain kernels call the array library that they are given
 SECTIONS = {  # where a dotted name (without "cupy") is found in the table
     "": ("FUNCTIONS", "UFUNCS"),
@@ -119,8 +119,8 @@ def file_uses() -> list[Use]:
 
 
 def gpu_names() -> tuple[dict[str, str], set[str]]:
-    """gpu.py: {name in our namespace: dotted name in CuPy}, and the names that it defines itself."""
-    tree = ast.parse(GPU.read_text(encoding="utf-8"))
+    """The namespace: {name in it: dotted name in CuPy}, and the names that it defines itself."""
+    tree = ast.parse((GPU / "__init__.py").read_text(encoding="utf-8"))
     imported, own = {}, set()
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("cupy"):
@@ -129,6 +129,8 @@ def gpu_names() -> tuple[dict[str, str], set[str]]:
                 imported[alias.asname or alias.name] = f"{home}.{alias.name}".lstrip(".")
         elif isinstance(node, ast.FunctionDef):
             own.add(node.name)
+        elif isinstance(node, ast.ImportFrom):
+            own |= {alias.asname or alias.name for alias in node.names}
         elif isinstance(node, ast.Assign):
             own |= {target.id for target in node.targets if isinstance(target, ast.Name)}
     return imported, own
@@ -168,11 +170,11 @@ OTHER_NAMES = ("ndarray", "cuda.", "float", "int", "uint", "bool", "inf", "nan",
 
 
 def all_uses() -> list[tuple[str, Use]]:
-    """(dotted name in CuPy, use) of the whole package; the kernels that gpu.py defines are left out."""
+    """(dotted name in CuPy, use) of the whole package; the kernels of the namespace itself are left out."""
     imported, own = gpu_names()
-    out = [(target, Use(target, f"gpu.py: {name}")) for name, target in imported.items()]
-    tree = ast.parse(GPU.read_text(encoding="utf-8"))
-    out += [(use.name, use) for use in uses(tree, ("cupy",), "gpu.py")]
+    out = [(target, Use(target, f"the namespace: {name}")) for name, target in imported.items()]
+    for path in sorted(GPU.glob("*.py")):
+        out += [(use.name, use) for use in uses(ast.parse(path.read_text("utf-8")), ("cupy",), path.name)]
     plain = ROOT / "tinygrad_notes" / "backend" / "kernels"
     for use in file_uses():
         if (ROOT / use.where.partition(":")[0]).is_relative_to(plain):
@@ -194,13 +196,13 @@ def test_rules_use_only_names_of_the_gpu_namespace():
         for use in file_uses()
         if not use.where.startswith(kernels) and use.name.partition(".")[0] not in imported.keys() | own
     }
-    assert not missing, f"backend/gpu.py lacks these names: {sorted(missing)}"
+    assert not missing, f"backend/gpu lacks these names: {sorted(missing)}"
 
 
 def test_cupy_has_every_name_and_parameter_used():
     table = as_table()
     found = all_uses()
-    assert len(found) > 50, "the scan found too little: is backend/gpu.py still the file to read?"
+    assert len(found) > 50, "the scan found too little: is backend/gpu still the folder to read?"
     missing = [f"{use.where}: cupy.{name}" for name, use in found if parameters(table, name) is None]
     assert not missing, f"CuPy {TABLE.VERSION} (tests/standin/cupy/_names.py) lacks: {missing}"
     refused = [why for name, use in found if (why := refusal(table, name, use))]

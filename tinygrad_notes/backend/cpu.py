@@ -1,6 +1,6 @@
 """The NumPy namespace: the array names that rules may use, and the kernels tuned for a CPU.
 
-gpu.py, the symbolic reading and the tape offer the same names with the same parameters.
+gpu/, the symbolic reading and the tape offer the same names with the same parameters.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A parameter is walked in blocks, so that the elementary operations of one update read and write cached memory;
 NumPy alone would stream a whole array for each. The functions `*_block` are the definitions, on any array
-library; cpu.py runs them block by block on every core, gpu.py on whole arrays. Both take all parameters of a
+library; cpu.py runs them block by block on every core, gpu/ on whole arrays. Both take all parameters of a
 step at once, as a list of (arrays, numbers): one hand-over to the other cores instead of one for each.
 """
 

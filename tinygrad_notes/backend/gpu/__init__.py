@@ -1,4 +1,4 @@
-"""The CuPy namespace: the same names as cpu.py on an NVIDIA GPU. The only file that imports cupy.
+"""The CuPy namespace: the same names as cpu.py on an NVIDIA GPU. Only this folder imports cupy.
 
 Kernels are the plain definitions, which are vectorized over everything but the window offsets: every
 line is a kernel launch on whole arrays. CuPy 13 and 14 are supported; nothing of cupy.cudnn is used.
@@ -76,7 +76,7 @@ from cupy import (
 )
 from cupyx.scipy.special import erf as _erf
 
-from .kernels import normalization, plain, update
+from ..kernels import normalization, plain, update
 
 add_rows = partial(plain.add_rows, cupy)
 avg_pool2d = partial(plain.avg_pool2d, cupy)
