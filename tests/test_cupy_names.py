@@ -166,7 +166,20 @@ def refusal(table: dict[str, Any], name: str, use: Use) -> str:
     return ""
 
 
-OTHER_NAMES = ("ndarray", "cuda.", "float", "int", "uint", "bool", "inf", "nan", "newaxis", "pi", "dtype")
+OTHER_NAMES = (
+    "ndarray",
+    "cuda.",
+    "RawKernel",
+    "float",
+    "int",
+    "uint",
+    "bool",
+    "inf",
+    "nan",
+    "newaxis",
+    "pi",
+    "dtype",
+)
 
 
 def all_uses() -> list[tuple[str, Use]]:
