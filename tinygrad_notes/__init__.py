@@ -17,7 +17,7 @@ from .autograd import (
     no_grad,
 )
 from .autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
-from .backend import BackendError, manual_seed, set_backend, to_numpy, use_backend
+from .backend import BackendError, manual_seed, set_backend, set_device, to_numpy, use_backend
 from .backend.kernels.convolution import get_float32_conv_precision, set_float32_conv_precision
 from .checkpoint import load, save
 from .ops.accumulation import cumsum, norm, prod

@@ -21,6 +21,7 @@ from .function import _next_number
 from .hooks import hooked
 from .node import Leaf, Node
 from .order import above, reverse_order
+from .place import freed, note_backward, unruled
 from .replay import replay, rewrap
 from .seed import seed
 from .tape import Tape, tape
@@ -133,9 +134,8 @@ class _Pass:
             self.add(node, index, start if self.create_graph else start._data)
         order = reverse_order(outputs)
         wanted, pending = self.wanted, self.pending
-        over: set[Any] = set()
+        over = set[Any]() if wanted is None else above(wanted, order)
         if wanted is not None:
-            over = above(wanted, order)
             self.useful = over.union(wanted)
         token = mode.recording.set(self.create_graph)
         try:
@@ -158,18 +158,21 @@ class _Pass:
                 if not retain:  # a second backward through here is an error; the edges stay to notice it
                     node.kept = node.save_inputs = node.stamps = None
                     node.attributes = {}
+        except Exception as error:
+            note_backward(error, node)
+            raise
         finally:
             mode.recording.reset(token)
 
     def visit(self, node: Node, gy: Any) -> None:
         """Run the backward rules of one node and hand their results on."""
         if node.kept is None:
-            raise _freed(node)
+            raise freed(node)
         if guard.records:
             guard.check(node)
         for i in node.operation.unruled:
             if node.edges[i] is not None:
-                raise _unruled(node, i)
+                raise unruled(node, i)
         if node.several:
             gy = tuple(self.zeros(meta) if g is None else g for g, meta in zip(gy, node.meta, strict=True))
         edges, useful = node.edges, self.useful
@@ -257,20 +260,6 @@ class _Pass:
         """The gradient of an output that nothing used."""
         zeros = backend.xp.zeros(*meta)
         return Tensor._wrap(zeros) if self.create_graph else zeros
-
-
-def _freed(node: Node) -> RuntimeError:
-    return RuntimeError(
-        f"backward: the graph was freed at {node.operation.name} by an earlier backward; "
-        "pass retain_graph=True to the first one to go through it twice"
-    )
-
-
-def _unruled(node: Node, i: int) -> RuntimeError:
-    return RuntimeError(
-        f"backward of {node.operation.name}: no rule gives the gradient of its input "
-        f"{node.operation.inputs[i]!r}; write one, or detach the input"
-    )
 
 
 def _recorded_copy(g: Tensor) -> Tensor:

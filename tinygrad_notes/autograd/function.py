@@ -27,6 +27,7 @@ from .. import backend
 from . import guard, mode
 from .anomaly import check_forward
 from .node import Node
+from .place import check_gpus, note
 from .rule import Rule, positional, resolve, takes_any_number
 from .tensor import Tensor
 
@@ -91,16 +92,14 @@ class Function:
 
     @classmethod
     def apply(cls, *inputs: Any, **attributes: Any) -> Any:
-        """Run forward on the arrays of `inputs`; record a node if a gradient may be asked for.
+        """The forward of `inputs`, as a Tensor or several; recorded if a gradient may be asked for.
 
-        Inputs are Tensors, arrays, None (an input left out) or, where the operation broadcasts,
-        Python numbers. Returns a Tensor, or a tuple of them.
+        Inputs are Tensors, arrays, None (left out) or, where the operation broadcasts, Python numbers.
         """
         xp = backend.xp
         ndarray = xp.ndarray
         values: list[Any] = []
-        edges: list[Any] = []
-        tracked = False
+        edges, tracked = [], False
         for x in inputs:
             if isinstance(x, Tensor):
                 array, edge = x._data, x._edge
@@ -113,6 +112,8 @@ class Function:
             values.append(array)
             edges.append(edge)
 
+        if _several:
+            check_gpus(cls, values)
         try:
             y = cls.forward(xp, *values, **attributes) if cls.direct else _run(cls, xp, values, attributes)
         except Exception as error:
@@ -134,6 +135,7 @@ class Function:
 
 _new_node = object.__new__
 _guarded = guard.records
+_several = backend.several
 _wrap = Tensor._wrap
 _FLOAT64 = np.dtype(np.float64)
 
@@ -233,4 +235,4 @@ def _explain(cls: type[Function], values: list[Any], error: Exception) -> None:
         f"{name} {tuple(v.shape)} {v.dtype}" if hasattr(v, "shape") else f"{name} = {v!r}"
         for name, v in zip(cls.inputs, values, strict=False)
     )
-    error.add_note(f"in the forward of {cls.name}: {shapes}")
+    note(error, f"forward of {cls.name}: {shapes}")

@@ -25,6 +25,7 @@ from . import cpu
 from .kernels.convolution import set_float32_conv_precision
 from .kernels.memory import keep_freed_memory
 from .kernels.threads import threads as kernel_threads
+from .trouble import Trouble
 
 Array = Any  # numpy.ndarray or cupy.ndarray
 
@@ -77,6 +78,31 @@ def use_backend(name: str) -> Iterator[None]:
         yield
     finally:
         set_backend(before)
+
+
+several: list[int] = []  # the GPUs that were computed on, where `set_device` chose among several
+
+
+def set_device(index: int) -> None:
+    """Compute on GPU `index` from now on, in this thread; the first is 0.
+
+    Tensors made before stay where they are; an operation that meets arrays of two GPUs raises.
+
+    Raises:
+        BackendError: the backend has no GPUs.
+        ValueError: there is no such GPU; the message names those that are there.
+    """
+    if xp is cpu:
+        raise BackendError("set_device: the backend numpy has no GPUs; call set_backend('cupy') first")
+    before = xp.devices.current()
+    xp.devices.set_device(index)
+    if xp.devices.current() != before:
+        several[:] = sorted({*several, before, xp.devices.current()})
+
+
+def explain(error: BaseException) -> Trouble | None:
+    """What an error of the device means and what helps; None for any other error."""
+    return None if xp is cpu else xp.explain(error)
 
 
 NUMBERS = "?bBhHiIlLqQefd"  # booleans, integers, and reals of 16, 32 and 64 bits

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from typing import TextIO
 from .. import loading
 from .output import print_error
 
+BATCH = r"(?m)^with (--batch-\w+) (\d+)$"  # the note of a training whose memory ran out
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 NO_THREAD = "can't start new thread"  # Python's word where there is no memory for one, or a limit of them
 
@@ -72,13 +74,18 @@ def _give_up_what_cannot_be_written(stream: TextIO) -> None:
 def _explain(error: Exception) -> int:
     """Print one sentence, and the place of an anomaly; say whose fault it is by the exit code."""
     from ..autograd import AnomalyError
-    from ..backend import BackendError
+    from ..backend import BackendError, explain
 
     if isinstance(error, AnomalyError):  # of a forward the place is the traceback, of a backward it is told
         place = traceback.format_tb(error.__traceback__) if "\n" not in str(error) else []
         print_error("\n".join([f"tinygrad-notes: {error}", *"".join(place).splitlines()]))
         return FAILED
 
+    trouble = explain(error)
+    if trouble is not None:
+        help = f", {_where_and_what_to_try(error)}" if trouble.of_memory else ""
+        print_error(f"tinygrad-notes: {trouble.text}{help}")
+        return WRONG_USE
     text = " ".join(str(error).split())
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
@@ -86,8 +93,8 @@ def _explain(error: Exception) -> int:
         print_error(f"tinygrad-notes: {text}")
         return WRONG_USE
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and text.endswith(NO_THREAD)):
-        hint = "free some, or ask for less, such as a smaller --batch-size"
-        print_error(f"tinygrad-notes: not enough memory ({text or 'no more can be had'}): {hint}")
+        help = _where_and_what_to_try(error)
+        print_error(f"tinygrad-notes: not enough memory ({text or 'no more can be had'}), {help}")
         return WRONG_USE
     if isinstance(error, FloatingPointError):
         print_error(f"tinygrad-notes: {text}")
@@ -97,3 +104,15 @@ def _explain(error: Exception) -> int:
         "(TINYGRAD_NOTES_DEBUG=1 shows where it comes from)"
     )
     return FAILED
+
+
+def _where_and_what_to_try(error: Exception) -> str:
+    """The operation in which memory ran out, if it was one, and the size of the batch to try."""
+    from ..autograd.place import rule_of
+
+    rule = rule_of(error)
+    where = f"in the {rule}: " if rule else ""
+    for name, number in re.findall(BATCH, "\n".join(getattr(error, "__notes__", ()))):
+        if int(number) > 1:
+            return f"{where}try {name} {int(number) // 2}"
+    return f"{where}free some, or ask for less, such as a smaller --batch-size"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ def train_command(arguments: argparse.Namespace) -> int:
         for line in (f"{first}; run folder {run.folder}", *others):
             progress.message(line)
         guard = detect_anomaly() if arguments.detect_anomaly else contextlib.nullcontext()
-        with stop_on_signal(progress.message) as should_stop, guard:  # before that there is nothing to save
+        watched = stop_on_signal(progress.message)  # before this there is nothing to save
+        with watched as should_stop, guard, _batch_noted(run.settings):
             history = run.fit(progress=progress, should_stop=should_stop)
     except Interrupted as stopped:
         progress.close()
@@ -72,7 +74,21 @@ def _make_run(task: Task, arguments: argparse.Namespace, how: dict[str, Any]) ->
         return Run.resume(task, arguments.resume, **given, **how)
     settings: Settings = task.settings(arguments.model.lower(), **given)
     settings.check_given(given)
-    return Run.start(task, settings, arguments.out, **how)
+    with _batch_noted(settings):  # it rehearses a step
+        return Run.start(task, settings, arguments.out, **how)
+
+
+@contextlib.contextmanager
+def _batch_noted(settings: Settings) -> Iterator[None]:
+    """An error says how large the batches were: where memory ran out, smaller ones help."""
+    try:
+        yield
+    except Exception as error:
+        tokens = getattr(settings, "batch_tokens", None)  # of tasks whose batches are counted in tokens
+        error.add_note(
+            f"with --batch-tokens {tokens}" if tokens else f"with --batch-size {settings.batch_size}"
+        )
+        raise
 
 
 def _plot(run: Run, outcome: Outcome | None, progress: Silent) -> None:

@@ -77,6 +77,9 @@ from cupy import (
 from cupyx.scipy.special import erf as _erf
 
 from ..kernels import normalization, plain, update
+from . import devices
+from .errors import explain as explain
+from .errors import why_unusable as why_unusable
 
 add_rows = partial(plain.add_rows, cupy)
 avg_pool2d = partial(plain.avg_pool2d, cupy)
@@ -124,12 +127,3 @@ def take_rows(x: Any, ids: Any, padding_idx: int | None, row: Any) -> Any:
 def from_host(array: Any) -> Any:
     """One explicit copy from host memory to the device."""
     return asarray(array)
-
-
-def why_unusable() -> str | None:
-    """Why no GPU can be used, or None."""
-    try:
-        count = cupy.cuda.runtime.getDeviceCount()
-    except cupy.cuda.runtime.CUDARuntimeError as error:
-        return f"CuPy finds no usable GPU ({error})"
-    return None if count > 0 else "CuPy finds no GPU"
