@@ -2,38 +2,22 @@
 
 import importlib
 import pickle
-import sys
 import weakref
 from collections.abc import Iterator
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from loaded_standin import loaded, same
 
-STANDIN = Path(__file__).parent / "standin"
 HOST = np.arange(6, dtype=np.float32).reshape(2, 3)
 
 
 @pytest.fixture(scope="module")
 def cp() -> Iterator[Any]:
-    """The stand-in, whichever cupy this process may have imported before."""
-    ours = {"cupy", "cupyx"}
-    before = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in ours}
-    if "cupy" in before and Path(before["cupy"].__file__ or "").is_relative_to(STANDIN):
-        yield before["cupy"]
-        return
-    for name in before:
-        del sys.modules[name]
-    sys.path.insert(0, str(STANDIN))
-    try:
-        yield importlib.import_module("cupy")
-    finally:
-        sys.path.remove(str(STANDIN))
-        for name in [name for name in sys.modules if name.partition(".")[0] in ours]:
-            del sys.modules[name]
-        sys.modules.update(before)
+    with loaded() as module:
+        yield module
 
 
 @pytest.fixture
@@ -45,14 +29,6 @@ def a(cp: Any) -> Any:
 def crossings(cp: Any) -> Any:
     cp._standin.reset()
     return cp._standin
-
-
-def same(device: Any, host: Any) -> None:
-    """`device` is a device array with exactly the dtype, shape and values of `host`."""
-    host = np.asarray(host)
-    assert type(device).__module__ == "cupy" and not isinstance(device, np.ndarray)
-    assert device.dtype == host.dtype and device.shape == host.shape
-    np.testing.assert_array_equal(device.get(), host)
 
 
 IMPLICIT = "Implicit conversion to a NumPy array is not allowed"

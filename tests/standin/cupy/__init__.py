@@ -7,7 +7,7 @@ scalar does not widen a float32 array), and lacks the names of ``ADDED_IN_14``.
 
 Stricter than CuPy, which does these silently: NumPy arrays in any function but the crossings (copied to
 the device, or computed on the host), as an index or as the value at an index array; float indices
-(truncated); device scalars in slices (a wait). Kernels of one's own, FFT, sparse and streams other than
+(truncated); device scalars in slices (a wait). FFT, sparse and streams other than
 the null stream are absent. Values are NumPy's: rounding and the order of sums differ on a device.
 """
 
@@ -50,6 +50,8 @@ from numpy.exceptions import AxisError
 
 from . import _functions, _names, _standin, cuda, lib, linalg, random
 from ._array import ndarray
+from ._kernels import ElementwiseKernel, ReductionKernel
+from ._raw import RawKernel
 from ._ufunc import ufunc
 
 __version__ = _names.VERSION

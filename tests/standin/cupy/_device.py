@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from . import _standin
+
 DTYPES = frozenset("?bhilqBHILQefdFD")  # no object, string, datetime or extended precision
 SCALARS = frozenset(
     {int, float, bool, complex, np.longlong, np.ulonglong, *(np.dtype(char).type for char in DTYPES)}
@@ -85,6 +87,12 @@ def quietly(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Call a NumPy function the way a device computes: division by zero and overflow warn nobody."""
     with np.errstate(all="ignore"):
         return function(*args, **kwargs)
+
+
+def launch(work: Callable[[], None], outs: list[np.ndarray]) -> None:
+    """One operation on the device: `work` writes into the buffers `outs` and nowhere else."""
+    _standin.launched()
+    quietly(work)
 
 
 def wrap(value: Any, *sources: Any) -> Any:

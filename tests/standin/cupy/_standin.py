@@ -1,7 +1,8 @@
 """What crossed between host and device, and where: one count per line of the calling code.
 
 ``syncs``: the host waited for the device (``float(a)``, ``if a:``, ``a.get()``, ``a[mask]``, ``nonzero``).
-``transfers``: data was copied, host to device or back. Both map ``"file.py:line"`` to a count;
+``transfers``: data was copied, host to device or back.
+``launches``: the device got an operation: a kernel, a copy of its own memory, or a fill. All map ``"file.py:line"`` to a count;
 ``syncs.total()`` before and after a training step tells whether it waited.
 """
 
@@ -13,6 +14,7 @@ from pathlib import Path
 
 syncs: Counter[str] = Counter()
 transfers: Counter[str] = Counter()
+launches: Counter[str] = Counter()
 
 _HERE = str(Path(__file__).parent.parent)
 
@@ -21,6 +23,7 @@ def reset() -> None:
     """Forget every crossing counted so far."""
     syncs.clear()
     transfers.clear()
+    launches.clear()
 
 
 def synced() -> None:
@@ -31,6 +34,11 @@ def synced() -> None:
 def transferred() -> None:
     """Count one copy between host and device."""
     transfers[_caller()] += 1
+
+
+def launched() -> None:
+    """Count one operation of the device."""
+    launches[_caller()] += 1
 
 
 def _caller() -> str:

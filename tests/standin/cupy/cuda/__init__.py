@@ -3,7 +3,8 @@
 from types import SimpleNamespace
 from typing import Any
 
-from . import _standin
+from .. import _standin
+from . import driver
 
 
 class CUDARuntimeError(RuntimeError):
