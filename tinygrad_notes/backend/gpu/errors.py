@@ -51,8 +51,9 @@ def why_unusable() -> str | None:
         found = devices.count()
     except cupy.cuda.runtime.CUDARuntimeError as error:
         trouble = explain(error)
-        more = f": {trouble.text}" if trouble is not None else ""
-        return f"CuPy finds no usable GPU ({error}){more}"
+        if trouble is None:
+            return f"CuPy finds no usable GPU ({error})"
+        return f"CuPy finds no usable GPU ({str(error).partition(':')[0]}): {trouble.text}"
     return None if found > 0 else "CuPy finds no GPU"
 
 
