@@ -404,8 +404,8 @@ def test_arguments_that_do_not_fit_the_parameters_are_refused(cp):
         ('#include <math.h>\nextern "C" __global__ void k(float* y) {}', ValueError, "no header 'math.h'"),
         ('extern "C" __global__ void k(float* y) { if (threadIdx.x) __syncthreads(); *y = 1; }', ValueError,
          "a barrier is not reached by all threads"),
-        ('#include <cuda_fp16.h>\nextern "C" __global__ void k(float* y) { *y = half(1.f) + 1.f; }', ValueError,
-         "ambiguous"),
+        ('#include <cuda_fp16.h>\nextern "C" __global__ void k(float* y) { *y = half(1.f) + 1.f; }',
+         ValueError, "ambiguous"),
     ],
 )  # fmt: skip
 def test_raw_texts_that_a_device_would_not_run_are_refused(cp, code, error, why):

@@ -1,6 +1,6 @@
 """The part of C++ that kernels of one's own are written in: parsed, and computed in C's types by NumPy.
 
-Statements are ``const TYPE name = EXPR;`` and ``name = EXPR;``. Expressions: numbers, names, unary ``- + ! ~``,
+Statements are ``const TYPE name = EXPR;`` and ``name = EXPR;``. Expressions: numbers, names, unary and
 binary operators, ``?:``, casts ``(TYPE)x``, calls of CUDA's device functions, parentheses. Types follow C++:
 small integers become int, float16 becomes float, float and double give double. What a device compiler would
 refuse is refused: unknown names and functions, NumPy's type names, float16 beside another type in ``?:``.

@@ -1,8 +1,8 @@
 """cupy.ElementwiseKernel and cupy.ReductionKernel: CUDA C of a restricted kind, computed by NumPy.
 
 Parameters are named by NumPy's types (``float32 x``), the text by C's (``float v = x;``), as in CuPy.
-Stricter than CuPy: ``raw`` parameters, type placeholders (``T x``), ``float x`` (which CuPy reads as float64),
-preambles, arrays that overlap but are not the same, and outputs that the text does not set are refused.
+Stricter than CuPy, refused are ``raw`` parameters, type placeholders (``T x``), ``float x`` (which CuPy
+reads as float64), preambles, arrays that overlap but are not the same, and outputs that no text sets.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ _LIMITS = {"grid": (2**31 - 1, 65535, 65535), "block": (1024, 1024, 64)}
 
 
 class Parameter(NamedTuple):
-    """One parameter of the compiled kernel; kinds are p(ointer), f(loat), i(nt), u(nsigned), b(ool), o(ther)."""
+    """One parameter of the compiled kernel. Kinds: NumPy's "f", "i", "u" and "b"; "p" pointer; "o" other."""
 
     size: int
     kind: str

@@ -2,7 +2,8 @@
 
 ``syncs``: the host waited for the device (``float(a)``, ``if a:``, ``a.get()``, ``a[mask]``, ``nonzero``).
 ``transfers``: data was copied, host to device or back.
-``launches``: the device got an operation: a kernel, a copy of its own memory, or a fill. All map ``"file.py:line"`` to a count;
+``launches``: the device got an operation: a kernel, a copy of its own memory, or a fill.
+All map ``"file.py:line"`` to a count;
 ``syncs.total()`` before and after a training step tells whether it waited.
 """
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from .. import _standin
-from . import driver
+from . import driver as driver
 
 
 class CUDARuntimeError(RuntimeError):
