@@ -10,7 +10,7 @@ import pytest
 from tinygrad_notes import backend
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-OTHERS = ["errata", "glossary", "index", "reading", "references", "variants"]
+OTHERS = ["errata", "glossary", "gpu", "index", "reading", "references", "variants"]
 PAGES = sorted([*OTHERS, *(f"chapters/{file.stem}" for file in (DOCS / "chapters").glob("*.md"))])
 CHAPTERS = [page for page in PAGES if page.startswith("chapters/")]
 PARTS = {
@@ -89,7 +89,7 @@ def test_a_chapter_has_its_parts(page, lang):
 
 
 @pytest.mark.skipif(backend.BACKEND != "numpy", reason="the pages are built on NumPy")
-@pytest.mark.parametrize("page", [*CHAPTERS, "variants"])
+@pytest.mark.parametrize("page", [*CHAPTERS, "gpu", "variants"])
 def test_the_code_of_a_chapter_runs(page):
     import numpy as np
 

@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import os
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -169,3 +170,13 @@ def test_the_extras_are_those_of_the_package():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     for wheel in wheels.WHEELS.values():
         assert project["optional-dependencies"][wheel.extra] == [f"{wheel.package}>=13"]
+
+
+@pytest.mark.parametrize("page", ["docs/gpu.md", "docs/zh/gpu.md"])
+def test_the_page_has_the_same_table(page):
+    rows = re.findall(r"^\| 1[123].*", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
+    for (major, wheel), row in zip(wheels.WHEELS.items(), rows, strict=True):
+        cuda, extra, package, driver, cards, cupy = [cell.strip() for cell in row.strip("|").split("|")]
+        assert cuda.startswith(str(major)) and (extra, package) == (f"`{wheel.extra}`", f"`{wheel.package}`")
+        assert driver == wheels.version(wheel.driver) and str(wheel.oldest) in cards
+        assert ("14" in cupy) == (major != 11)
