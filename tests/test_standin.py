@@ -416,5 +416,5 @@ def test_cuda(cp):
     with cp.cuda.Device(0) as device:
         device.synchronize()
     cp.cuda.Stream.null.synchronize()
-    with pytest.raises(cp.cuda.CUDARuntimeError):
+    with pytest.raises(cp.cuda.runtime.CUDARuntimeError):
         cp.cuda.Device(1)

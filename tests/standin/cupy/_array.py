@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import _device, _index, _names, _standin
+from .cuda import memory
 
 _REFUSED = (
     "Implicit conversion to a NumPy array is not allowed. "
@@ -50,8 +51,9 @@ class ndarray:
     ):
         if memptr is not None or strides is not None:
             raise NotImplementedError("cupy stand-in: ndarray(memptr=, strides=) needs device memory")
-        self._data = np.empty(_device.host_argument(shape, "ndarray"), _device.check_dtype(dtype), order)
-        self._base = None
+        sizes = _device.host_argument(shape, "ndarray")
+        made = _device.computed(np.empty, sizes, _device.check_dtype(dtype), order, free=True)
+        self._data, self._base = made._data, None
 
     @classmethod
     def _of(cls, data: np.ndarray, base: Any = None) -> ndarray:
@@ -59,6 +61,8 @@ class ndarray:
         _device.check_dtype(data.dtype)
         if not data.flags.writeable:  # a broadcast view: CuPy has no read-only arrays
             data = np.lib.stride_tricks.as_strided(data, data.shape, data.strides, writeable=True)
+        if base is None:
+            memory.allocate(data.nbytes)
         self = object.__new__(cls)
         self._data, self._base = data, base
         return self
@@ -93,17 +97,20 @@ class ndarray:
     # --- the host reads: explicit copies, and waits ---
 
     def get(self, stream: Any = None, order: str = "C", out: Any = None, blocking: bool = True) -> np.ndarray:
-        """Copy on the host."""
-        _standin.synced()
-        _standin.transferred()
+        """Copy on the host; without waiting only into pinned memory."""
+        pinned = not blocking and isinstance(out, np.ndarray) and memory.is_pinned(out)
+        if not pinned:
+            _standin.synced()
         if out is None:
+            _standin.transferred()
             return self._data.copy(order)
         if not isinstance(out, np.ndarray):
             raise TypeError("Only numpy.ndarray can be obtained from cupy.ndarray")
         if (out.dtype, out.shape) != (self.dtype, self.shape):
             raise TypeError(f"{out.dtype} {out.shape} cannot be obtained from {self.dtype} {self.shape}")
-        out[...] = self._data
-        return out
+        host: np.ndarray = out
+        _device.transferred(lambda: host.__setitem__(..., self._data), [host], pinned)
+        return host
 
     def set(self, arr: np.ndarray, stream: Any = None) -> None:
         """Fill from a host array of the same dtype and shape."""
@@ -115,8 +122,9 @@ class ndarray:
             raise ValueError(f"Shape mismatch. Old shape: {self.shape}, new shape: {arr.shape}")
         if not (self.flags.c_contiguous or self.flags.f_contiguous):
             raise RuntimeError("Cannot set to non-contiguous array")
-        _standin.transferred()
-        self._data[...] = arr
+        data = self._data
+        pinned = memory.is_pinned(arr)
+        _device.transferred(lambda: data.__setitem__(..., arr), [data], pinned)
 
     def item(self) -> Any:
         if self.size != 1:
@@ -214,7 +222,7 @@ class ndarray:
     # --- copies and views ---
 
     def copy(self, order: str = "C") -> ndarray:
-        return ndarray._of(self._data.copy(order))
+        return _device.computed(self._data.copy, order)
 
     __copy__ = copy
 
@@ -234,7 +242,7 @@ class ndarray:
                 raise TypeError(f"{name} is not supported yet")
         if not copy and _device.check_dtype(dtype) == self.dtype:
             return self
-        return ndarray._of(_device.quietly(self._data.astype, _device.check_dtype(dtype), order))
+        return _device.computed(self._data.astype, _device.check_dtype(dtype), order)
 
     def view(self, dtype: Any = None, type: Any = None) -> ndarray:
         data = self._data.view() if dtype is None else self._data.view(_device.check_dtype(dtype))
@@ -242,17 +250,18 @@ class ndarray:
 
     def reshape(self, *shape: Any, order: str = "C", copy: Any = None) -> ndarray:
         sizes = _device.host_argument(shape[0] if len(shape) == 1 else shape, "reshape")
-        data = self._data.reshape(sizes, order=order)
-        if copy is False and not np.may_share_memory(data, self._data):
+        if copy is False and not np.may_share_memory(self._data.reshape(sizes, order=order), self._data):
             raise ValueError("Unable to avoid creating a copy while reshaping")
-        return ndarray._of(data.copy()) if copy else _device.wrap(data, self)
+        source = self.copy() if copy else self
+        return _device.computed(source._data.reshape, sizes, order=order, sources=(source,))
 
     def transpose(self, *axes: Any) -> ndarray:
         return _device.wrap(self._data.transpose(*_device.host_argument(axes, "transpose")), self)
 
     def sort(self, axis: int = -1, kind: Any = None) -> None:
         check_kind(kind)
-        self._data.sort(axis, kind="stable")
+        data = self._data
+        _device.launch(lambda: data.sort(axis, kind="stable"), [data])
 
 
 def check_kind(kind: Any) -> None:

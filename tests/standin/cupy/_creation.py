@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _device, _standin
+from . import _device
 from ._array import ndarray
 
 
@@ -26,14 +26,17 @@ def array(
         raise NotImplementedError("subok=True is not supported")
     if isinstance(obj, ndarray):
         wanted = obj.dtype if dtype is None else _device.check_dtype(dtype)
-        data = _device.quietly(np.array, obj._data, wanted, copy=copy or None, order=order, ndmin=ndmin)
-        return _device.wrap(data, obj)
+        options = {"copy": copy or None, "order": order, "ndmin": ndmin}
+        return _device.computed(np.array, obj._data, wanted, sources=(obj,), **options)
     if _only_device(obj):
         return _stacked(obj, dtype, ndmin)
     data = np.array(obj, dtype=dtype, copy=True, order=order, ndmin=ndmin)
     _device.check_dtype(data.dtype)
-    _standin.transferred()
-    return ndarray._of(data)
+    if data.ndim == 0:  # a number is the argument of a kernel that fills
+        return _device.computed(data.copy)
+    device = _device.computed(np.empty_like, data, free=True)
+    _device.transferred(lambda: device._data.__setitem__(..., data), [device._data], pinned=False)
+    return device
 
 
 def asarray(
@@ -72,7 +75,11 @@ def _only_device(obj: Any) -> bool:
 
 
 def _stacked(obj: Any, dtype: Any, ndmin: int) -> ndarray:
-    parts = [item._data if isinstance(item, ndarray) else _stacked(item, None, 0)._data for item in obj]
+    parts = [_buffer(item) for item in obj]
     if len({part.shape for part in parts}) > 1:
         raise ValueError("cupy.array: device arrays of different shapes cannot be stacked")
-    return ndarray._of(np.array(np.stack(parts), dtype=dtype, ndmin=ndmin))
+    return _device.computed(lambda: np.array(np.stack(parts), dtype=dtype, ndmin=ndmin))
+
+
+def _buffer(obj: Any) -> np.ndarray:
+    return (obj if isinstance(obj, ndarray) else _stacked(obj, None, 0))._data

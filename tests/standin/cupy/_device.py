@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from . import _standin
+from . import _capture, _standin
 
 DTYPES = frozenset("?bhilqBHILQefdFD")  # no object, string, datetime or extended precision
 SCALARS = frozenset(
@@ -89,10 +89,75 @@ def quietly(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return function(*args, **kwargs)
 
 
-def launch(work: Callable[[], None], outs: list[np.ndarray]) -> None:
-    """One operation on the device: `work` writes into the buffers `outs` and nowhere else."""
-    _standin.launched()
+def launch(
+    work: Callable[[], Any], outs: list[np.ndarray], counted: Callable[[], None] | None = None
+) -> None:
+    """One operation on the device: `work` writes into the buffers `outs` and nowhere else.
+
+    Every operation passes here or through `computed`: it is counted, and recorded where a stream captures.
+    """
+    capture = _capture.recording()
+    (counted or _standin.launched)()
+    if capture is not None:
+        capture.save(outs)
     quietly(work)
+    if capture is not None:
+        capture.operations.append(work)
+
+
+def computed(
+    host: Callable[..., Any], *args: Any, sources: Any = (), free: bool = False, **kwargs: Any
+) -> Any:
+    """Device array(s) of a NumPy function of buffers: one operation, none for views of the `sources`.
+
+    `free`: new memory alone, which costs nothing and holds no values.
+    """
+    capture = _capture.recording()
+    result = _as_arrays(quietly(host, *args, **kwargs))
+    parts = list(_parts(result))
+    roots = {id(_capture.root_of(source._data)) for source in sources}
+    made = [id(_capture.root_of(part)) not in roots for part in parts]
+    if any(made) and not free:
+        _standin.launched()
+    if capture is not None and any(made):
+        capture.made(part for part, new in zip(parts, made, strict=True) if new)
+
+        def again() -> None:
+            found = _parts(_as_arrays(host(*args, **kwargs)))
+            for part, value, new in zip(parts, found, made, strict=True):
+                if new:
+                    part[...] = value
+
+        if not free:
+            capture.operations.append(again)
+    return wrap(result, *sources)
+
+
+def transferred(work: Callable[[], Any], outs: list[np.ndarray], pinned: bool) -> None:
+    """One copy between host and device. A graph can only copy from and to pinned memory."""
+    if not pinned:
+        _capture.forbid(
+            "a copy between the device and host memory that is not pinned: do it before the capture"
+        )
+    launch(work, outs, _standin.transferred)
+
+
+def _as_arrays(value: Any) -> Any:
+    """NumPy's scalars as arrays, which have a buffer."""
+    if isinstance(value, np.generic):
+        return np.asarray(value)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*map(_as_arrays, value))
+    return type(value)(map(_as_arrays, value)) if isinstance(value, list | tuple) else value
+
+
+def _parts(value: Any) -> Iterator[np.ndarray]:
+    """The arrays of a result."""
+    if isinstance(value, np.ndarray):
+        yield value
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _parts(item)
 
 
 def wrap(value: Any, *sources: Any) -> Any:
@@ -112,14 +177,8 @@ def wrap(value: Any, *sources: Any) -> Any:
 
 
 def _base(value: np.ndarray, sources: tuple[Any, ...]) -> Any:
-    root = _root(value)
+    root = _capture.root_of(value)
     for source in sources:
-        if root is not value and _root(source._data) is root:
+        if root is not value and _capture.root_of(source._data) is root:
             return source if source.base is None else source.base
     return None
-
-
-def _root(array: Any) -> Any:
-    while getattr(array, "base", None) is not None:
-        array = array.base
-    return array

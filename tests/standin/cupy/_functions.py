@@ -77,6 +77,10 @@ ON_HOST = """ndim shape size broadcast_shapes can_cast common_type iscomplexobj 
 WAITS = """nonzero flatnonzero argwhere unique compress extract intersect1d union1d setdiff1d bincount
     histogram interp delete"""
 
+# The function writes into this argument and returns nothing.
+IN_PLACE = {"copyto": "dst", "fill_diagonal": "a", "put": "a", "putmask": "a", "put_along_axis": "arr"}
+FREE = ("empty", "empty_like")  # memory alone
+
 
 def roles_of(roles: str) -> dict[str, str]:
     """{parameter: "", "?" or "*"}."""
@@ -96,9 +100,11 @@ def function(name: str, parameters: str, roles: str, host: Any) -> Callable[...,
         if "kind" in given:
             check_kind(given["kind"])
         positional, named = _arrange(sig, values, host)
-        result = _device.quietly(host, *positional, **named)
-        out = given.get("out")
-        return out if out is not None else _device.wrap(result, *sources)
+        written = given.get("out", given.get(IN_PLACE.get(name, "")))
+        if written is not None:
+            _device.launch(lambda: host(*positional, **named), [written._data])
+            return given.get("out")
+        return _device.computed(host, *positional, sources=sources, free=name in FREE, **named)
 
     call.__name__ = call.__qualname__ = name
     call.__signature__ = sig  # type: ignore[attr-defined]
@@ -253,7 +259,7 @@ def einsum(*operands: Any, **kwargs: Any) -> ndarray:
         raise TypeError("einsum: give the subscripts as a string first")
     values = [_device.array_argument(value, "einsum") for value in arrays]
     views = [value for value in arrays if _device.is_device(value)]
-    return _device.wrap(_device.quietly(np.einsum, subscripts, *values, **kwargs), *views)
+    return _device.computed(np.einsum, subscripts, *values, sources=views, **kwargs)
 
 
 def matmul(x1: Any, x2: Any, out: Any = None, **kwargs: Any) -> ndarray:
@@ -263,8 +269,9 @@ def matmul(x1: Any, x2: Any, out: Any = None, **kwargs: Any) -> ndarray:
         raise TypeError(f"matmul() got an unexpected keyword argument {sorted(unknown)[0]!r}")
     left, right = _device.array_argument(x1, "matmul"), _device.array_argument(x2, "matmul")
     if out is None:
-        return _device.wrap(_device.quietly(np.matmul, left, right, **kwargs))
-    _device.quietly(np.matmul, left, right, out=_device.array_argument(out, "matmul: out"), **kwargs)
+        return _device.computed(np.matmul, left, right, **kwargs)
+    written = _device.array_argument(out, "matmul: out")
+    _device.launch(lambda: np.matmul(left, right, out=written, **kwargs), [written])
     return out
 
 

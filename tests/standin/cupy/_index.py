@@ -20,12 +20,16 @@ _ATOMIC = frozenset("iILQefdFD")
 def getitem(array: Any, index: Any) -> Any:
     """View for slices and integers, copy for masks and index arrays."""
     key, advanced = _key(array._data, index)
-    return _device.wrap(array._data[key], *(() if advanced else (array,)))
+    data = array._data
+    if not advanced:
+        return _device.wrap(data[key], array)
+    return _device.computed(lambda: data[_wrapped(data, key)])
 
 
 def setitem(array: Any, index: Any, value: Any) -> None:
     """Write `value` (device array or scalar; a list only at an index array)."""
-    key, advanced = _key(array._data, index)
+    data = array._data
+    key, advanced = _key(data, index)
     if _device.is_device(value):
         host = value._data
     elif type(value) in _device.SCALARS:
@@ -38,8 +42,7 @@ def setitem(array: Any, index: Any, value: Any) -> None:
         raise ValueError("non-scalar numpy.ndarray cannot be used for fill")
     else:
         raise TypeError(f"__setitem__: Unsupported type {type(value)}")
-    with np.errstate(all="ignore"):
-        array._data[key] = host
+    _device.launch(lambda: data.__setitem__(_wrapped(data, key), host), [data])
 
 
 def scatter(host: np.ufunc, array: Any, index: Any, value: Any) -> None:
@@ -50,7 +53,8 @@ def scatter(host: np.ufunc, array: Any, index: Any, value: Any) -> None:
         raise TypeError(
             f"scatter only supports int32, float16, float32, float64, uint32, uint64, got {data.dtype}"
         )
-    host.at(data, key, np.asarray(_device.operand(value, "scatter")).astype(data.dtype))
+    given = _device.operand(value, "scatter")
+    _device.launch(lambda: host.at(data, _wrapped(data, key), np.asarray(given).astype(data.dtype)), [data])
 
 
 def _key(data: np.ndarray, index: Any) -> tuple[tuple[Any, ...], bool]:
@@ -66,13 +70,20 @@ def _key(data: np.ndarray, index: Any) -> tuple[tuple[Any, ...], bool]:
         )
     if not any(item is Ellipsis for item in items):
         items.append(Ellipsis)  # a full index then gives a 0-d view, not a scalar
+    return tuple(items), bool(arrays)
+
+
+def _wrapped(data: np.ndarray, items: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The index with its integer arrays wrapped around, as they are when the device reads them."""
+    rest = data.ndim - sum(_width(item) for item in items)
     axis, key = 0, []
     for item in items:
-        if isinstance(item, np.ndarray) and item.dtype.kind in "iu":
-            item = item.astype(np.int64) % data.shape[axis] if data.shape[axis] else item
-        key.append(item)
-        axis += data.ndim - used if item is Ellipsis else _width(item)
-    return tuple(key), bool(arrays)
+        if isinstance(item, np.ndarray) and item.dtype.kind in "iu" and data.shape[axis]:
+            key.append(item.astype(np.int64) % data.shape[axis])
+        else:
+            key.append(item)
+        axis += rest if item is Ellipsis else _width(item)
+    return tuple(key)
 
 
 def _width(item: Any) -> int:

@@ -91,7 +91,8 @@ class _Kernel:
         for out in given:
             if out.shape != shape:
                 raise ValueError(f"Out shape is mismatched: {out.shape}, computed {shape}")
-        return given or [_device.wrap(np.empty(shape, parameter.dtype)) for parameter in self.out_params]
+        types = [parameter.dtype for parameter in self.out_params]
+        return given or [_device.computed(np.empty, shape, dtype, free=True) for dtype in types]
 
     def _check_overlap(self, inputs: list[Any], outs: list[np.ndarray]) -> None:
         for i, out in enumerate(outs):

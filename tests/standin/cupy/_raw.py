@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import _device
+from ._errors import CUDADriverError
 from ._expression import Refused
-from .cuda.driver import CUDADriverError
 
 SHIM = Path(__file__).parent / "shim"
 _HEADERS = ("cuda_fp16.h",)

@@ -13,10 +13,13 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from . import _capture
+
 syncs: Counter[str] = Counter()
 transfers: Counter[str] = Counter()
 launches: Counter[str] = Counter()
 
+_waits = 0
 _HERE = str(Path(__file__).parent.parent)
 
 
@@ -28,8 +31,16 @@ def reset() -> None:
 
 
 def synced() -> None:
-    """Count one wait of the host."""
+    """Count one wait of the host; while a stream captures there is nothing to wait for."""
+    global _waits
+    _capture.forbid("the host waits, or reads a value")
+    _waits += 1
     syncs[_caller()] += 1
+
+
+def waits() -> int:
+    """How often the host has waited since the beginning."""
+    return _waits
 
 
 def transferred() -> None:

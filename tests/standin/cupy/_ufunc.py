@@ -34,8 +34,11 @@ class ufunc:
                 raise ValueError("Cannot specify 'out' as both a positional and keyword argument")
             *args, out = args
         values = [_device.operand(value, self.name) for value in args]
-        result = _device.quietly(self._host, *values, **self._options(out, dtype, casting))
-        return out if out is not None else _device.wrap(result)
+        options = self._options(out, dtype, casting)
+        if out is None:
+            return _device.computed(self._host, *values, **options)
+        _device.launch(lambda: self._host(*values, **options), [out._data])
+        return out
 
     def _options(self, out: Any, dtype: Any, casting: str) -> dict[str, Any]:
         options: dict[str, Any] = {}
@@ -73,4 +76,4 @@ class ufunc:
     def outer(self, a: Any, b: Any) -> Any:
         """The function of every pair of entries."""
         left, right = (_device.array_argument(value, self.name) for value in (a, b))
-        return _device.wrap(_device.quietly(self._host.outer, left, right))
+        return _device.computed(self._host.outer, left, right)

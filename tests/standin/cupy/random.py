@@ -4,9 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from . import _device, _names
+from . import _capture, _device, _names
 from ._array import ndarray
-from ._creation import array
 
 _legacy = np.random.RandomState()
 
@@ -45,20 +44,28 @@ def seed(seed: Any = None) -> None:
     _legacy.seed(_device.host_argument(seed, "seed"))
 
 
+def _drawn(host: Any) -> ndarray:
+    """Numbers that the device has drawn; a graph would draw the same ones again."""
+    _capture.forbid("random numbers")
+    return _device.computed(np.array, host)
+
+
 def shuffle(a: Any) -> None:
     """Permute a device array in place, along the first axis."""
-    _legacy.shuffle(_device.array_argument(a, "shuffle"))
+    data = _device.array_argument(a, "shuffle")
+    _capture.forbid("random numbers")
+    _device.launch(lambda: _legacy.shuffle(data), [data])
 
 
 def permutation(a: Any) -> ndarray:
     """Permuted range(a), or a permuted copy of a device array."""
-    return _device.wrap(_legacy.permutation(_device.operand(a, "permutation")))
+    return _drawn(_legacy.permutation(_device.operand(a, "permutation")))
 
 
 def choice(a: Any, size: Any = None, replace: bool = True, p: Any = None) -> ndarray:
     """Draws from range(a) or from a device array."""
     weights = None if p is None else _device.array_argument(p, "choice: p")
-    return _device.wrap(_legacy.choice(_device.operand(a, "choice"), size, replace, weights))
+    return _drawn(_legacy.choice(_device.operand(a, "choice"), size, replace, weights))
 
 
 def _draw(name: str, parameters: str, host: Any) -> Any:
@@ -78,7 +85,7 @@ def _draw(name: str, parameters: str, host: Any) -> Any:
         _device.host_argument(values, name)
         draws = getattr(source.bit_generator._host if source else host, name)
         found = draws(*values) if len(names) < len(given) else draws(**given)
-        result = array(np.asarray(found).astype(dtype or np.asarray(found).dtype))
+        result = _drawn(np.asarray(found).astype(dtype or np.asarray(found).dtype))
         if out is None:
             return result
         out[...] = result

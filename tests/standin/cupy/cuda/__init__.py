@@ -1,85 +1,23 @@
-"""cupy.cuda: one device that is always there and never busy."""
+"""cupy.cuda: a device that is always there and never busy, its streams, graphs and memory."""
 
-from types import SimpleNamespace
-from typing import Any
+# ruff: noqa: F401
 
-from .. import _standin
-from . import driver as driver
-
-
-class CUDARuntimeError(RuntimeError):
-    """What the CUDA runtime reports."""
-
-
-class Device:
-    """Device 0."""
-
-    def __init__(self, device: Any = None) -> None:
-        self.id = 0 if device is None else int(device)
-        if self.id != 0:
-            raise CUDARuntimeError("cudaErrorInvalidDevice: invalid device ordinal")
-
-    def __enter__(self) -> "Device":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        return None
-
-    def __int__(self) -> int:
-        return self.id
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Device)
-
-    def __hash__(self) -> int:
-        return self.id
-
-    def __repr__(self) -> str:
-        return f"<CUDA Device {self.id}>"
-
-    def use(self) -> "Device":
-        """Make this the current device."""
-        return self
-
-    def synchronize(self) -> None:
-        """Wait for the device."""
-        _standin.synced()
-
-
-class Stream:
-    """The null stream."""
-
-    null: "Stream"
-
-    def synchronize(self) -> None:
-        """Wait for the stream."""
-        _standin.synced()
-
-
-class MemoryPool:
-    """Nothing is pooled here."""
-
-    def used_bytes(self) -> int:
-        """Bytes in use."""
-        return 0
-
-    def total_bytes(self) -> int:
-        """Bytes held."""
-        return 0
-
-    def free_all_blocks(self) -> None:
-        """Give unused memory back."""
-
-
-Stream.null = Stream()
-runtime = SimpleNamespace(CUDARuntimeError=CUDARuntimeError, getDeviceCount=lambda: 1)
+from . import device, driver, graph, memory, nvrtc, runtime, stream
+from .device import Device, get_device_id
+from .graph import Graph
+from .memory import (
+    MemoryPointer,
+    MemoryPool,
+    PinnedMemoryPointer,
+    PinnedMemoryPool,
+    alloc_pinned_memory,
+    get_allocator,
+    set_allocator,
+    using_allocator,
+)
+from .stream import Event, Stream, get_current_stream, get_elapsed_time
 
 
 def is_available() -> bool:
     """Whether a device can be used."""
-    return True
-
-
-def get_current_stream() -> Stream:
-    """The null stream."""
-    return Stream.null
+    return runtime.getDeviceCount() > 0

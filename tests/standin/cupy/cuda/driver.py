@@ -1,5 +1,3 @@
 """cupy.cuda.driver: the errors of the CUDA driver."""
 
-
-class CUDADriverError(RuntimeError):
-    """What the CUDA driver reports."""
+from .._errors import CUDADriverError as CUDADriverError

@@ -1,0 +1,50 @@
+"""Errors of CUDA, with CUDA's names and texts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+TEXTS = {
+    1: "cudaErrorInvalidValue: invalid argument",
+    2: "cudaErrorMemoryAllocation: out of memory",
+    101: "cudaErrorInvalidDevice: invalid device ordinal",
+    400: "cudaErrorInvalidResourceHandle: invalid resource handle",
+    401: "cudaErrorIllegalState: the operation cannot be performed in the present state",
+    600: "cudaErrorNotReady: device not ready",
+    900: "cudaErrorStreamCaptureUnsupported: operation not permitted when stream is capturing",
+    901: "cudaErrorStreamCaptureInvalidated: operation failed due to a previous error during capture",
+    906: "cudaErrorStreamCaptureImplicit: operation would make the legacy stream depend on a capturing "
+    "blocking stream",
+    907: "cudaErrorCapturedEvent: operation not permitted on an event last recorded in a capturing stream",
+}
+
+
+class CUDARuntimeError(RuntimeError):
+    """What the CUDA runtime reports, by its number, or in words."""
+
+    def __init__(self, status: Any, more: str = "") -> None:
+        self.status = status
+        super().__init__(TEXTS.get(status, str(status)) + more)
+
+
+class CUDADriverError(RuntimeError):
+    """What the CUDA driver reports."""
+
+
+class OutOfMemoryError(MemoryError):
+    """A pool got no memory: bytes asked for, bytes that it holds, and its limit."""
+
+    def __init__(self, size: int, total: int, limit: int = 0) -> None:
+        self._size, self._total, self._limit = size, total, limit
+        more = f", limit set to: {limit:,} bytes" if limit else ""
+        super().__init__(
+            f"Out of memory allocating {size:,} bytes (allocated so far: {total:,} bytes{more})."
+        )
+
+    def __reduce__(self) -> Any:
+        return type(self), (self._size, self._total, self._limit)
+
+
+CUDARuntimeError.__module__ = "cupy_backends.cuda.api.runtime"
+CUDADriverError.__module__ = "cupy_backends.cuda.api.driver"
+OutOfMemoryError.__module__ = "cupy.cuda.memory"

@@ -1,0 +1,136 @@
+"""cupy.cuda.stream: streams that are never busy, events, and the beginning and end of a capture."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from typing import Any
+
+from .. import _capture, _standin
+from .._errors import CUDARuntimeError
+from .graph import Graph
+
+_handles = itertools.count(0x1000)
+
+
+class Event:
+    """A mark in a stream. The host may ask for its time after it has waited for it."""
+
+    def __init__(self, block: bool = False, disable_timing: bool = False, interprocess: bool = False) -> None:
+        if interprocess and not disable_timing:
+            raise ValueError("Timing must be disabled for interprocess events")
+        self.ptr = next(_handles)
+        self._timed = not disable_timing
+        self._at: float | None = None
+        self._captured = False
+        self._waits = -1
+
+    @property
+    def done(self) -> bool:
+        """Whether the device has come to it."""
+        _capture.forbid("an event's state")
+        self._check()
+        return True
+
+    def record(self, stream: Any = None) -> None:
+        """Put the mark into a stream, the current one if none is given."""
+        self._at, self._waits = time.perf_counter(), _standin.waits()
+        self._captured = _capture.captures(stream or get_current_stream())
+
+    def synchronize(self) -> None:
+        """Wait for it."""
+        _standin.synced()
+        self._check()
+
+    def _check(self) -> None:
+        if self._captured:
+            raise CUDARuntimeError(907)
+
+
+def get_elapsed_time(start_event: Event, end_event: Event) -> float:
+    """Milliseconds between two events; the host must have waited after the later one."""
+    for event in (start_event, end_event):
+        event._check()
+        if event._at is None or not event._timed:
+            raise CUDARuntimeError(400)
+        if event._waits == _standin.waits():
+            raise CUDARuntimeError(600)
+    return 1e3 * (end_event._at - start_event._at)  # type: ignore[operator]
+
+
+class Stream:
+    """A queue of operations. With ``with`` or ``use`` it becomes the current one of the thread."""
+
+    null: Stream
+
+    def __init__(
+        self, null: bool = False, non_blocking: bool = False, ptds: bool = False, priority: int | None = None
+    ) -> None:
+        if ptds:
+            raise NotImplementedError("cupy stand-in: no per-thread default stream")
+        self.ptr = 0 if null else next(_handles)
+        self.device_id = -1 if null else 0
+        self.is_non_blocking = non_blocking
+        self._before: list[Any] = []
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Stream) and other.ptr == self.ptr
+
+    def __hash__(self) -> int:
+        return self.ptr
+
+    def __repr__(self) -> str:
+        return f"<Stream {self.ptr} (device {self.device_id})>"
+
+    def __enter__(self) -> Stream:
+        self._before.append(get_current_stream())
+        return self.use()
+
+    def __exit__(self, *error: object) -> None:
+        self._before.pop().use()
+
+    def use(self) -> Stream:
+        """Make this the current stream."""
+        _capture.local.stream = self
+        return self
+
+    @property
+    def done(self) -> bool:
+        """Whether the device has done everything."""
+        _capture.forbid("a stream's state")
+        return True
+
+    def synchronize(self) -> None:
+        """Wait for the stream."""
+        _standin.synced()
+
+    def record(self, event: Event | None = None) -> Event:
+        """Put an event into the stream."""
+        event = Event() if event is None else event
+        event.record(self)
+        return event
+
+    def wait_event(self, event: Event) -> None:
+        """What follows in this stream is done after the event."""
+
+    def begin_capture(self, mode: int | None = None) -> None:
+        """Record from now on instead of computing."""
+        if self.ptr == 0:
+            raise RuntimeError("cannot capture on the default (legacy) stream")
+        _capture.begin(self)
+
+    def end_capture(self) -> Graph:
+        """What was recorded."""
+        return Graph._of(_capture.end(self))
+
+    def is_capturing(self) -> bool:
+        """Whether this stream records."""
+        return _capture.captures(self)
+
+
+Stream.null = Stream(null=True)
+
+
+def get_current_stream(device_id: int = -1) -> Stream:
+    """The stream of the ``with`` block, else the null stream."""
+    return getattr(_capture.local, "stream", None) or Stream.null
