@@ -190,6 +190,26 @@ def test_a_configuration_changed_by_hand_is_refused_by_both(trained, tmp_path, c
     capsys.readouterr()
 
 
+def test_data_moves_only_from_place_to_place(trained, tmp_path, capsys):
+    """A path may change; a named data set that became a path, or a path a name, is other data."""
+    (tmp_path / "here").mkdir()
+    write_idx(tmp_path / "here")
+    placed = tmp_path / "placed"
+    Run.start(IMAGES, Settings("mlp", data=str(tmp_path / "here"), **TINY), placed).fit()
+    (tmp_path / "here").rename(tmp_path / "there")
+    for run, data, code in (
+        (shutil.copytree(trained, tmp_path / "named"), str(tmp_path / "there"), 2),
+        (shutil.copytree(placed, tmp_path / "r"), "digits", 2),
+        (placed, str(tmp_path / "there"), 0),
+    ):
+        config = json.loads((run / "config.json").read_text())
+        config["options"]["data"] = data
+        (run / "config.json").write_text(json.dumps(config))
+        assert main(["eval", str(run)]) == code
+        refusal = f"the checkpoint does not fit config.json: data is {data!r} there"
+        assert (refusal in capsys.readouterr().err) == (code == 2)
+
+
 @pytest.mark.parametrize(
     "hostile",
     [5, {"config": 5}, {"config": "{}"}, {"config": "{"}, {"data": 5}, {"data": {"training": 5}}, {"rng": 5},
