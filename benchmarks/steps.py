@@ -219,9 +219,24 @@ def graph_bytes(name: str) -> dict[str, int]:
     network = NETWORKS[name]
     images, labels = batch(network)
     x, y = tg.Tensor(images), tg.Tensor(labels)
-    loss = tg.nn.functional.cross_entropy(network.ours()(x), y)
+    ours = held_bytes(tg.nn.functional.cross_entropy(network.ours()(x), y))
+    saved: dict[int, int] = {}
+
+    def note(tensor: Any) -> Any:
+        storage = tensor.untyped_storage()
+        saved[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    inputs = [torch.from_numpy(images), torch.from_numpy(labels)]
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        torch.nn.functional.cross_entropy(network.torch()(inputs[0]), inputs[1])
+    return {"ours": ours, "torch": sum(saved.values())}
+
+
+def held_bytes(loss: Any) -> int:
+    """Bytes that the graph below `loss` keeps for its backward."""
     held: dict[int, int] = {}
-    stack, seen = [loss._edge[0]], set()  # type: ignore[index]
+    stack, seen = [loss._edge[0]], set()
     while stack:
         node = stack.pop()
         if id(node) in seen or not hasattr(node, "kept"):
@@ -232,17 +247,7 @@ def graph_bytes(name: str) -> dict[str, int]:
         for array in (*kept, *node.attributes.values()):
             if backend.is_array(array):
                 held[id(_owner(array))] = _owner(array).nbytes
-    saved: dict[int, int] = {}
-
-    def note(tensor: Any) -> Any:
-        storage = tensor.untyped_storage()
-        saved[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    inputs = [torch.from_numpy(images), torch.from_numpy(labels)]
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        loss = torch.nn.functional.cross_entropy(network.torch()(inputs[0]), inputs[1])
-    return {"ours": sum(held.values()), "torch": sum(saved.values())}
+    return sum(held.values())
 
 
 def _owner(array: Any) -> Any:
