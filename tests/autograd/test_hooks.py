@@ -67,6 +67,25 @@ def test_a_hook_may_change_its_own_copy_and_nothing_else():
     assert x.grad.numpy().tolist() == [10.0, 14.0]
 
 
+@pytest.mark.parametrize("of_leaf", [True, False])
+def test_a_hook_may_remove_itself_and_add_another_for_the_next_backward(of_leaf):
+    calls = []
+    x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    h = x * 3
+    t = x if of_leaf else h
+
+    def once(g):
+        calls.append("first")
+        handle.remove()
+        t.register_hook(lambda g: calls.append("next"))
+
+    handle = t.register_hook(once)
+    t.register_hook(lambda g: calls.append("second"))
+    for _ in range(2):
+        h.sum().backward(retain_graph=True)
+    assert calls == ["first", "second", "second", "next"]
+
+
 def test_a_hook_is_called_once_for_a_sum_and_the_gradient_collects():
     calls = []
     x = tg.Tensor(2.0, requires_grad=True)

@@ -106,6 +106,16 @@ def test_round_trip_and_copies():
     assert backend.to_numpy(array)[0, 0] == 0
 
 
+@pytest.mark.parametrize("dtype", [None, "float64", "float32"])
+@pytest.mark.parametrize("make", [lambda x, **how: backend.asarray(x, copy=True, **how), tg.Tensor])
+def test_a_copy_shares_no_memory_whatever_the_dtype(make, dtype):
+    for source in (np.arange(3.0), backend.asarray(np.arange(3.0))):
+        made = make(source, dtype=dtype)
+        source[0] = 99
+        made = made.data if isinstance(made, tg.Tensor) else made
+        assert backend.to_numpy(made).tolist() == [0, 1, 2] and made.dtype == (dtype or "float64")
+
+
 UNSUPPORTED = [np.array(["text"]), np.array([1j]), np.array([None]), np.array(["2020"], "datetime64[D]")]
 if np.dtype(np.longdouble).itemsize > 8:
     UNSUPPORTED.append(np.ones(1, np.longdouble))

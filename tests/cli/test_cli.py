@@ -592,6 +592,11 @@ def corrupt(folder, name, content):
             lambda b: b"{}",
             "config.json: must be an object in braces with the keys facts, model,",
         ),
+        (
+            "config.json",
+            lambda b: b.replace(b'"threads"', b'"thread": 1, "threads"'),
+            "config.json: must be an object in braces with the keys facts, model,",
+        ),
         ("config.json", lambda b: b"[" * 100_000, "config.json: nested too deeply"),
         ("config.json", lambda b: b.replace(b'"digits"', b"5"), "data must be a word, got 5"),
         (

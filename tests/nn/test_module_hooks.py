@@ -52,6 +52,23 @@ def test_handles_of_modules_remove():
     assert calls == ["before", "after", "before"]
 
 
+@pytest.mark.parametrize("register", [nn.Module.register_forward_hook, nn.Module.register_forward_pre_hook])
+def test_a_hook_may_remove_itself_and_add_another_for_the_next_call(register):
+    calls = []
+    layer = nn.Identity()
+
+    def once(m, *given):
+        calls.append("first")
+        handle.remove()
+        register(m, lambda *given: calls.append("next"))
+
+    handle = register(layer, once)
+    register(layer, lambda *given: calls.append("second"))
+    layer(X)
+    layer(X)
+    assert calls == ["first", "second", "second", "next"]
+
+
 def test_hooks_are_of_one_module_and_not_of_its_class_or_state():
     layer, other = nn.Linear(2, 1), nn.Linear(2, 1)
     layer.register_forward_hook(lambda m, i, y: y * 0)

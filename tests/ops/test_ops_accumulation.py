@@ -110,7 +110,19 @@ def test_norms_are_those_of_one_vector():
     assert tg.norm(x).item() == pytest.approx(np.linalg.norm(x.ravel()))
     assert tg.norm(np.zeros((2, 0)), axis=1).numpy().tolist() == [0.0, 0.0]
     assert tg.norm(np.full(70_000, 10, np.float16)).item() == pytest.approx(2646, abs=2)  # squares are 7e6
-    assert tg.Tensor(x).norm(1, axis=0).shape == (4,)
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("axis", [None, 0, -1])
+@pytest.mark.parametrize("p", [1, 2, 3, math.inf])
+def test_norms_are_numpys(p, axis, keepdims):
+    x = RNG.normal(size=(3, 4))
+    want = np.linalg.norm(x.ravel() if axis is None else x, p, axis)
+    want = np.reshape(want, (1, 1)) if axis is None and keepdims else want
+    want = np.expand_dims(want, axis) if axis is not None and keepdims else want
+    for y in (tg.norm(x, p, axis, keepdims), tg.Tensor(x).norm(p, axis=axis, keepdims=keepdims)):
+        assert y.shape == want.shape
+        np.testing.assert_allclose(y.numpy(), want, rtol=1e-14)
 
 
 TIES = np.array([[2.0, 1.0, 2.0, 1.0, 2.0], [0.0, 0.0, 0.0, 0.0, 0.0]])

@@ -511,6 +511,16 @@ def test_sizes_follow_from_the_options():
     assert kinds[1:4] == [RandomCrop, RandomHorizontalFlip, Lighting]
 
 
+@pytest.mark.parametrize("shape", [(27, 31), (31, 27), (33, 29), (1, 1), (45, 28)])
+def test_images_that_lack_an_odd_number_of_pixels_fill_the_network(shape):
+    settings, facts = IMAGES.settings("lenet5", shift=0), {"mean": [0.0], "std": [1.0]}
+    images = np.full((2, 1, *shape), 255, np.uint8)
+    for transform in (training_transform, evaluation_transform):
+        seen = transform(settings, facts, (1, *shape))(images, np.random.default_rng(0))
+        assert seen.shape == (2, 1, 32, 32)
+        assert (seen == 1).sum() == 2 * min(shape[0], 32) * min(shape[1], 32)  # whole, or cut to the middle
+
+
 def test_auxiliary_classifiers_count_three_tenths():
     rng = np.random.default_rng(0)
     heads = [tg.Tensor(rng.normal(size=(4, 5)).astype(np.float32)) for _ in range(3)]
