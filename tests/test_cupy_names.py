@@ -7,14 +7,19 @@ its names are compared again; the stand-in on the path does not get in the way.
 import ast
 import importlib.metadata
 import importlib.util
+import inspect
 import json
+import operator
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import pytest
+from loaded_standin import loaded
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "tinygrad_notes"
@@ -77,8 +82,10 @@ def uses(tree: ast.AST, roots: tuple[str, ...], file: str) -> list[Use]:
             calls[id(node.func)] = node
         if not isinstance(node, ast.Attribute) or id(node) in inner:
             continue
-        inner |= {id(part) for part in ast.walk(node.value)}
         root, _, name = dotted(node).partition(".")
+        if not root:  # a name of what a call returns: the call itself is still to come
+            continue
+        inner |= {id(part) for part in ast.walk(node.value)}
         if root in roots:
             call = calls.get(id(node))
             where = f"{file}:{node.lineno}"
@@ -138,6 +145,8 @@ def gpu_names() -> tuple[dict[str, str], set[str]]:
 
 def parameters(table: dict[str, Any], name: str) -> Any:
     """What a table says of a dotted name: parameter text, (inputs, outputs) of a ufunc, or None."""
+    if name in table["OBJECTS"]:
+        return table["OBJECTS"][name]
     home, _, last = name.rpartition(".")
     for section in SECTIONS.get(home, ()):
         if last in table[section]:
@@ -152,6 +161,8 @@ def refusal(table: dict[str, Any], name: str, use: Use) -> str:
     stated = parameters(table, name)
     if use.positional < 0 or stated is None:
         return ""
+    if stated == "attribute":
+        return f"{use.where}: {name} is no function"
     if not isinstance(stated, str):
         extra = set(use.keywords) - CASTING
         return f"{use.where}: {name} has no parameters {sorted(extra)}" if extra else ""
@@ -166,35 +177,25 @@ def refusal(table: dict[str, Any], name: str, use: Use) -> str:
     return ""
 
 
-OTHER_NAMES = (
-    "ndarray",
-    "cuda.",
-    "RawKernel",
-    "float",
-    "int",
-    "uint",
-    "bool",
-    "inf",
-    "nan",
-    "newaxis",
-    "pi",
-    "dtype",
-)
+OTHER_NAMES = re.compile(r"ndarray(\.\w+)*|(float|u?int)\d+|bool_?|inf|nan|newaxis|pi|dtype")
 
 
 def all_uses() -> list[tuple[str, Use]]:
     """(dotted name in CuPy, use) of the whole package; the kernels of the namespace itself are left out."""
     imported, own = gpu_names()
     out = [(target, Use(target, f"the namespace: {name}")) for name, target in imported.items()]
-    for path in sorted(GPU.glob("*.py")):
-        out += [(use.name, use) for use in uses(ast.parse(path.read_text("utf-8")), ("cupy",), path.name)]
+    for path in sorted([*PACKAGE.rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")]):
+        text = path.read_text("utf-8")
+        if "cupy" in text:
+            file = str(path.relative_to(ROOT))
+            out += [(use.name, use) for use in uses(ast.parse(text), ("cupy",), file)]
     plain = ROOT / "tinygrad_notes" / "backend" / "kernels"
     for use in file_uses():
         if (ROOT / use.where.partition(":")[0]).is_relative_to(plain):
             out.append((use.name, use))
         elif use.name not in own:
             out.append((imported.get(use.name, use.name), use))
-    return [(name, use) for name, use in out if not name.startswith(OTHER_NAMES)]
+    return [(name, use) for name, use in out if not OTHER_NAMES.fullmatch(name)]
 
 
 def as_table() -> dict[str, Any]:
@@ -230,6 +231,73 @@ def test_names_that_cupy_13_lacks_are_not_used():
     assert "concat" in added
     used = [f"{use.where}: cupy.{name}" for name, use in all_uses() if name in added]
     assert not used, used
+
+
+def offered(cupy: Any) -> Iterator[tuple[str, Any]]:
+    """(dotted name, what it is) of the stand-in's kernels and of ``cuda``: classes, methods, functions."""
+    names = [name for name in vars(cupy) if "Kernel" in name or name.startswith("get_default")]
+    modules = [name for name, it in vars(cupy.cuda).items() if isinstance(it, ModuleType)]
+    for home in ("cuda", *(f"cuda.{name}" for name in modules if not name.startswith("_"))):
+        found = vars(operator.attrgetter(home)(cupy))
+        names += [f"{home}.{name}" for name, it in found.items() if isinstance(it, int) or
+                  getattr(it, "__module__", "").startswith("cupy")]  # fmt: skip
+    for path in names:
+        it = operator.attrgetter(path)(cupy)
+        if "._" not in path:
+            yield path, it
+        if isinstance(it, type) and path.count(".") < 2:  # of its first home alone
+            yield from ((f"{path}.{name}", part) for name, part in vars(it).items() if name[0] != "_")
+
+
+def more_than(stated: str, function: Any) -> list[str]:
+    """The parameters of `function` that could not be given to one that has those stated."""
+    arguments = ast.parse(f"def f({stated}): pass").body[0].args  # type: ignore[attr-defined]
+    ordered = [argument.arg for argument in arguments.args]
+    optional = ordered[len(ordered) - len(arguments.defaults) :] + [each.arg for each in arguments.kwonlyargs]
+    wrong = []
+    own = [each for each in inspect.signature(function).parameters.values() if each.name != "self"]
+    for place, each in enumerate(own):
+        known = (
+            each.name in ordered + optional or arguments.kwarg is not None or each.kind is each.VAR_POSITIONAL
+        )
+        moved = each.kind is each.POSITIONAL_OR_KEYWORD and ordered[place : place + 1] != [each.name]
+        free = each.default is not each.empty and each.name in ordered and each.name not in optional
+        if not known or moved or free:
+            wrong.append(each.name)
+    return wrong
+
+
+def test_the_stand_in_offers_no_class_method_or_parameter_that_cupy_lacks():
+    with loaded() as cupy:
+        found = dict(offered(cupy))
+        assert found.keys() == TABLE.OBJECTS.keys(), "run tests/standin/make_names.py with what is missing"
+        wrong = {}
+        for path, it in found.items():
+            stated = TABLE.OBJECTS[path]
+            assert stated is not None, f"CuPy {TABLE.VERSION} has no cupy.{path}"
+            if path.endswith("PinnedMemoryPointer"):  # nobody makes one: alloc_pinned_memory does
+                continue
+            if stated == "attribute" or not callable(it):
+                assert stated == "attribute" and not inspect.isfunction(it), path
+            elif names := more_than(stated, it):
+                wrong[path] = names
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("function", "wrong"),
+    [
+        (lambda a, b=None: None, []),
+        (lambda a: None, []),
+        (lambda a, c=None: None, ["c"]),
+        (lambda a, *, c=None: None, []),
+        (lambda a, d=None: None, ["d"]),
+        (lambda a=None, b=None: None, ["a"]),
+        (lambda b, a: None, ["b", "a"]),
+    ],
+)
+def test_the_scan_notices_parameters_that_cupy_lacks(function, wrong):
+    assert more_than("a, b=None, *, c=None", function) == wrong
 
 
 @pytest.mark.parametrize(

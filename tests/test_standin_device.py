@@ -346,7 +346,11 @@ def test_pinned_arrays(cp, a):
     import cupyx
 
     host = cupyx.zeros_pinned((2, 3), np.float32)
-    assert not host.any() and cp.cuda.memory.is_pinned(host[:1]) and not cp.cuda.memory.is_pinned(HOST)
+    assert (
+        not host.any()
+        and cp.cuda.pinned_memory._is_pinned(host[:1])
+        and not cp.cuda.pinned_memory._is_pinned(HOST)
+    )
     cp._standin.reset()
     a.get(out=host, blocking=False)
     assert not cp._standin.syncs and cp._standin.transfers.total() == 1

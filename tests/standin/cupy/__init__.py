@@ -58,8 +58,8 @@ __version__ = _names.VERSION
 ADDED_IN_14 = """acos acosh asin asinh astype atan atan2 atanh concat cumulative_sum isdtype matrix_transpose
     permute_dims pow put_along_axis trapezoid"""
 is_available = cuda.is_available
-get_default_memory_pool = cuda.memory.get_default_memory_pool
-get_default_pinned_memory_pool = cuda.memory.get_default_pinned_memory_pool
+get_default_memory_pool = cuda.memory._get_default_memory_pool
+get_default_pinned_memory_pool = cuda.pinned_memory._get_default_pinned_memory_pool
 
 globals().update(_functions.build())
 globals().update({name: ufunc(name, *counts) for name, counts in _names.UFUNCS.items()})

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import _device, _index, _names, _standin
-from .cuda import memory
+from .cuda import memory, pinned_memory
 
 _REFUSED = (
     "Implicit conversion to a NumPy array is not allowed. "
@@ -62,7 +62,7 @@ class ndarray:
         if not data.flags.writeable:  # a broadcast view: CuPy has no read-only arrays
             data = np.lib.stride_tricks.as_strided(data, data.shape, data.strides, writeable=True)
         if base is None:
-            memory.allocate(data.nbytes)
+            memory._allocate(data.nbytes)
         self = object.__new__(cls)
         self._data, self._base = data, base
         return self
@@ -98,7 +98,7 @@ class ndarray:
 
     def get(self, stream: Any = None, order: str = "C", out: Any = None, blocking: bool = True) -> np.ndarray:
         """Copy on the host; without waiting only into pinned memory."""
-        pinned = not blocking and isinstance(out, np.ndarray) and memory.is_pinned(out)
+        pinned = not blocking and isinstance(out, np.ndarray) and pinned_memory._is_pinned(out)
         if not pinned:
             _standin.synced()
         if out is None:
@@ -123,7 +123,7 @@ class ndarray:
         if not (self.flags.c_contiguous or self.flags.f_contiguous):
             raise RuntimeError("Cannot set to non-contiguous array")
         data = self._data
-        pinned = memory.is_pinned(arr)
+        pinned = pinned_memory._is_pinned(arr)
         _device.transferred(lambda: data.__setitem__(..., arr), [data], pinned)
 
     def item(self) -> Any:

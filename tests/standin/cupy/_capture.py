@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ._errors import CUDARuntimeError
+from ._errors import CUDARuntimeError, explained
 
 local = threading.local()  # local.stream: the current stream of a thread, without it the null stream
 _running: Capture | None = None
@@ -103,7 +103,7 @@ def recording() -> Capture | None:
         raise CUDARuntimeError(901)
     if getattr(local, "stream", None) is not _running.stream:
         _running.invalid = True
-        raise CUDARuntimeError(906, " (an operation on another stream than the capturing one)")
+        raise explained(906, "an operation on another stream than the capturing one")
     return _running
 
 
@@ -111,4 +111,4 @@ def forbid(what: str) -> None:
     """Refuse what needs the host or the host's memory while a stream captures; the capture is then lost."""
     if _running is not None:
         _running.invalid = True
-        raise CUDARuntimeError(900, f" ({what})")
+        raise explained(900, what)

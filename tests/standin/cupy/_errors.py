@@ -22,13 +22,23 @@ TEXTS = {
 class CUDARuntimeError(RuntimeError):
     """What the CUDA runtime reports, by its number, or in words."""
 
-    def __init__(self, status: Any, more: str = "") -> None:
+    def __init__(self, status: Any) -> None:
         self.status = status
-        super().__init__(TEXTS.get(status, str(status)) + more)
+        super().__init__(TEXTS.get(status, str(status)))
 
 
 class CUDADriverError(RuntimeError):
-    """What the CUDA driver reports."""
+    """What the CUDA driver reports, in words."""
+
+    def __init__(self, status: Any) -> None:
+        super().__init__(status)
+
+
+def explained(status: int, why: str) -> CUDARuntimeError:
+    """An error of CUDA with more than CUDA says."""
+    error = CUDARuntimeError(status)
+    error.args = (f"{error} ({why})",)
+    return error
 
 
 class OutOfMemoryError(MemoryError):

@@ -124,11 +124,9 @@ class ElementwiseKernel(_Kernel):
         super().__init__(in_params, out_params, name, preamble)
         self.operation, self.no_return, self.return_tuple = operation, no_return, return_tuple
 
-    def __call__(self, *args: Any, size: int = -1, block_size: int = 128, stream: Any = None) -> Any:
+    def __call__(self, *args: Any, size: int = -1, block_size: int = 128) -> Any:
         if block_size <= 0:
             raise ValueError("block_size must be greater than zero")
-        if stream is not None:
-            raise NotImplementedError("cupy stand-in: kernels run on the current stream")
         values = self._values(args)
         shape = self._shape(args, values, size)
         outs = self._outputs(args, shape)

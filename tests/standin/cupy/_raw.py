@@ -45,12 +45,17 @@ class RawKernel:
     """A ``__global__`` function of a text; compiled at the first call."""
 
     def __init__(
-        self, code: str, name: str, options: tuple[str, ...] = (), backend: str = "nvrtc", **kwargs: bool
+        self,
+        code: str,
+        name: str,
+        options: tuple[str, ...] = (),
+        backend: str = "nvrtc",
+        *,
+        translate_cucomplex: bool = False,
+        enable_cooperative_groups: bool = False,
+        jitify: bool = False,
     ) -> None:
-        unknown = set(kwargs) - {"translate_cucomplex", "enable_cooperative_groups", "jitify"}
-        if unknown:
-            raise TypeError(f"RawKernel() got unexpected keyword arguments {sorted(unknown)}")
-        if backend != "nvrtc" or any(kwargs.values()):
+        if backend != "nvrtc" or translate_cucomplex or enable_cooperative_groups or jitify:
             raise NotImplementedError("cupy stand-in: RawKernel compiles plain CUDA C only")
         for value, kind in ((code, str), (name, str), (options, tuple)):
             if not isinstance(value, kind):

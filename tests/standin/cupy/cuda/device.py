@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import _standin
-from .._errors import CUDARuntimeError
+from .. import _errors, _standin
 from . import runtime
 
 _current = [0]
@@ -17,7 +16,7 @@ class Device:
     def __init__(self, device: Any = None) -> None:
         self.id = _current[-1] if device is None else int(device)
         if device is not None and not 0 <= self.id < runtime.getDeviceCount():
-            raise CUDARuntimeError(101)
+            raise _errors.CUDARuntimeError(101)
 
     def __enter__(self) -> Device:
         _current.append(self.id)

@@ -23,7 +23,7 @@ class Graph:
     def _of(cls, capture: _capture.Capture) -> Graph:
         self = object.__new__(cls)
         self._operations = capture.operations
-        self._pools = [(weakref.ref(pool), pool.freed) for pool in capture.pools]
+        self._pools = [(weakref.ref(pool), pool._freed) for pool in capture.pools]
         return self
 
     def launch(self, stream: Any = None) -> None:
@@ -31,9 +31,9 @@ class Graph:
         _capture.forbid("a graph launched inside a capture")
         for reference, freed in self._pools:
             pool = reference()
-            if pool is None or pool.freed != freed:
+            if pool is None or pool._freed != freed:
                 raise RuntimeError("cupy stand-in: the memory pool of the graph's arrays was freed")
-            if pool is memory.get_default_memory_pool():
+            if pool is memory._get_default_memory_pool():
                 raise RuntimeError(
                     "cupy stand-in: the graph's arrays were allocated from the default memory pool, which "
                     "gives their memory to others; capture inside cupy.cuda.using_allocator(pool.malloc)"

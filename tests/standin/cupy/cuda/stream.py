@@ -6,9 +6,8 @@ import itertools
 import time
 from typing import Any
 
-from .. import _capture, _standin
-from .._errors import CUDARuntimeError
-from .graph import Graph
+from .. import _capture, _errors, _standin
+from . import graph
 
 _handles = itertools.count(0x1000)
 
@@ -44,7 +43,7 @@ class Event:
 
     def _check(self) -> None:
         if self._captured:
-            raise CUDARuntimeError(907)
+            raise _errors.CUDARuntimeError(907)
 
 
 def get_elapsed_time(start_event: Event, end_event: Event) -> float:
@@ -52,9 +51,9 @@ def get_elapsed_time(start_event: Event, end_event: Event) -> float:
     for event in (start_event, end_event):
         event._check()
         if event._at is None or not event._timed:
-            raise CUDARuntimeError(400)
+            raise _errors.CUDARuntimeError(400)
         if event._waits == _standin.waits():
-            raise CUDARuntimeError(600)
+            raise _errors.CUDARuntimeError(600)
     return 1e3 * (end_event._at - start_event._at)  # type: ignore[operator]
 
 
@@ -119,9 +118,9 @@ class Stream:
             raise RuntimeError("cannot capture on the default (legacy) stream")
         _capture.begin(self)
 
-    def end_capture(self) -> Graph:
+    def end_capture(self) -> graph.Graph:
         """What was recorded."""
-        return Graph._of(_capture.end(self))
+        return graph.Graph._of(_capture.end(self))
 
     def is_capturing(self) -> bool:
         """Whether this stream records."""
