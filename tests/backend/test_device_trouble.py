@@ -144,6 +144,21 @@ def test_set_backend_says_it_too(card, monkeypatch):
         tg.set_backend("cupy")
 
 
+def test_a_cupy_that_does_not_load_says_why(monkeypatch):
+    frame = "=" * 64
+    cause = "Original error:\n  ImportError: libcublas.so.12: x"
+    text = f"\n{frame}\nFailed to import CuPy. Try again.\n\n{cause}\n{frame}\n"
+    monkeypatch.setattr(wheels, "installed", lambda: {"cupy-cuda12x": "14.2.0"})
+    said = "CuPy does not load (ImportError: libcublas.so.12: x); see what tinygrad-notes doctor says"
+    assert wheels.not_loaded(ImportError(text)) == said
+    monkeypatch.setattr(wheels, "installed", lambda: {"cupy": "14.2.0", "cupy-cuda12x": "14.2.0"})
+    assert wheels.not_loaded(ImportError(text)).startswith(
+        "cupy and cupy-cuda12x overwrite each other's files"
+    )
+    missing = ModuleNotFoundError("No module named 'cupy'", name="cupy")
+    assert wheels.not_loaded(missing).endswith("e.g. pip install 'tinygrad-notes[cuda12]'")
+
+
 def test_no_kernel_for_this_card(card):
     error = "cudaErrorNoKernelImageForDevice: no kernel image is available for execution on the device"
     card.properties = {"name": b"Old Card", "major": 3, "minor": 7}

@@ -884,7 +884,7 @@ def test_backend_that_is_not_there_is_one_sentence(no_cupy):
     code, out, err = finish(start("summary", "lenet5", env=no_cupy))
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
-    assert "CuPy is not installed" in err
+    assert "BACKEND=cupy: CuPy does not load (libcuda.so.1 is missing); see what" in err
 
 
 def test_doctor_explains_a_backend_that_is_not_there(no_cupy):
@@ -893,7 +893,7 @@ def test_doctor_explains_a_backend_that_is_not_there(no_cupy):
     result = json.loads(out)
     assert result["usable"] is False
     assert "libcuda.so.1 is missing" in result["cupy"]
-    assert "BACKEND=cupy: CuPy is not installed" in result["backend"]
+    assert "BACKEND=cupy: CuPy does not load (libcuda.so.1 is missing)" in result["backend"]
 
 
 def test_help_needs_no_backend(no_cupy, tmp_path):

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from . import cpu
+from . import cpu, wheels
 from .kernels.convolution import set_float32_conv_precision
 from .kernels.memory import keep_freed_memory
 from .kernels.threads import threads as kernel_threads
@@ -47,7 +47,7 @@ def set_backend(name: str) -> None:
 
     Raises:
         ValueError: unknown name.
-        BackendError: CuPy is not installed, or finds no GPU; the message says which, and what to do.
+        BackendError: CuPy is not installed, does not load, or finds no GPU; the message says what to do.
     """
     global xp, BACKEND
     if name == "numpy":
@@ -56,10 +56,7 @@ def set_backend(name: str) -> None:
         try:
             from . import gpu
         except ImportError as error:
-            raise BackendError(
-                "BACKEND=cupy: CuPy is not installed; install the extra that matches the driver's "
-                "CUDA version, e.g. pip install 'tinygrad-notes[cuda12]', or use BACKEND=numpy"
-            ) from error
+            raise BackendError(f"BACKEND=cupy: {wheels.not_loaded(error)}, or use BACKEND=numpy") from error
         reason = gpu.why_unusable()
         if reason is not None:
             raise BackendError(f"BACKEND=cupy: {reason}; use BACKEND=numpy on this machine")

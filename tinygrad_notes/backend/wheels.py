@@ -37,6 +37,21 @@ def installed() -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+def not_loaded(error: ImportError) -> str:
+    """Why ``import cupy`` failed, and what to do."""
+    if isinstance(error, ModuleNotFoundError) and error.name == "cupy":
+        return (
+            "CuPy is not installed; install the extra that matches the driver's CUDA version, e.g. "
+            f"{install(12)}"
+        )
+    names = list(installed())
+    if len(names) > 1:
+        return misfits(names, None, ())[0]
+    text = " ".join(str(error).split())  # CuPy frames what it says, and puts the cause at the end
+    reason = text.rpartition("Original error:")[2].strip("= ")
+    return f"CuPy does not load ({reason}); see what tinygrad-notes doctor says"
+
+
 def major_of(names: Iterable[str]) -> int | None:
     """The CUDA that the one wheel among `names` is made for; None for none, for several and for others."""
     names = list(names)

@@ -156,7 +156,9 @@ def _cupy() -> tuple[dict[str, Any], str]:
             warnings.simplefilter("ignore")  # of two wheels at once: it is told below
             from ..backend import gpu
     except (ImportError, OSError) as error:  # OSError: it makes a folder for its cache
-        return {}, f"not installed, or it does not load ({' '.join(str(error).split())})"
+        if isinstance(error, ModuleNotFoundError) and error.name == "cupy":
+            return {}, "not installed"
+        return {}, f"it does not load ({' '.join(str(error).split())})"
     loaded: dict[str, Any] = dict(gpu.devices.versions())
     why = gpu.why_unusable()
     if why is None:
