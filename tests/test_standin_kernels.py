@@ -392,6 +392,24 @@ def test_arguments_that_do_not_fit_the_parameters_are_refused(cp):
         cp.RawKernel(SCALE, "scale", options=["--std=c++17"])
 
 
+def test_a_struct_is_handed_over_by_value_as_an_array_of_size_one(cp):
+    code = """
+struct Line { double slope; int steps; int start; };
+extern "C" __global__ void line(Line by, double* y) {
+  if (threadIdx.x < by.steps) y[threadIdx.x] = by.slope * (by.start + (int)threadIdx.x);
+}
+"""
+    kinds, y = [("slope", "d"), ("steps", "i"), ("start", "i")], cp.zeros(4)
+    kernel = cp.RawKernel(code, "line")
+    kernel((1,), (32,), (np.array([(0.5, 3, 10)], kinds), y))
+    same(y, np.array([5, 5.5, 6, 0]))
+    assert y.data.ptr == y[:2].data.ptr == y[1:].data.ptr - 8
+    with pytest.raises(TypeError, match="12 bytes are given, the struct has 16"):
+        kernel((1,), (32,), (np.array([(0.5, 3)], kinds[:2]), y))
+    with pytest.raises(TypeError, match="Unsupported type"):
+        kernel((1,), (32,), (np.zeros(2, kinds), y))
+
+
 @pytest.mark.parametrize(
     ("code", "error", "why"),
     [

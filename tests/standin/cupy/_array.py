@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,12 @@ _REFUSED = (
 def _module() -> Any:
     """The module cupy itself, which is complete only after this class."""
     return sys.modules[__package__]
+
+
+class MemoryPointer(NamedTuple):
+    """Where an array begins on the device."""
+
+    ptr: int
 
 
 class Flags:
@@ -75,6 +81,7 @@ class ndarray:
     nbytes = property(lambda self: self._data.nbytes)
     strides = property(lambda self: self._data.strides)
     flags = property(Flags)
+    data = property(lambda self: MemoryPointer(self._data.ctypes.data))
     T = property(lambda self: _device.wrap(self._data.T, self))
     mT = property(lambda self: _device.wrap(self._data.mT, self))
     real = property(lambda self: _device.wrap(self._data.real, self))

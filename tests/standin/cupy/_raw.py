@@ -98,6 +98,10 @@ def _value(where: str, parameter: Parameter, arg: Any) -> np.ndarray:
             raise TypeError(f"{where}: an array is given for a number of {parameter.size} bytes")
         _check_type(where, arg.dtype, parameter.item_size, parameter.item_kind)
         return np.array([arg._data.ctypes.data], np.uint64)
+    if isinstance(arg, np.ndarray) and arg.size == 1 and parameter.kind == "o":  # a struct, by value
+        if arg.itemsize != parameter.size:
+            raise TypeError(f"{where}: {arg.itemsize} bytes are given, the struct has {parameter.size}")
+        return arg
     kinds = {int: np.int64, float: np.float64, bool: np.bool_}  # what CuPy makes of Python's numbers
     if not isinstance(arg, np.generic | int | float):
         raise TypeError(f"{where}: Unsupported type {type(arg)}")
@@ -127,6 +131,7 @@ def _library(code: str, name: str, options: tuple[str, ...]) -> tuple[Any, tuple
     flags = [f"-std={standard}" for option in options if (standard := option.partition("std=")[2])]
     flags = [*(flags or ["-std=c++14"]), *(option for option in options if option.startswith("-D"))]
     flags += ["-DSTANDIN_FIBERS"] if _FIBERS.search(code) else []
+    flags += os.environ.get("STANDIN_FLAGS", "").split()  # -fsanitize=address,undefined, for example
     shim = "".join(path.read_text() for path in sorted(SHIM.iterdir()))
     key = hashlib.sha256("\0".join([source, shim, *flags]).encode()).hexdigest()[:32]
     folder = Path(tempfile.gettempdir()) / f"cupy-stand-in-{os.getuid()}"

@@ -1,7 +1,8 @@
 """The CuPy namespace: the same names as cpu.py on an NVIDIA GPU. Only this folder imports cupy.
 
-Kernels are the plain definitions, which are vectorized over everything but the window offsets: every
-line is a kernel launch on whole arrays. CuPy 13 and 14 are supported; nothing of cupy.cudnn is used.
+Where the plain definition of a kernel takes a launch for every offset of a window, a kernel in CUDA C stands
+in (windows*.py); else the plain definitions serve, in which every line is a launch on whole arrays. CuPy 13
+and 14 are supported; nothing of cupy.cudnn is used.
 """
 
 from __future__ import annotations
@@ -80,23 +81,22 @@ from ..kernels import normalization, plain, update
 from . import devices
 from .errors import explain as explain
 from .errors import why_unusable as why_unusable
+from .windows import col2im, im2col
+from .windows_conv import conv2d, conv2d_input_grad, conv2d_weight_grad
+from .windows_pool import (
+    avg_pool2d,
+    avg_pool2d_adjoint,
+    max_pool2d,
+    max_pool2d_gather,
+    max_pool2d_scatter,
+)
 
 add_rows = partial(plain.add_rows, cupy)
-avg_pool2d = partial(plain.avg_pool2d, cupy)
-avg_pool2d_adjoint = partial(plain.avg_pool2d_adjoint, cupy)
-col2im = partial(plain.col2im, cupy)
-conv2d = partial(plain.conv2d, cupy)
-conv2d_input_grad = partial(plain.conv2d_input_grad, cupy)
-conv2d_weight_grad = partial(plain.conv2d_weight_grad, cupy)
 cumsum = partial(plain.cumsum, cupy)
 einsum = partial(plain.einsum, cupy)
 elementwise = partial(plain.elementwise, cupy)
 elementwise_sum = partial(plain.elementwise_sum, cupy)
-im2col = partial(plain.im2col, cupy)
 matrixwise = partial(plain.matrixwise, cupy)
-max_pool2d = partial(plain.max_pool2d, cupy)
-max_pool2d_gather = partial(plain.max_pool2d_gather, cupy)
-max_pool2d_scatter = partial(plain.max_pool2d_scatter, cupy)
 mean = partial(plain.mean, cupy)
 normalize = partial(normalization.fused_normalize, elementwise)
 normalize_grad = partial(normalization.fused_normalize_grad, elementwise)
