@@ -213,10 +213,10 @@ def test_doctor_tells_the_gpu(capsys, monkeypatch, tmp_path):
         tool.write_text(f"#!/bin/sh\n{script}\n")
         tool.chmod(0o755)
         assert main(["doctor", "--json"]) == 0
-        assert json.loads(capsys.readouterr().out)["gpu"] == expected
+        assert json.loads(capsys.readouterr().out)["gpu"].startswith(expected)
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     assert main(["doctor", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["gpu"] == "no NVIDIA driver found"
+    assert json.loads(capsys.readouterr().out)["gpu"].startswith("no NVIDIA driver found")
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,22 @@ def test_without_a_driver_there_is_a_line_for_each_cuda(monkeypatch, tmp_path, c
         assert f"pip install 'tinygrad-notes[{extra}]' for CUDA {cuda}" in result["fit"]
 
 
+def test_cards_that_only_cupy_knows(monkeypatch, tmp_path):
+    card = {"name": "Orin", "compute_capability": 8.7, "free": "20000 MiB", "total": "30000 MiB"}
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(wheels, "installed", lambda: {"cupy-cuda12x": "14.2.0"})
+    loaded = {"driver": "12.6", "runtime": "12.9", "nvrtc": "12.9", "cards": [card]}
+    monkeypatch.setattr(doctor_gpu, "_cupy", lambda: (loaded, "GPU usable"))
+    rows, facts = doctor_gpu.look()
+    assert rows["gpu"] == (
+        "no NVIDIA driver found; CuPy finds Orin, 30000 MiB (20000 MiB free), compute capability 8.7"
+    )
+    assert (facts["driver"], facts["serves"], facts["problems"]) == (None, "12.6", [])
+    assert doctor_gpu._card({"name": "A", "driver": "1", "total": "2 MiB", "compute_capability": None}) == (
+        "A, driver 1, 2 MiB"
+    )
+
+
 def test_a_card_in_trouble_is_told(monkeypatch):
     def fail():
         raise RuntimeError("cudaErrorECCUncorrectable: uncorrectable\n ECC error encountered")

@@ -26,13 +26,16 @@ def look() -> tuple[dict[str, str], dict[str, Any]]:
     """
     said, cards = _cards()
     loaded, cupy = _cupy()
-    driver = cards[0]["driver"] if cards else None
+    if not cards and loaded.get("cards"):  # a machine without nvidia-smi, such as a Jetson
+        cards = loaded["cards"]
+        said = f"{said}; CuPy finds {'; '.join(map(_card, cards))}"
+    driver = cards[0].get("driver") if cards else None
     serves = loaded.get("driver") or _served() or _by_number(driver)
     here = wheels.installed()
     facts: dict[str, Any] = {
         "driver": driver,
         "serves": serves,
-        "cards": cards or loaded.get("cards", []),
+        "cards": cards,
         "wheels": here,
         "runtime": loaded.get("runtime"),
         "nvrtc": loaded.get("nvrtc"),
@@ -127,10 +130,11 @@ def _cards() -> tuple[str, list[dict[str, Any]]]:
 
 
 def _card(card: dict[str, Any]) -> str:
-    text = f"{card['name']}, driver {card['driver']}, {card['total']}"
-    if "free" in card:
-        text += f" ({card['free']} free), compute capability {card['compute_capability']}"
-    return text
+    driver = f", driver {card['driver']}" if "driver" in card else ""
+    free = f" ({card['free']} free)" if "free" in card else ""
+    capability = card.get("compute_capability")
+    known = f", compute capability {capability}" if capability is not None else ""
+    return f"{card['name']}{driver}, {card['total']}{free}{known}"
 
 
 def _number(text: str) -> float | None:
