@@ -46,6 +46,16 @@ def test_lists_of_modules_are_torchs(name, change):
     assert [type(m).__name__ for m in ours] == [type(m).__name__ for m in theirs]
 
 
+@pytest.mark.parametrize("part", [slice(1, None), slice(None, 2), slice(None, None, 2), slice(-1, None)])
+def test_a_slice_of_a_sequential_keeps_the_names_as_in_torch(part):
+    torch = pytest.importorskip("torch", reason="parity with PyTorch needs torch")
+    assert shapes(made("Sequential", tg)[part]) == shapes(made("Sequential", torch)[part])
+    named = {"body": nn.Linear(2, 2), "act": nn.ReLU(), "head": nn.Linear(2, 1)}
+    cut = nn.Sequential(dict(named))[part]
+    assert [name for name, _ in cut.named_children()] == list(named)[part]
+    assert list(cut) == list(named.values())[part]
+
+
 def test_parts_that_are_taken_out_and_slices():
     a, b, c = (nn.Linear(n, n) for n in (1, 2, 3))
     parts = nn.ModuleList([a, b, c])

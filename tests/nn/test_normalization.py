@@ -142,6 +142,8 @@ def test_layers_follow_torch_for_three_batches():
         (nn.BatchNorm2d(4, momentum=0.3), torch.nn.BatchNorm2d(4, momentum=0.3), (3, 4, 2, 5)),
         (nn.BatchNorm1d(4), torch.nn.BatchNorm1d(4), (3, 4, 5)),
         (nn.BatchNorm1d(4, momentum=None), torch.nn.BatchNorm1d(4, momentum=None), (6, 4)),
+        (nn.BatchNorm1d(4, momentum=0.0), torch.nn.BatchNorm1d(4, momentum=0.0), (6, 4)),
+        (nn.BatchNorm1d(4, momentum=1.0), torch.nn.BatchNorm1d(4, momentum=1.0), (6, 4)),
         (nn.LayerNorm((4, 5)), torch.nn.LayerNorm((4, 5)), (3, 4, 5)),
         (nn.GroupNorm(2, 4), torch.nn.GroupNorm(2, 4), (3, 4, 5, 2)),
         (nn.InstanceNorm1d(4), torch.nn.InstanceNorm1d(4), (3, 4, 5)),

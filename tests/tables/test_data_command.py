@@ -129,6 +129,8 @@ def test_a_picture_is_where_it_is_said_to_be(tmp_path, capsys):
     assert not out  # no such folder
     _, out, _ = look(capsys, "penguins", "--out", tmp_path / "p")
     assert out.endswith(f"histograms: {tmp_path / 'p.png'}\n") and (tmp_path / "p.png").is_file()
+    code, _, err = look(capsys, "penguins", "--out", tmp_path / "P.SVG")
+    assert (code, err) == (0, "") and b"<svg" in (tmp_path / "P.SVG").read_bytes()
 
 
 @needs_plots

@@ -62,6 +62,16 @@ def test_columns_are_stacked_by_the_classes_of_the_target(figures, tmp_path):
     assert [text.get_text() for text in size.get_legend().get_texts()] == ["a", "b"]
 
 
+def test_the_bars_of_each_class_stand_on_those_of_all_before(figures, tmp_path):
+    kinds = ["a", "b", "c", "d"] * 2 + ["d"]
+    table = Table({"color": words_of(["red"] * 9), "size": np.zeros(9), "kind": words_of(kinds)})
+    data_pictures.table_histograms(table, "kind", str(tmp_path / "t.png"))
+    for axes in figures[0].axes[:2]:
+        stacked = [(bottom, height) for ((_, bottom, _, height),) in bars(axes).values()]
+        assert sorted(stacked) == [(0, 3), (3, 2), (5, 2), (7, 2)] or sorted(stacked) == [
+            (0, 2), (2, 2), (4, 2), (6, 3)]  # fmt: skip
+
+
 @pytest.mark.parametrize("target", [None, "size"])
 def test_without_classes_all_rows_are_of_one_color(figures, tmp_path, target):
     data_pictures.table_histograms(TABLE, target, str(tmp_path / "t.png"))

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("sympy")
 
 import sympy
-from sympy import IndexedBase, Mul, Symbol
+from sympy import IndexedBase, Mul, Rational, Symbol
 
 from tinygrad_notes.autograd import Function
 from tinygrad_notes.verify.derivations import DERIVATIONS, check
@@ -109,6 +109,14 @@ def negated(rule):
     return wrong
 
 
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_nan_is_a_difference_wherever_it_stands(place):
+    a, b = np.ones(3), np.ones(3)
+    assert check._difference([(a, b)]) == 0
+    b[place] = np.nan
+    assert check._difference([(a, b)]) == np.inf
+
+
 def test_every_rule_of_the_notes_has_one():
     asked = """sigmoid, tanh, relu, leaky relu, softmax, cross entropy, cross entropy of classes, mse,
         mse of the notes, matmul, linear, conv2d, max pooling, average pooling, batch norm,
@@ -163,6 +171,8 @@ RANKS = {"W^i": 2, "h": 2, "c": 2, "x": 1, "x̂": 1}
         (lambda: over(x[j], j, where=j <= t), "Σ_{j: j ≤ t} xⱼ", r"\sum_{\substack{j: \\ j \le t}} x_{j}"),
         (lambda: over(x[j], j, where=j >= t), "Σ_{j: j ≥ t} xⱼ", r"\sum_{\substack{j: \\ j \ge t}} x_{j}"),
         (lambda: over(x[j], j, where=j < t), "Σ_{j: j < t} xⱼ", r"\sum_{\substack{j: \\ j < t}} x_{j}"),
+        (lambda: x[i] - Rational(1, 3), "xᵢ − 1/3", r"x_{i} - \tfrac{1}{3}"),
+        (lambda: Rational(-2, 3) * x[i], "−2/3 xᵢ", r"-\tfrac{2}{3}\, x_{i}"),
         (lambda: sqrt(x[i]) / 2, "√xᵢ/2", r"\frac{\sqrt{x_{i}}}{2}"),
         (lambda: x[i, j] * IndexedBase("w")[i, Symbol("q")], "xᵢⱼ w[i, q]", r"x_{ij}\, w_{iq}"),
     ],

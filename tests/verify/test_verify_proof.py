@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import subprocess
 import sys
 from fractions import Fraction
@@ -171,6 +172,18 @@ def test_rules_with_rounded_constants_are_exact_to_fourteen_digits():
     wrong = spoil(activation.Tanh, backward=lambda xp, gy, y: (1 + 1e-13) * gy * (1 - y * y))
     result = prove_operation(wrong, normal((2,)))
     assert result.rounded and not result and 5e-14 < result.residual < 2e-13
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+@pytest.mark.parametrize("place", ["all", "first", "last"])
+def test_a_gradient_that_is_no_number_is_refused(wrong, place):
+    def backward(xp, gy, y):
+        g = gy * (1 - y * y)
+        g[{"all": slice(None), "first": 0, "last": -1}[place]] = wrong
+        return g
+
+    result = prove_operation(spoil(activation.Tanh, backward=backward), normal((3,)))
+    assert not result and not math.isfinite(result.residual)
 
 
 def test_a_gradient_that_no_rule_gives_is_refused():

@@ -80,6 +80,22 @@ def test_a_wrong_row_fails_the_report(monkeypatch):
     assert "1 of 2 passed" in text
 
 
+@needs_sympy
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_nan_beside_right_values_fails_the_comparison_with_torch(place, monkeypatch):
+    pytest.importorskip("torch", reason="parity with PyTorch needs torch")
+    (case,) = report.select(["sigmoid"])
+
+    def spoiled(*inputs):
+        y = case.torch(*inputs)
+        return [y * float("nan") if i == place else y for i in range(2)]
+
+    twice = dataclasses.replace(case, run=lambda *x: (case.run(*x), case.run(*x)), torch=spoiled)
+    monkeypatch.setattr(report, "CASES", (twice,))
+    (row,) = report.verify_rows()
+    assert not row["passed"] and "PyTorch differs by inf" in row["text"]
+
+
 def test_a_row_that_raises_fails_alone(monkeypatch):
     broken = dataclasses.replace(CASES[0], name="broken", run=lambda *_: 1 / 0)
     monkeypatch.setattr(report, "CASES", (broken, CASES[0]))

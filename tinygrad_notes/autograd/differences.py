@@ -10,8 +10,8 @@ lets them: it adds about ε |f| / h.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,6 +32,11 @@ class Derivative(NamedTuple):
 def dot(weights: Values, values: Values) -> float:
     """Σ w·y over several arrays."""
     return float(sum(np.sum(w * y) for w, y in zip(weights, values, strict=True)))
+
+
+def largest(errors: Iterable[Any]) -> Any:
+    """The largest of `errors`, 0 where there are none; ∞ if one of them is NaN, which `max` may pass over."""
+    return max((e if e == e else math.inf for e in errors), default=0.0)
 
 
 def central(f: Callable[[float], Values], weights: Values, good: float) -> Derivative:

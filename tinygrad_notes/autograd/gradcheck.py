@@ -21,7 +21,7 @@ import numpy as np
 
 from .. import backend
 from . import diagnosis
-from .differences import EPS
+from .differences import EPS, largest
 from .mode import enable_grad, frozen_statistics, is_grad_enabled
 from .problem import FINE, NOTHING, ROUNDING, SHARP, Problem, alike, pull_back, real_outputs, spread_out
 from .tensor import Tensor
@@ -195,7 +195,7 @@ def _check_input(
             nothing = part <= NOTHING * top
             along = [_check_along(problem, k, g, members * scale, tolerance, top, rng)
                      for _ in range(directions)]  # fmt: skip
-            error = max(e if e == e else np.inf for e, _ in along)
+            error = largest(e for e, _ in along)
             sharp = all(sharp for _, sharp in along) or (nothing and not np.any(refused[members]))
             if sharp and error <= tolerance:
                 left = left & ~members
@@ -238,7 +238,7 @@ def _raw_against_tape(problem: Problem) -> tuple[float, list[str]]:
         rounding = ROUNDING * EPS * max(float(np.max(np.abs(a))), problem.size())
         errors = np.abs(a - b) / np.maximum(np.abs(a) + rounding / TAPE_TOLERANCE, 1e-300)
         at = np.unravel_index(int(np.argmax(errors)), a.shape)  # a NaN comes first
-        worst = max(worst, float(errors[at]))
+        worst = largest([worst, float(errors[at])])
         if not errors[at] <= TAPE_TOLERANCE:
             reasons.append(
                 f"{problem.names[problem.checked[k]]}{list(map(int, at))}: the backward on arrays gives "

@@ -21,6 +21,7 @@ import numpy as np
 
 from ..autograd import Function, Tensor
 from ..autograd.broadcast import unbroadcast
+from ..autograd.differences import largest
 from ..autograd.function import _call
 from ..backend import use_backend
 from .cases import Case
@@ -230,7 +231,8 @@ class _Step:
                 self._worse(np.inf, "the forward gives another value on symbols than on NumPy arrays")
 
     def _worse(self, residual: float, text: str) -> None:
-        if not residual <= self.residual:
+        residual = largest([residual])
+        if residual > self.residual:
             self.residual, self.text = residual, text
 
 

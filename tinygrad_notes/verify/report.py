@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..autograd import Tensor, grad
+from ..autograd.differences import largest
 from ..autograd.gradcheck import gradcheck
 from .cases import CASES, Case
 
@@ -75,7 +76,7 @@ def verify_rows(names: Sequence[str] = (), seed: int = 0) -> list[Row]:
     def torch_of(case: Case, row: Row) -> None:
         found = dict(zip(("torch_value", "torch_gradient"), _torch_differences(case, seed), strict=True))
         row |= found
-        worst = max(v or 0.0 for v in found.values())
+        worst = largest(v or 0.0 for v in found.values())
         _fail_unless(row, worst <= TORCH_TOLERANCE, f"{case.name}: PyTorch differs by {worst:.1e}")
 
     rows = []
@@ -167,7 +168,7 @@ def _torch_differences(case: Case, seed: int) -> tuple[float | None, float | Non
     theirs = [torch.tensor(x.numpy(), requires_grad=d)
               for x, d in zip(ours, case.differentiable, strict=True)]  # fmt: skip
     y, t = _several(case.run(*ours)), _several(case.torch(*theirs))
-    value = max(_difference(a, b) for a, b in zip(y, t, strict=True))
+    value = largest(_difference(a, b) for a, b in zip(y, t, strict=True))
     rng = np.random.default_rng(seed)
     c = [rng.standard_normal(a.shape) for a in y]
     paths = [k for k, a in enumerate(y) if a.requires_grad]
@@ -178,7 +179,7 @@ def _torch_differences(case: Case, seed: int) -> tuple[float | None, float | Non
     h = torch.autograd.grad([t[k] for k in paths], [theirs[i] for i in wanted],
                             [torch.tensor(c[k]) for k in paths], allow_unused=True)  # fmt: skip
     pairs = [(a, b) for a, b in zip(g, h, strict=True) if a is not None and b is not None]
-    return value, max((_difference(a, b) for a, b in pairs), default=0.0)
+    return value, largest(_difference(a, b) for a, b in pairs)
 
 
 def _difference(ours: Tensor, theirs: Any) -> float:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...autograd import Tensor, grad
+from ...autograd.differences import largest
 from ...autograd.function import _call
 from ...backend import use_backend
 from ..symbolic import numbers, value_of, xp
@@ -120,7 +121,7 @@ def _difference(pairs: list[tuple[Any, Any]]) -> float:
         rights += list(right.flat)
     a, b = [value_of(v) for v in lefts], [value_of(v) for v in rights]
     scale = max((abs(v) for v in a), default=0) or 1
-    return float(max((abs(v - w) for v, w in zip(a, b, strict=True)), default=0) / scale)
+    return float(largest(abs(v - w) for v, w in zip(a, b, strict=True)) / scale)
 
 
 # The shipped rule.
