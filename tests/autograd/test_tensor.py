@@ -146,6 +146,18 @@ def test_grad_can_be_set_only_to_what_fits():
         tg.Tensor([1.0]).grad = tg.Tensor([1.0])
 
 
+def test_a_leaf_that_was_frozen_for_a_while_keeps_its_gradient_and_its_graphs():
+    x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    (x * 3).sum().backward()
+    before = (x * x).sum()  # a graph of the time before
+    x.requires_grad = False
+    assert not (x * 2).requires_grad
+    x.requires_grad = True
+    assert x.grad.numpy().tolist() == [3.0, 3.0]
+    before.backward()
+    assert x.grad.numpy().tolist() == [5.0, 7.0]
+
+
 def test_requires_grad_of_a_result_cannot_be_set():
     y = tg.Tensor([1.0], requires_grad=True) * 2
     with pytest.raises(RuntimeError, match=r"result of an operation; call .detach\(\)"):

@@ -353,7 +353,11 @@ def test_derive_tells_the_steps(capsys):
     assert told["shipped"]["the shipped code"]["passed"]
     assert told["example"][0]["name"] == "β₁"
     assert main(["derive", "mse"]) == 0
-    assert capsys.readouterr().out.count("∂L/∂ŷᵢ") == 1
+    text = capsys.readouterr().out
+    assert text.count("∂L/∂ŷᵢ") == 1
+    assert (
+        len(re.findall(r"\[residual \S+, in float64 \S+\]", text)) == 7
+    )  # 4 steps, 3 of the rule: zeros too
 
 
 def test_derive_fails_where_a_step_does_not_hold(capsys, monkeypatch):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tinygrad_notes.data import DataError, DataLoader, ImageFolder, folder
+from tinygrad_notes.data.listing import list_parts
 
 Image = pytest.importorskip("PIL.Image")
 ImageOps = pytest.importorskip("PIL.ImageOps")
@@ -49,6 +50,22 @@ def test_shorter_side_fits_and_the_middle_is_kept(tmp_path):
     pixels[:, 4:8] = 200
     Image.fromarray(pixels).save(tmp_path / "a" / "x.png")
     assert (ImageFolder(tmp_path, 4).images == 200).all()
+
+
+@pytest.mark.parametrize("share", [0.01, 0.2, 0.5, 0.9, 0.99])
+def test_a_split_leaves_every_class_in_both_parts(tmp_path, share):
+    counts = {"a": 2, "b": 3, "c": 10}
+    for name, count in counts.items():
+        (tmp_path / name).mkdir()
+        for i in range(count):
+            picture((i, 0, 0)).save(tmp_path / name / f"{i}.png")
+    parts, classes = list_parts(tmp_path, share=share)
+    assert classes == list(counts)
+    train, test = (np.bincount(labels, minlength=3) for _, labels in parts)
+    assert (train + test).tolist() == list(counts.values()) and train.min() >= 1 and test.min() >= 1
+    want = [min(max(1, round(share * count)), count - 1) for count in counts.values()]
+    assert test.tolist() == want
+    assert len({*parts[0][0], *parts[1][0]}) == sum(counts.values())
 
 
 def test_no_file_starts_another_program(tmp_path, monkeypatch):

@@ -170,7 +170,8 @@ def test_resize_is_the_bilinear_filter_of_pillow(size):
     assert scaled.dtype == np.uint8 and scaled.shape == (2, 3, *size)
     for ours, image in zip(scaled, images, strict=True):
         theirs = Image.fromarray(image.transpose(1, 2, 0)).resize(size[::-1], Image.Resampling.BILINEAR)
-        assert np.abs(ours.transpose(1, 2, 0).astype(int) - np.asarray(theirs)).max() <= 1
+        difference = ours.transpose(1, 2, 0).astype(int) - np.asarray(theirs)
+        assert np.abs(difference).max() <= 1 and abs(difference.mean()) < 0.2  # ties apart, both round
 
 
 def test_resize_keeps_what_it_must():

@@ -16,7 +16,7 @@ from tinygrad_notes import Tensor, manual_seed
 from tinygrad_notes.backend import rng
 from tinygrad_notes.data import ArrayDataset, Compose, DataLoader, RandomShift, Transform
 from tinygrad_notes.data.loader import shuffled
-from tinygrad_notes.data.prefetch import _Buffer
+from tinygrad_notes.data.prefetch import _Buffer, prefetch
 
 SIZE = 23
 
@@ -126,6 +126,19 @@ def test_prefetching_changes_nothing(data, prefetch):
     inline = epochs(data, prefetch=0)
     manual_seed(7)
     assert_same(inline, epochs(data, prefetch=prefetch))
+
+
+@pytest.mark.parametrize("kind", [ValueError, SystemExit, KeyboardInterrupt, GeneratorExit])
+def test_whatever_ends_the_work_ahead_is_raised_after_the_items_before_it(kind):
+    def items():
+        yield from range(3)
+        raise kind("at the fourth")
+
+    taken = []
+    with pytest.raises(kind, match="at the fourth"):
+        for item in prefetch(items(), 2):
+            taken.append(item)
+    assert taken == [0, 1, 2]
 
 
 def test_seeds_and_epochs_differ(data):

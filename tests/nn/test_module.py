@@ -419,6 +419,8 @@ def test_a_diamond_of_60_levels_is_walked_once():
     twin = copy.deepcopy(net)
     assert len(list(twin.parameters())) == 2 and len(list(pickle.loads(pickle.dumps(net)).modules())) == 61
     assert parameter_count(net) == 6
+    next(net.parameters()).requires_grad = False
+    assert parameter_count(net) == 6 - next(net.parameters()).size
 
 
 def test_a_state_has_every_name_of_a_shared_part_as_torchs_has():

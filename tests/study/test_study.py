@@ -7,15 +7,15 @@ import re
 import numpy as np
 import pytest
 
-from tinygrad_notes import study
+from tinygrad_notes import Tensor, study
 from tinygrad_notes.cli import main, studies
 from tinygrad_notes.data import held_out
 from tinygrad_notes.data.tables import Table, load_penguins
-from tinygrad_notes.nn import Linear, ReLU, Sequential
+from tinygrad_notes.nn import BatchNorm1d, Dropout, Linear, ReLU, Sequential
 from tinygrad_notes.study import cleaning, learning_rate, normalization, optimizer, overfitting
 from tinygrad_notes.study.activation import dead_units
 from tinygrad_notes.study.finding import Finding, Panel, _draw
-from tinygrad_notes.study.fitting import smooth
+from tinygrad_notes.study.fitting import measured, smooth
 from tinygrad_notes.study.initialization import KINDS, variances
 from tinygrad_notes.study.optimizer import valley
 
@@ -37,6 +37,19 @@ def test_a_short_version_of_every_topic(topic, tmp_path):
     pytest.importorskip("matplotlib", reason="plots need Matplotlib")
     found.draw(tmp_path / "x.png")
     assert (tmp_path / "x.png").stat().st_size > 10_000
+
+
+def test_a_measurement_in_the_midst_of_training_changes_nothing():
+    model = Sequential(Linear(3, 4), BatchNorm1d(4), Dropout(0.5), Linear(4, 2))
+    x, y = np.random.default_rng(0).standard_normal((6, 3)).astype(np.float32), np.arange(6) % 2
+    before = model.state_dict()
+    model.eval()
+    right = 100 * (model(Tensor(x)).numpy().argmax(axis=1) == y).mean()
+    model.train()
+    first, again = measured(model, x, y), measured(model, x, y)
+    assert first == again and first[1] == right
+    assert all(module.training for module in model.modules())
+    assert all((model.state_dict()[key] == value).all() for key, value in before.items())
 
 
 def test_the_same_seed_gives_the_same_rows():
