@@ -60,6 +60,16 @@ def test_a_step_of_an_optimizer_between_forward_and_backward_raises():
     (x * x).sum().backward()  # a forward after the change is fine
 
 
+@pytest.mark.parametrize("look", [lambda x: x.data, lambda x: x.numpy(), lambda x: x.detach().data])
+def test_another_look_at_changed_data_does_not_make_it_right(look):
+    x = leaf(3)
+    y = (x * x).sum()
+    x.data[0] = 9
+    look(x)
+    with pytest.raises(RuntimeError, match="backward of Mul"):
+        y.backward()
+
+
 def test_unneeded_data_may_change():
     x = leaf(3)
     y = tg.exp(x).sum()  # keeps its output, not x
