@@ -5,7 +5,6 @@ A driver serves its own CUDA version and all older ones. A wheel serves any CUDA
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -29,6 +28,8 @@ WHEELS = {  # by the first number of CUDA
 
 def installed() -> dict[str, str]:
     """The installed wheels of CuPy: {name: version}. Two of them overwrite each other's files."""
+    import importlib.metadata  # it takes a while to load, and is seldom asked
+
     found = {}
     for distribution in importlib.metadata.distributions():
         name = (distribution.metadata["Name"] or "").lower().replace("_", "-")
