@@ -177,6 +177,8 @@ def test_no_kernel_for_this_card(card):
         ("cudaErrorDevicesUnavailable: CUDA-capable device(s) is/are busy", "is busy or was taken away"),
         ("cudaErrorIllegalAddress: an illegal memory access", r"\(cudaErrorIllegalAddress\).*--resume"),
         ("CUDA_ERROR_LAUNCH_FAILED: unspecified launch failure", r"\(CUDA_ERROR_LAUNCH_FAILED\)"),
+        ("cudaErrorStreamCaptureUnsupported: operation not permitted when stream is capturing",
+         r"captured waited for the device \(cudaErrorStreamCaptureUnsupported\): keep \.item\(\)"),
         ("CuPy failed to load libnvrtc.so.12: OSError", r"libnvrtc is missing: .*'cupy-cuda12x\[ctk\]'"),
         ('Failure finding "libcublas.so.12": No such file', r"libcublas is missing: pip install"),
         ('x.cu(3): fatal error: cannot open source file "cuda_fp16.h"', "headers of CUDA are missing"),

@@ -28,6 +28,7 @@ LOST = (
     "cudaErrorLaunchTimeout", "CUDA_ERROR_LAUNCH_TIMEOUT", "cudaErrorECCUncorrectable",
     "CUDA_ERROR_ECC_UNCORRECTABLE", "cudaErrorHardwareStackError", "cudaErrorAssert",
 )  # fmt: skip
+CAPTURE = ("cudaErrorStreamCapture", "CUDA_ERROR_STREAM_CAPTURE")  # how all nine of them begin
 LIBRARY = ("CuPy failed to load", 'Failure finding "lib')
 HEADER = ("cannot open source file", "could not open source file")
 APART = ("Array device must be same as the current device",)
@@ -129,6 +130,13 @@ def _lost(text: str) -> str:
     )
 
 
+def _capture(text: str) -> str:
+    return (
+        f"what is captured waited for the device ({text.partition(':')[0]}): keep .item(), .numpy(), if on a "
+        "Tensor and x[mask] out of it"
+    )
+
+
 def _library(text: str) -> str:
     major = wheels.major_of(wheels.installed())
     library = re.search(r"lib\w+", text)
@@ -150,5 +158,5 @@ def _apart(text: str) -> str:
 
 SENTENCES = {
     MEMORY: _out_of_memory, DRIVER: _driver, NO_DEVICE: _no_device, IMAGE: _image, TAKEN: _taken, LOST: _lost,
-    LIBRARY: _library, HEADER: _header, APART: _apart,
+    CAPTURE: _capture, LIBRARY: _library, HEADER: _header, APART: _apart,
 }  # fmt: skip
