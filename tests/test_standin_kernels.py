@@ -431,6 +431,46 @@ def test_raw_texts_that_a_device_would_not_run_are_refused(cp, code, error, why)
         cp.RawKernel(code, "k")((1,), (32,), (cp.zeros(1, cp.float32),))
 
 
+def test_what_depends_on_the_order_of_threads_does_not_pass_by_chance(cp):
+    code = r"""
+    extern "C" __global__ void carry(int* y) {
+      __shared__ int last;
+      if (threadIdx.x == 0) last = blockIdx.x + 1;  // a barrier is missing here
+      y[blockIdx.x * blockDim.x + threadIdx.x] = last;
+    }"""
+    y = cp.zeros((2, 4), cp.int32)
+    cp.RawKernel(code, "carry")((2,), (4,), (y,))
+    same(y, np.int32([[1, 1, 1, 1], [2, 1, 1, 1]]))
+
+
+def test_a_kernel_has_no_more_arguments_than_fit(cp, a):
+    names = [f"x{i}" for i in range(100)]
+    total = cp.ElementwiseKernel(
+        ", ".join(f"float32 {n}" for n in names), "float32 y", f"y = {'+'.join(names)};"
+    )
+    same(total(*[a[0]] * 100), HOST[0] * 100)
+    with pytest.raises(RuntimeError, match="formal parameter space overflowed"):
+        total(*[a] * 100)
+    many = ", ".join(f"float* x{i}" for i in range(600))
+    with pytest.raises(RuntimeError, match="formal parameter space overflowed"):
+        cp.RawKernel(f'extern "C" __global__ void many({many}) {{}}', "many")((1,), (1,), (a,) * 600)
+
+
+def test_shared_memory_beyond_48_kib_is_asked_for(cp):
+    code = r"""
+    extern "C" __global__ void ends(float* y) {
+      extern __shared__ float big[];
+      big[16383] = 3;
+      y[0] = big[16383];
+    }"""
+    y, kernel = cp.zeros(1, cp.float32), cp.RawKernel(code, "ends")
+    with pytest.raises(RuntimeError, match="CUDA_ERROR_INVALID_VALUE"):
+        kernel((1,), (1,), (y,), shared_mem=65536)
+    kernel.max_dynamic_shared_size_bytes = 65536
+    kernel((1,), (1,), (y,), shared_mem=65536)
+    same(y, np.float32([3]))
+
+
 def test_without_a_compiler_a_raw_kernel_says_so(cp, monkeypatch):
     monkeypatch.setenv("PATH", "")
     code = SCALE.replace("twice", "never_compiled_before")

@@ -34,6 +34,18 @@ class CUDADriverError(RuntimeError):
         super().__init__(status)
 
 
+PARAMETER_BYTES = 4096  # of all arguments of one kernel
+
+
+def check_parameters(name: str, size: int) -> None:
+    """Refuse more arguments than a kernel can have."""
+    if size > PARAMETER_BYTES:
+        raise CUDADriverError(
+            f"CUDA_ERROR_INVALID_PTX: {name}: formal parameter space overflowed ({size} bytes required, "
+            f"max {PARAMETER_BYTES} bytes allowed)"
+        )
+
+
 def explained(status: int, why: str) -> CUDARuntimeError:
     """An error of CUDA with more than CUDA says."""
     error = CUDARuntimeError(status)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import _device, _expression
+from . import _device, _errors, _expression
 from ._expression import Refused
 
 
@@ -94,7 +94,11 @@ class _Kernel:
         types = [parameter.dtype for parameter in self.out_params]
         return given or [_device.computed(np.empty, shape, dtype, free=True) for dtype in types]
 
-    def _check_overlap(self, inputs: list[Any], outs: list[np.ndarray]) -> None:
+    def _check(self, inputs: list[Any], outs: list[np.ndarray], ndim: int) -> None:
+        """Refuse arguments that overlap, or are too many: an array takes its shape and strides with it."""
+        arrays = sum(isinstance(value, np.ndarray) and value.ndim > 0 for value in inputs) + len(outs)
+        size = arrays * (16 + 16 * ndim) + 8 * (len(inputs) + len(outs) - arrays) + 16 + 16 * ndim
+        _errors.check_parameters(self.name, size)
         for i, out in enumerate(outs):
             others = [value for value in inputs if isinstance(value, np.ndarray) and not _same(value, out)]
             if any(np.may_share_memory(out, other) for other in others + outs[:i]):
@@ -132,7 +136,7 @@ class ElementwiseKernel(_Kernel):
         outs = self._outputs(args, shape)
         buffers = [out._data for out in outs]
         if 0 not in shape:
-            self._check_overlap(values[: self.nin], buffers)
+            self._check(values[: self.nin], buffers, len(shape))
             work = functools.partial(self._compute, values[: self.nin], buffers, shape, len(args) > self.nin)
             _device.launch(work, buffers)
         if self.no_return:
@@ -230,7 +234,7 @@ class ReductionKernel(_Kernel):
             raise ValueError(f"zero-size array to reduction operation {self.name} which has no identity")
         buffers = [array._data for array in outs]
         inputs = values[: self.nin]
-        self._check_overlap(inputs, buffers)
+        self._check(inputs, buffers, len(whole))
         scalars = {p.name: v for p, v, arg in zip(self.in_params, inputs, args, strict=False)
                    if not _device.is_device(arg)}  # fmt: skip
         _device.launch(lambda: self._compute(inputs, scalars, buffers, whole, axes), buffers)

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import _device
+from . import _device, _errors
 from ._errors import CUDADriverError
 from ._expression import Refused
 
@@ -62,6 +62,7 @@ class RawKernel:
                 raise TypeError(f"RawKernel: expected {kind.__name__}, got {type(value).__name__}")
         self.code, self.name, self.options, self.backend = code, name, options, backend
         self.__name__ = name
+        self.max_dynamic_shared_size_bytes = 49152  # a kernel may ask for more by setting it
 
     def compile(self, log_stream: Any = None) -> None:
         """Compile now."""
@@ -69,11 +70,12 @@ class RawKernel:
 
     def __call__(self, grid: Any, block: Any, args: Any, *, shared_mem: int = 0) -> None:
         sizes = [_sizes("grid", grid), _sizes("block", block)]
-        if np.prod(sizes[1]) > 1024 or not 0 <= shared_mem <= 232448:
+        if np.prod(sizes[1]) > 1024 or not 0 <= shared_mem <= self.max_dynamic_shared_size_bytes:
             raise CUDADriverError("CUDA_ERROR_INVALID_VALUE: invalid argument")
         library, parameters = _library(self.code, self.name, self.options)
         if len(args) != len(parameters):
             raise TypeError(f"{self.name} has {len(parameters)} parameters, {len(args)} arguments are given")
+        _errors.check_parameters(self.name, sum(-(-parameter.size // 8) * 8 for parameter in parameters))
         values, outs = [], []
         for i, (parameter, arg) in enumerate(zip(parameters, args, strict=True)):
             values.append(_value(f"{self.name}: argument {i}", parameter, arg))
@@ -142,7 +144,7 @@ def _library(code: str, name: str, options: tuple[str, ...]) -> tuple[Any, tuple
     library = ctypes.CDLL(str(path))
     if not hasattr(library, name):
         raise CUDADriverError(f'CUDA_ERROR_NOT_FOUND: named symbol not found: {name} is not extern "C"')
-    rows = (ctypes.c_int * 640)()
+    rows = (ctypes.c_int * (5 * code.count(",") + 5))()  # five for each parameter
     count = library.standin_parameters(rows)
     parts = [rows[5 * i : 5 * i + 5] for i in range(count)]
     return library, tuple(Parameter(a, chr(b), c, chr(d), bool(e)) for a, b, c, d, e in parts)

@@ -1,6 +1,7 @@
 // CUDA C on the CPU: what a kernel's text uses of the device, so that g++ compiles the same text.
 //
-// Blocks run one after another. Threads of a block do too; only a text with a barrier or a shuffle gets
+// Blocks run one after another. Threads of a block do too, in every second block the last one first, so that
+// what depends on their order without a barrier does not pass by chance. Only a text with a barrier or a shuffle gets
 // fibers (STANDIN_FIBERS), which take turns at every barrier. A barrier that not all threads reach is reported.
 #pragma once
 #include <cmath>
@@ -121,6 +122,10 @@ STANDIN_ATOMIC(atomicExch, float, value)
 static inline void __threadfence() {}
 static inline void __threadfence_block() {}
 
+static inline unsigned standin_nth(unsigned n, unsigned count) {
+  return (blockIdx.x + blockIdx.y + blockIdx.z) % 2 ? count - 1 - n : n;
+}
+
 // --- threads that wait for each other ---
 
 #ifdef STANDIN_FIBERS
@@ -226,7 +231,8 @@ static int standin_block_of_threads(void (*body)(void*), void* argument) {
   bool alive = true;
   while (alive) {
     alive = standin_moved = false;
-    for (unsigned t = 0; t < standin_count; ++t) {
+    for (unsigned n = 0; n < standin_count; ++n) {
+      unsigned t = standin_nth(n, standin_count);
       if (standin_fibers[t].done) continue;
       alive = true;
       standin_current = t;
@@ -239,9 +245,12 @@ static int standin_block_of_threads(void (*body)(void*), void* argument) {
 }
 #else
 static int standin_block_of_threads(void (*body)(void*), void* argument) {
-  for (threadIdx.z = 0; threadIdx.z < blockDim.z; ++threadIdx.z)
-    for (threadIdx.y = 0; threadIdx.y < blockDim.y; ++threadIdx.y)
-      for (threadIdx.x = 0; threadIdx.x < blockDim.x; ++threadIdx.x) body(argument);
+  unsigned plane = blockDim.x * blockDim.y, count = plane * blockDim.z;
+  for (unsigned n = 0; n < count; ++n) {
+    unsigned t = standin_nth(n, count);
+    threadIdx = {t % blockDim.x, t / blockDim.x % blockDim.y, t / plane};
+    body(argument);
+  }
   return 0;
 }
 #endif
