@@ -27,7 +27,7 @@ def on_device(gpu: Any, array: np.ndarray, turned: bool = False) -> Any:
     axes = tuple(range(array.ndim))[::-1]
     if turned and array.ndim > 1:
         return gpu.transpose(gpu.from_host(np.ascontiguousarray(array.transpose(axes))), axes)
-    return gpu.from_host(np.ascontiguousarray(array))
+    return gpu.from_host(np.array(array, order="C"))
 
 
 def assert_close(device: Any, expected: np.ndarray, parts: int = 4) -> None:

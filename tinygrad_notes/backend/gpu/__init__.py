@@ -1,8 +1,8 @@
 """The CuPy namespace: the same names as cpu.py on an NVIDIA GPU. Only this folder imports cupy.
 
-Where the plain definition of a kernel takes a launch for every offset of a window, a kernel in CUDA C stands
-in (windows*.py); else the plain definitions serve, in which every line is a launch on whole arrays. CuPy 13
-and 14 are supported; nothing of cupy.cudnn is used.
+Where a definition takes a launch for every offset of a window or several for every parameter, a kernel in
+CUDA C stands in (windows*.py, updates.py); else the plain definitions serve, in which every line is a launch
+on whole arrays. CuPy 13 and 14 are supported; nothing of cupy.cudnn is used.
 """
 
 from __future__ import annotations
@@ -77,10 +77,11 @@ from cupy import (
 )
 from cupyx.scipy.special import erf as _erf
 
-from ..kernels import normalization, plain, update
+from ..kernels import normalization, plain
 from . import devices
 from .errors import explain as explain
 from .errors import why_unusable as why_unusable
+from .updates import adam_update, sgd_update
 from .windows import col2im, im2col
 from .windows_conv import conv2d, conv2d_input_grad, conv2d_weight_grad
 from .windows_pool import (
@@ -104,8 +105,6 @@ rowwise = partial(plain.rowwise, cupy)
 scan = partial(plain.scan, cupy)
 scatter_add = partial(plain.scatter_add, cupy)
 sum = partial(plain.sum, cupy)
-adam_update = update.whole(cupy, update.adam_block)
-sgd_update = update.whole(cupy, update.sgd_block)
 
 
 def erf(x: Any) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -45,11 +46,12 @@ def over(function: Any, count: int, *arguments: Any) -> None:
 class Template:
     """The text of the kernel `name`; `types` maps the names of open types to the dtypes that they can be.
 
-    Dtypes are NumPy's letters. ``I`` is always open, ``A`` follows from ``T``.
+    Dtypes are NumPy's letters. ``I`` is open where the text has it, ``A`` follows from ``T``.
     """
 
     def __init__(self, name: str, text: str, **types: str) -> None:
-        self.name, self.text, self.types = name, text, {**types, "I": "iq"}
+        self.name, self.text = name, text
+        self.types = {**types, "I": "iq"} if re.search(r"\bI\b", text) else types
         TEMPLATES.append(self)
 
     def source(self, chosen: tuple[str, ...]) -> str:

@@ -2,8 +2,9 @@
 
 A parameter is walked in blocks, so that the elementary operations of one update read and write cached memory;
 NumPy alone would stream a whole array for each. The functions `*_block` are the definitions, on any array
-library; cpu.py runs them block by block on every core, gpu/ on whole arrays. Both take all parameters of a
-step at once, as a list of (arrays, numbers): one hand-over to the other cores instead of one for each.
+library; cpu.py runs them block by block on every core, gpu/updates.py says the same in CUDA C. Both take all
+parameters of a step at once, as a list of (arrays, numbers): one hand-over to the other cores, or one launch,
+instead of one for each.
 """
 
 from __future__ import annotations
@@ -93,18 +94,6 @@ def blockwise(block: Callable[..., None]) -> Callable[[Calls], None]:
             parallel(run, ends[-1])
         else:
             run(0, 0, ends[-1])
-
-    update.__name__ = block.__name__.replace("block", "update")
-    update.__doc__ = block.__doc__
-    return update
-
-
-def whole(np: Any, block: Callable[..., None]) -> Callable[[Calls], None]:
-    """The updates by `block` on whole arrays of the array library `np`."""
-
-    def update(calls: Calls) -> None:
-        for arrays, numbers in calls:
-            block(np, functools.partial(blas.plain_axpby, np), np.empty_like(arrays[0]), *arrays, **numbers)
 
     update.__name__ = block.__name__.replace("block", "update")
     update.__doc__ = block.__doc__
