@@ -1,8 +1,8 @@
 """The CuPy namespace: the same names as cpu.py on an NVIDIA GPU. Only this folder imports cupy.
 
 Where a definition takes a launch for every offset of a window or several for every parameter, a kernel in
-CUDA C stands in (windows*.py, updates.py); else the plain definitions serve, in which every line is a launch
-on whole arrays. CuPy 13 and 14 are supported; nothing of cupy.cudnn is used.
+CUDA C stands in (windows*.py, updates.py, rows.py); else the plain definitions serve, in which every line
+is a launch on whole arrays. CuPy 13 and 14 are supported; nothing of cupy.cudnn is used.
 """
 
 from __future__ import annotations
@@ -81,6 +81,7 @@ from ..kernels import normalization, plain
 from . import devices
 from .errors import explain as explain
 from .errors import why_unusable as why_unusable
+from .rows import add_rows, take_rows
 from .updates import adam_update, sgd_update
 from .windows import col2im, im2col
 from .windows_conv import conv2d, conv2d_input_grad, conv2d_weight_grad
@@ -92,7 +93,6 @@ from .windows_pool import (
     max_pool2d_scatter,
 )
 
-add_rows = partial(plain.add_rows, cupy)
 cumsum = partial(plain.cumsum, cupy)
 einsum = partial(plain.einsum, cupy)
 elementwise = partial(plain.elementwise, cupy)
@@ -110,17 +110,6 @@ sum = partial(plain.sum, cupy)
 def erf(x: Any) -> Any:
     """2/√π ∫₀ˣ e⁻ᵗ² dt in the dtype of x (CuPy computes float16 in float64)."""
     return _erf(x).astype(x.dtype, copy=False)
-
-
-def take_rows(x: Any, ids: Any, padding_idx: int | None, row: Any) -> Any:
-    """y[i] = x[ids[i]], as plain.take_rows.
-
-    An id out of range cannot be reported without waiting for the device: its row is NaN, so that what
-    follows, a loss for example, is NaN and never a wrong number.
-    """
-    y = plain.take_rows(cupy, x, ids, padding_idx, row)
-    inside = (ids >= 0) & (ids < len(x))
-    return where(expand_dims(inside, -1), y, full((), float("nan"), x.dtype))
 
 
 def from_host(array: Any) -> Any:
