@@ -16,7 +16,7 @@ from typing import Any
 from .. import backend
 from . import guard, mode
 from .anomaly import check_backward
-from .broadcast import unbroadcast
+from .broadcast import fitted, unbroadcast
 from .function import _next_number
 from .hooks import hooked
 from .node import Leaf, Node
@@ -119,6 +119,7 @@ class _Pass:
         self.wanted = wanted
         self.useful: set[Any] | None = None  # the wanted nodes and those above them
         self.xp = tape if create_graph else backend.xp
+        self.read = None if create_graph else backend.xp.read
         self.checking = mode.anomaly.get()
         self.pending: dict[Any, Any] = {}
         self.owned, self.fresh = set[Any](), set[Any]()
@@ -178,11 +179,9 @@ class _Pass:
         edges, useful = node.edges, self.useful
         since = _next_number() if self.create_graph else 0
         intermediates = replay(node) if self.create_graph else None
-        rules = node.operation.backward_rules
+        rules = node.operation.backward_rules if self.read is None else _read(self.read, node)
         for (run, plan, _, names, target), kept in zip(rules, node.kept):  # noqa: B905 (a hot loop)
-            if kept is None or (
-                useful is not None and target >= 0 and edges[target][0] not in useful  # type: ignore[index]
-            ):
+            if kept is None or (useful is not None and target >= 0 and edges[target][0] not in useful):
                 continue
             if self.create_graph:
                 kept = [rewrap(node, i, v, intermediates) for i, v in zip(plan, kept, strict=True)]
@@ -260,6 +259,15 @@ class _Pass:
         """The gradient of an output that nothing used."""
         zeros = backend.xp.zeros(*meta)
         return Tensor._wrap(zeros) if self.create_graph else zeros
+
+
+def _read(read: Any, node: Node) -> Any:
+    """The backward rules of `node`, run by `read`, with the undoing of broadcasts as a part of each."""
+    metas = [edge and (edge[0].meta[edge[1]] if edge[0].several else edge[0].meta) for edge in node.edges]
+    broadcasts = node.operation.broadcasts
+    for run, plan, take, names, target in node.operation.backward_rules:
+        wanted = metas if target < 0 else [metas[target]]
+        yield read(fitted(run, wanted) if broadcasts else run), plan, take, names, target
 
 
 def _recorded_copy(g: Tensor) -> Tensor:

@@ -92,10 +92,7 @@ class Function:
 
     @classmethod
     def apply(cls, *inputs: Any, **attributes: Any) -> Any:
-        """The forward of `inputs`, as a Tensor or several; recorded if a gradient may be asked for.
-
-        Inputs are Tensors, arrays, None (left out) or, where the operation broadcasts, Python numbers.
-        """
+        """The forward of Tensors, arrays, None (left out) or numbers, as Tensors; recorded where tracked."""
         xp = backend.xp
         ndarray = xp.ndarray
         values: list[Any] = []
@@ -115,7 +112,10 @@ class Function:
         if _several:
             check_gpus(cls, values)
         try:
-            y = cls.forward(xp, *values, **attributes) if cls.direct else _run(cls, xp, values, attributes)
+            if xp.read is None and cls.direct:
+                y = cls.forward(xp, *values, **attributes)
+            else:
+                y = _run(cls, xp, values, attributes)
         except Exception as error:
             _explain(cls, values, error)
             raise
@@ -179,12 +179,24 @@ def _run(cls: type[Function], xp: Any, values: list[Any], attributes: dict[str, 
     """`save`, whose intermediates are appended to `values`, and `forward`."""
     if len(values) != len(cls.inputs) and not cls.variadic:
         raise TypeError(f"{cls.name} takes {', '.join(cls.inputs)}")
+    if xp.read is not None:
+        *saved, y = xp.read(_both)(xp, cls, tuple(values), **attributes)
+        values += saved
+        return y
     if cls.save_rule is not None:
         values += _call(cls.save_rule, xp, values, attributes)
     return _call(cls.forward_rule, xp, values, attributes)
 
 
-def _call(rule: Rule, xp: Any, values: list[Any], attributes: dict[str, Any]) -> Any:
+def _both(xp: Any, cls: type[Function], values: Sequence[Any], /, **attributes: Any) -> tuple[Any, ...]:
+    """The intermediates, and then the value, as one rule."""
+    if cls.direct:
+        return (cls.forward(xp, *values, **attributes),)
+    saved = _call(cls.save_rule, xp, values, attributes) if cls.save_rule is not None else ()
+    return *saved, _call(cls.forward_rule, xp, (*values, *saved), attributes)
+
+
+def _call(rule: Rule, xp: Any, values: Sequence[Any], attributes: dict[str, Any]) -> Any:
     names = rule.attributes
     if len(names) != len(attributes):
         attributes = {k: attributes[k] for k in names}

@@ -101,7 +101,7 @@ class _Kernel:
         _errors.check_parameters(self.name, size)
         for i, out in enumerate(outs):
             others = [value for value in inputs if isinstance(value, np.ndarray) and not _same(value, out)]
-            if any(np.may_share_memory(out, other) for other in others + outs[:i]):
+            if any(np.shares_memory(out, other) for other in others + outs[:i]):
                 raise Refused(f"{self.name}: an output overlaps another argument that is not the same array")
 
 

@@ -2,7 +2,8 @@
 
 Where a definition takes a launch for every offset of a window or several for every parameter, a kernel in
 CUDA C stands in (windows*.py, updates.py, rows.py); else the plain definitions serve, in which every line
-is a launch on whole arrays. CuPy 13 and 14 are supported; nothing of cupy.cudnn is used.
+is a launch on whole arrays. Rules are read on arrays that wait, so that their lines share launches
+(lazy*.py). CuPy 13 and 14 are supported; nothing of cupy.cudnn is used.
 """
 
 from __future__ import annotations
@@ -81,6 +82,7 @@ from ..kernels import normalization, plain
 from . import devices
 from .errors import explain as explain
 from .errors import why_unusable as why_unusable
+from .lazy_names import computed, fill, read
 from .rows import add_rows, take_rows
 from .updates import adam_update, sgd_update
 from .windows import col2im, im2col
@@ -98,13 +100,13 @@ einsum = partial(plain.einsum, cupy)
 elementwise = partial(plain.elementwise, cupy)
 elementwise_sum = partial(plain.elementwise_sum, cupy)
 matrixwise = partial(plain.matrixwise, cupy)
-mean = partial(plain.mean, cupy)
+mean = computed("mean")
 normalize = partial(normalization.fused_normalize, elementwise)
 normalize_grad = partial(normalization.fused_normalize_grad, elementwise)
 rowwise = partial(plain.rowwise, cupy)
 scan = partial(plain.scan, cupy)
 scatter_add = partial(plain.scatter_add, cupy)
-sum = partial(plain.sum, cupy)
+sum = computed("sum")
 
 
 def erf(x: Any) -> Any:
@@ -115,3 +117,6 @@ def erf(x: Any) -> Any:
 def from_host(array: Any) -> Any:
     """One explicit copy from host memory to the device."""
     return asarray(array)
+
+
+fill(globals())
