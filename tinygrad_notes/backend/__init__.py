@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from . import cpu, wheels
+from .capture import each_step as each_step
 from .kernels.convolution import set_float32_conv_precision
 from .kernels.memory import keep_freed_memory
 from .kernels.threads import threads as kernel_threads

@@ -85,6 +85,7 @@ from .kernels.scan import scan
 from .kernels.scatter import add_rows, scatter_add, take_rows
 from .kernels.ufuncs import add, exp, log, maximum, minimum, multiply, sqrt, tanh, where
 from .kernels.update import adam_update, sgd_update
+from .philox import philox_uniform
 
 read = None  # rules are called with arrays as they are; a namespace may read them in another way
 
@@ -93,11 +94,11 @@ __all__ = [
     "avg_pool2d", "avg_pool2d_adjoint", "broadcast_to", "ceil", "col2im", "concatenate", "conv2d",
     "conv2d_input_grad", "conv2d_weight_grad", "cos", "cumsum", "divide", "einsum", "elementwise",
     "elementwise_sum", "empty", "empty_like", "equal", "erf", "exp", "expand_dims", "expm1", "flip",
-    "floor", "full", "greater", "greater_equal", "im2col", "isfinite", "isnan", "less", "less_equal",
-    "log", "log1p", "logical_and", "logical_not", "logical_or", "logical_xor", "matmul", "matrixwise",
-    "max", "max_pool2d", "max_pool2d_gather", "max_pool2d_scatter", "maximum", "mean", "min", "minimum",
+    "floor", "full", "greater", "greater_equal", "im2col", "isfinite", "isnan", "less", "less_equal", "log",
+    "log1p", "logical_and", "logical_not", "logical_or", "logical_xor", "matmul", "matrixwise", "max",
+    "max_pool2d", "max_pool2d_gather", "max_pool2d_scatter", "maximum", "mean", "min", "minimum",
     "moveaxis", "multiply", "ndarray", "negative", "normalize", "normalize_grad", "not_equal", "ones",
-    "ones_like", "pad", "power", "prod", "reshape", "round", "rowwise", "scan", "scatter_add",
-    "sgd_update", "sign", "sin", "sqrt", "squeeze", "stack", "subtract", "sum", "swapaxes", "take_rows",
-    "tanh", "transpose", "where", "zeros", "zeros_like",
+    "ones_like", "pad", "philox_uniform", "power", "prod", "reshape", "round", "rowwise", "scan",
+    "scatter_add", "sgd_update", "sign", "sin", "sqrt", "squeeze", "stack", "subtract", "sum", "swapaxes",
+    "take_rows", "tanh", "transpose", "where", "zeros", "zeros_like",
 ]  # fmt: skip

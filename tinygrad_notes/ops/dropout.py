@@ -47,8 +47,18 @@ def dropout(input, p: float = 0.5, training: bool = True, mask=None) -> Tensor:
 
 
 def _draw(shape: tuple[int, ...], p: float, dtype):
-    """0 with probability p, else 1/(1 − p); drawn on the host: one seed, one mask on every backend."""
-    keep = backend.rng().random(shape, dtype=np.float32) >= p
+    """0 with probability p, else 1/(1 − p). The key is drawn on the host: one seed, one mask everywhere."""
+    xp = backend.xp
+    keep = xp.greater_equal(xp.philox_uniform(backend.each_step(_key), shape), p)
     with np.errstate(over="ignore"):  # ∞ in float16
-        scale = np.asarray(1 / (1 - p) if p < 1 else 0.0).astype(dtype)
-    return backend.asarray(np.where(keep, scale, dtype.type(0)))
+        scale = float(np.asarray(1 / (1 - p) if p < 1 else 0.0).astype(dtype))
+    if scale < np.inf:
+        mask = keep.astype(dtype)
+        mask *= scale
+        return mask
+    return xp.where(keep, xp.full((), scale, dtype), xp.zeros((), dtype))
+
+
+def _key() -> np.ndarray:
+    """128 bits of the package's generator."""
+    return backend.rng().bit_generator.random_raw(2)

@@ -83,6 +83,7 @@ from . import devices
 from .errors import explain as explain
 from .errors import why_unusable as why_unusable
 from .lazy_names import computed, fill, read
+from .philox import philox_uniform as philox_uniform
 from .rows import add_rows, take_rows
 from .updates import adam_update, sgd_update
 from .windows import col2im, im2col
