@@ -111,3 +111,26 @@ def test_nan_stays_in_the_largest(gpu):
 def test_no_parameters(gpu):
     gpu.sgd_update([])
     gpu.adam_update([(arrays_of("adam", (0,), "float32", np.random.default_rng(0)), ADAM)])
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam"])
+def test_a_recorded_update_is_done_at_every_replay(gpu, name):
+    """With numbers of its own, which the host writes to the device in between."""
+    cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
+    random, numbers = np.random.default_rng(0), SGD if name == "sgd" else ADAM
+    arrays, ordered = arrays_of(name, (70,), "float64", random), getattr(gpu.updates, f"{name}_numbers")
+    there, given = [gpu.from_host(a) for a in arrays], gpu.from_host(np.array(ordered(**numbers)))
+    update_all = getattr(gpu, f"{name}_update")
+    update_all([([gpu.from_host(a) for a in arrays], numbers)])  # compiled before
+    stream = cupy.cuda.Stream(non_blocking=True)
+    with stream:
+        stream.begin_capture()
+        update_all([(there, {**numbers, "given": given})])
+        graph = stream.end_capture()
+    np.testing.assert_array_equal(there[0].get(), arrays[0])
+    for lr in (0.1, 0.3):
+        given.set(np.array(ordered(**{**numbers, "lr": lr})))
+        graph.launch(stream)
+        stream.synchronize()
+        arrays = expected(name, arrays, {**numbers, "lr": lr})
+        np.testing.assert_allclose(there[0].get(), arrays[0], rtol=1e-12, atol=1e-12)

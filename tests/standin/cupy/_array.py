@@ -81,7 +81,7 @@ class ndarray:
     nbytes = property(lambda self: self._data.nbytes)
     strides = property(lambda self: self._data.strides)
     flags = property(Flags)
-    data = property(lambda self: MemoryPointer(self._data.ctypes.data))
+    data = property(lambda self: MemoryPointer(_device.address(self._data)))
     T = property(lambda self: _device.wrap(self._data.T, self))
     mT = property(lambda self: _device.wrap(self._data.mT, self))
     real = property(lambda self: _device.wrap(self._data.real, self))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -87,6 +88,16 @@ def quietly(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Call a NumPy function the way a device computes: division by zero and overflow warn nobody."""
     with np.errstate(all="ignore"):
         return function(*args, **kwargs)
+
+
+# Buffers by the addresses that were asked for: a struct can hand them to a kernel.
+ADDRESSES: weakref.WeakValueDictionary[int, np.ndarray] = weakref.WeakValueDictionary()
+
+
+def address(buffer: np.ndarray) -> int:
+    """Where a buffer begins."""
+    ADDRESSES[buffer.ctypes.data] = buffer
+    return buffer.ctypes.data
 
 
 def launch(

@@ -76,12 +76,14 @@ class RawKernel:
         if len(args) != len(parameters):
             raise TypeError(f"{self.name} has {len(parameters)} parameters, {len(args)} arguments are given")
         _errors.check_parameters(self.name, sum(-(-parameter.size // 8) * 8 for parameter in parameters))
-        values, outs = [], []
+        values, outs, kept = [], [], []
         for i, (parameter, arg) in enumerate(zip(parameters, args, strict=True)):
             values.append(_value(f"{self.name}: argument {i}", parameter, arg))
-            if _device.is_device(arg) and parameter.written:
-                outs.append(arg._data)
-        _device.launch(functools.partial(_run, self.name, library, *sizes, values), outs)
+            if _device.is_device(arg):
+                (outs if parameter.written else kept).append(arg._data)
+            elif parameter.kind == "o":
+                outs += _pointed_to(values[-1])
+        _device.launch(functools.partial(_run, self.name, library, *sizes, values, [*outs, *kept]), outs)
 
 
 def _sizes(what: str, given: Any) -> tuple[int, ...]:
@@ -114,13 +116,22 @@ def _value(where: str, parameter: Parameter, arg: Any) -> np.ndarray:
     return number
 
 
+def _pointed_to(struct: np.ndarray) -> list[np.ndarray]:
+    """The buffers whose addresses stand in a struct, which may be written."""
+    words = np.frombuffer(struct.tobytes()[: struct.nbytes // 8 * 8], np.uint64).tolist()
+    return [found for word in words if word and (found := _device.ADDRESSES.get(word)) is not None]
+
+
 def _check_type(where: str, dtype: np.dtype, size: int, kind: str) -> None:
     floating = "f" in (dtype.kind, kind)
     if kind != "o" and (dtype.itemsize != size or (floating and dtype.kind != kind)):
         raise TypeError(f"{where}: {dtype} is given, the parameter has kind {kind!r} and {size} bytes")
 
 
-def _run(name: str, library: Any, grid: Any, block: Any, values: list[np.ndarray]) -> None:
+def _run(
+    name: str, library: Any, grid: Any, block: Any, values: list[np.ndarray], kept: list[np.ndarray]
+) -> None:
+    """Run the grid; `kept` are the buffers that the values point to, which must live as long as this."""
     pointers = (ctypes.c_void_p * len(values))(*(value.ctypes.data for value in values))
     if library.standin_run((ctypes.c_uint * 3)(*grid), (ctypes.c_uint * 3)(*block), pointers):
         raise Refused(f"{name}: a barrier is not reached by all threads of its block or warp")
