@@ -22,6 +22,7 @@ def _library(name: str) -> str | None:
 
 
 @needs_compiler
+@pytest.mark.timeout(900)  # it compiles all texts anew, beside other tests
 @pytest.mark.skipif(_library("libasan.so") is None, reason="g++ has no address sanitizer here")
 def test_kernels_stay_within_their_arrays():
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
@@ -32,5 +33,6 @@ def test_kernels_stay_within_their_arrays():
     }  # fmt: skip
     tests = sorted(str(path) for path in Path(__file__).parent.glob("test_cuda_[!bc]*.py"))
     command = [sys.executable, "-m", "pytest", "-q", "-n0", "-x", "-p", "no:cacheprovider", *tests]
+    command += ["-k", "not float16 and not float64"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
