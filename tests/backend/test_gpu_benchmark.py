@@ -33,7 +33,7 @@ def test_a_step_is_counted_and_does_not_wait(gpu):
     row = gpu_row.dry("mlp")
     assert row["updates"] == 6 and row["rules"] == row["forward"] + row["backward"] + 6
     assert row["launches"] > 0 and row["launches_per_rule"] == round(row["launches"] / row["rules"], 2)
-    assert row["launches_per_rule"] < 3  # 2.85: operations of a rule one by one, updates in one launch
+    assert row["launches_per_rule"] < 1.7  # 1.58 of the MLP
     assert (row["syncs"], row["transfers"]) == (0, 0)
     assert row.get("captured_equal", True)
 

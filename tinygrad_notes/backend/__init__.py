@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -101,6 +101,13 @@ def set_device(index: int) -> None:
 def explain(error: BaseException) -> Trouble | None:
     """What an error of the device means and what helps; None for any other error."""
     return None if xp is cpu else xp.explain(error)
+
+
+def run(rule: Callable[..., Any], *arrays: Any, **attributes: Any) -> Any:
+    """`rule`, a function of the namespace and arrays, called as the namespace has rules called."""
+    if xp.read is not None:
+        rule = xp.read(rule)
+    return rule(xp, *arrays, **attributes)
 
 
 NUMBERS = "?bBhHiIlLqQefd"  # booleans, integers, and reals of 16, 32 and 64 bits

@@ -25,14 +25,21 @@ def class_factors(
 
     Raises ValueError for a label out of range; on a GPU its factors are NaN.
     """
-    xp = backend.xp
+    try:
+        found = backend.run(
+            _factors, labels, weight, classes=classes, dtype=dtype, ignore_index=ignore_index, mean=mean,
+            smoothing=smoothing, convention=convention,
+        )  # fmt: skip
+    except ValueError as error:
+        raise ValueError(f"{op}: class {error}; ignore_index is {ignore_index}") from None
+    return dict(zip(("labels", "own", "share", "spread"), found, strict=True))
+
+
+def _factors(xp, labels, weight, *, classes, dtype, ignore_index, mean, smoothing, convention):
     counted = labels != ignore_index
     labels = labels * counted
     weight = xp.ones(classes, dtype) if weight is None else weight
-    try:
-        own = xp.take_rows(weight[:, None], labels, None, None)[:, 0]
-    except ValueError as error:
-        raise ValueError(f"{op}: class {error}; ignore_index is {ignore_index}") from None
+    own = xp.take_rows(weight[:, None], labels, None, None)[:, 0]
     share = counted.astype(dtype)
     if mean:
         total = (share * own).sum()
@@ -44,7 +51,7 @@ def class_factors(
         part = smoothing / (classes - 2)
         own = own * (1 - smoothing - part)  # `spread` gives the label its part as well
         spread = xp.where(xp.arange(classes) == ignore_index, 0, weight * part)[None]
-    return dict(labels=labels, own=own, share=share, spread=spread)
+    return labels, own, share, spread
 
 
 def class_weights(op: str, weight: Any, classes: int, dtype: Any) -> Tensor:
