@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import weakref
 from collections.abc import Callable, Iterator
@@ -36,6 +37,7 @@ def is_device(value: Any) -> bool:
     return isinstance(value, ndarray_type())
 
 
+@functools.cache
 def ndarray_type() -> type:
     """cupy.ndarray (imported late: the class is built on this module)."""
     from ._array import ndarray

@@ -101,12 +101,14 @@ class _Kernel:
         _errors.check_parameters(self.name, size)
         for i, out in enumerate(outs):
             others = [value for value in inputs if isinstance(value, np.ndarray) and not _same(value, out)]
-            if any(np.shares_memory(out, other) for other in others + outs[:i]):
+            others += outs[:i]
+            if any(np.may_share_memory(out, other) and np.shares_memory(out, other) for other in others):
                 raise Refused(f"{self.name}: an output overlaps another argument that is not the same array")
 
 
 def _same(left: np.ndarray, right: np.ndarray) -> bool:
-    return (left.ctypes.data, left.shape, left.strides) == (right.ctypes.data, right.shape, right.strides)
+    alike = left.shape == right.shape and left.strides == right.strides
+    return alike and left.ctypes.data == right.ctypes.data
 
 
 class ElementwiseKernel(_Kernel):
