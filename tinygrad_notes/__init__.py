@@ -8,8 +8,10 @@ from . import loading  # isort: skip  # the first, for it guards the others
 from . import data, models, nn, optim, train
 from .autograd import (
     AnomalyError,
+    CaptureError,
     Function,
     Tensor,
+    capture,
     detect_anomaly,
     enable_grad,
     grad,

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import backend
+from ..backend.capture import running
 from . import guard, mode
 from .anomaly import check_backward
 from .broadcast import fitted, unbroadcast
@@ -282,6 +283,8 @@ def _recorded_copy(g: Tensor) -> Tensor:
 def _collect(leaf: Leaf, g: Any, owned: bool, fresh: bool) -> None:
     """Add `g` to the gradient of a leaf, which owns its array alone; `owned` and `fresh` as in `_Pass`."""
     recorded = isinstance(g, Tensor)
+    if running:
+        running[-1].collects(leaf)
     with _collecting:  # backwards of several threads may end in one leaf
         if recorded:
             leaf.grad = g + (0.0 if leaf.grad is None else leaf.grad)  # never g itself: a copy with a graph

@@ -18,6 +18,7 @@ import zlib
 from typing import Any
 
 from .. import backend
+from ..backend.capture import running
 
 Stamp = tuple[int, int | None] | None
 
@@ -64,6 +65,8 @@ def _checksum(array: Any) -> int | None:
 
 def touched(array: Any) -> None:
     """Report that the package wrote into `array`."""
+    if running:  # each replay of a captured step does
+        running[-1].written.append(array)
     _record(_owner(array)).writes += 1
 
 

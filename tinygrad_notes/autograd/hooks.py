@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+from ..backend.capture import CaptureError, running
 from .node import Node
 from .tensor import Tensor
 
@@ -56,6 +57,8 @@ def register_hook(x: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Handle:
 
 def hooked(node: Any, gy: Any) -> Any:
     """The gradient `gy` of the output of `node`, or the list of them, as the hooks leave it."""
+    if running:
+        raise CaptureError("a hook of a Tensor would run only once; remove it")
     if not node.several:
         return _through(node, 0, gy)
     return [None if g is None else _through(node, i, g) for i, g in enumerate(gy)]

@@ -6,11 +6,13 @@ itself. What changes a Tensor in place is in in_place.py, what copies one in cop
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import backend
+from ..backend.capture import renew, running
 from . import guard
 from .node import Leaf
 from .tape import tape
@@ -68,7 +70,7 @@ class Tensor:
         if value is self._data:  # the second half of ``t.data += 1``
             guard.touched(value)
             return
-        self._data = self._replacement("Tensor.data", value)
+        renew(self, self._replacement("Tensor.data", value))
 
     def _replacement(self, name: str, value: Any) -> Any:
         """A copy of `value` that fits in place of the data; raises before anything has changed."""
@@ -235,6 +237,8 @@ class Tensor:
                 f"grad: must be a Tensor of shape {self.shape} and dtype {self.dtype}, got "
                 f"{type(value).__name__} {getattr(value, 'shape', value)!r} {getattr(value, 'dtype', '')}"
             )
+        if running:
+            running[-1].undo.append(functools.partial(setattr, leaf, "grad", leaf.grad))
         leaf.grad = value
 
     def zero_grad(self) -> None:

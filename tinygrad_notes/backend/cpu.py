@@ -85,9 +85,11 @@ from .kernels.scan import scan
 from .kernels.scatter import add_rows, scatter_add, take_rows
 from .kernels.ufuncs import add, exp, log, maximum, minimum, multiply, sqrt, tanh, where
 from .kernels.update import adam_update, sgd_update
-from .philox import philox_uniform
+from .philox import philox_uniform as philox_uniform  # for masks: no rule draws
 
 read = None  # rules are called with arrays as they are; a namespace may read them in another way
+
+captures = False  # a step cannot be recorded
 
 __all__ = [
     "abs", "adam_update", "add", "add_rows", "arange", "argmax", "argmin", "argsort", "asarray",
@@ -98,7 +100,7 @@ __all__ = [
     "log1p", "logical_and", "logical_not", "logical_or", "logical_xor", "matmul", "matrixwise", "max",
     "max_pool2d", "max_pool2d_gather", "max_pool2d_scatter", "maximum", "mean", "min", "minimum",
     "moveaxis", "multiply", "ndarray", "negative", "normalize", "normalize_grad", "not_equal", "ones",
-    "ones_like", "pad", "philox_uniform", "power", "prod", "reshape", "round", "rowwise", "scan",
+    "ones_like", "pad", "power", "prod", "reshape", "round", "rowwise", "scan",
     "scatter_add", "sgd_update", "sign", "sin", "sqrt", "squeeze", "stack", "subtract", "sum", "swapaxes",
     "take_rows", "tanh", "transpose", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -11,24 +11,23 @@ from .. import backend
 from ..autograd import Tensor
 from ..autograd.hooks import Handle, Hooks
 from ..autograd.in_place import convert
+from .captured import note_module, running
 from .parameter import Buffer, Parameter, as_buffer
 
 
 class Module:
     """A part of a network. Attributes that are Parameters, Buffers or Modules are found by name.
 
-    Subclasses define ``forward``; calling the module runs it. Keys of ``state_dict`` are the
-    attribute names joined by dots, as in torch.nn. A module that several others share is visited once.
-
-    The name of a Parameter, or of a Module, stays one: assigning anything else but None raises TypeError.
-    A Tensor that is assigned to the name of a Buffer becomes one.
+    Subclasses define ``forward``; calling the module runs it. Keys of ``state_dict`` are the attribute names
+    joined by dots, as in torch.nn. A module that several others share is visited once. The name of a
+    Parameter, or of a Module, stays one: assigning anything else but None raises TypeError. A Tensor that
+    is assigned to the name of a Buffer becomes one.
     """
 
     training: bool = True
     _places: Mapping[str, type] = {}  # name: Parameter, Buffer or Module, also where it is None now
     _pre_hooks: Hooks = {}  # noqa: RUF012  (the hooks of this Module, in a dict of its own)
     _hooks: Hooks = {}  # noqa: RUF012
-
     if TYPE_CHECKING:  # parts are put in place by name, so their types are known only when they run
 
         def __getattr__(self, name: str) -> Any: ...
@@ -54,8 +53,7 @@ class Module:
         self._own_places().pop(name, None)
 
     def _own_places(self) -> dict[str, type]:
-        places: dict[str, type] = vars(self).setdefault("_places", {})
-        return places
+        return vars(self).setdefault("_places", {})
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
         """``self.name = parameter``, and if that is None, only a Parameter may take the name later."""
@@ -63,8 +61,9 @@ class Module:
         setattr(self, name, parameter)
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        if not (self._pre_hooks or self._hooks):
+        if not (self._pre_hooks or self._hooks or running):
             return self.forward(*inputs, **options)
+        note_module(self)
         for hook in list(self._pre_hooks.values()):
             new = hook(self, inputs)
             if new is not None:
@@ -116,7 +115,7 @@ class Module:
             stack.extend(reversed(parts))
 
     def _named_ways(self) -> Iterator[tuple[str, Module]]:
-        """This module and every part, once for each way down to it; none leads back to where it came from."""
+        """This module and every part, once for each way down to it; none leads back."""
         stack: list[tuple[str, Module, frozenset[int]]] = [("", self, frozenset())]
         while stack:
             name, module, above = stack.pop()
@@ -183,8 +182,9 @@ class Module:
         missing = [n for n in own if n not in state and not n.endswith("num_batches_tracked")]
         unexpected = [name for name in state if name not in own]
         if strict and (missing or unexpected):
-            text = f"missing {missing}, unexpected {unexpected}; pass strict=False to load what fits"
-            raise KeyError(f"{where}: {text}")
+            raise KeyError(
+                f"{where}: missing {missing}, unexpected {unexpected}; strict=False loads what fits"
+            )
         arrays = _fitting(where, {name: (own[name], value) for name, value in state.items() if name in own})
         for name, array in arrays.items():
             own[name]._data = array

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Tensor, mode
+from ..backend.capture import renew
 from ..ops import normalization as ops
 from ..ops.arguments import as_shape
 from ..ops.response import local_response_norm
@@ -65,10 +66,10 @@ class _BatchNorm(Module):
         """New arrays, never in place: a graph may still hold the old ones."""
         count = self.num_batches_tracked._data + 1
         new = 1 / int(count) if self.momentum is None else self.momentum
-        self.num_batches_tracked._data = count
+        renew(self.num_batches_tracked, count)
         for running, value in ((self.running_mean, mean), (self.running_var, var * (m / (m - 1)))):
             old = running._data
-            running._data = (1 - new) * old + new * value.reshape(old.shape).astype(old.dtype)
+            renew(running, (1 - new) * old + new * value.reshape(old.shape).astype(old.dtype))
 
     def extra_repr(self) -> str:
         return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"

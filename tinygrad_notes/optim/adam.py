@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .. import backend
-from .optimizer import Call, Optimizer
+from .optimizer import Optimizer
 from .saved import hyperparameter
 
 
@@ -49,21 +49,29 @@ class Adam(Optimizer):
         wanted = {"step", "exp_avg", "exp_avg_sq"} | ({"max_exp_avg_sq"} if group["amsgrad"] else set())
         return wanted - state.keys() if state else set()
 
-    def _call(self, p: Any, g: Any, state: dict[str, Any], group: Mapping[str, Any]) -> Call:
+    def _arrays(
+        self, p: Any, g: Any, state: dict[str, Any], group: Mapping[str, Any]
+    ) -> tuple[Any, ...]:  # fmt: skip
         xp = backend.xp
-        if not state:
-            state["step"] = 0
+        if "exp_avg" not in state:
             state["exp_avg"], state["exp_avg_sq"] = xp.zeros_like(p), xp.zeros_like(p)
         if group["amsgrad"] and "max_exp_avg_sq" not in state:
             state["max_exp_avg_sq"] = xp.zeros_like(p)
-        state["step"] += 1
+        return (
+            p,
+            g,
+            state["exp_avg"],
+            state["exp_avg_sq"],
+            state["max_exp_avg_sq"] if group["amsgrad"] else None,
+        )
+
+    def _numbers(self, state: dict[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
+        state["step"] = state.get("step", 0) + 1
         decay, decoupled = group["weight_decay"], group["decoupled_weight_decay"]
-        numbers = dict(
+        return dict(
             lr=group["lr"], beta1=group["betas"][0], beta2=group["betas"][1], eps=group["eps"],
             l2=0 if decoupled else decay, decay=group["lr"] * decay if decoupled else 0, step=state["step"],
         )  # fmt: skip
-        largest = state["max_exp_avg_sq"] if group["amsgrad"] else None
-        return (p, g, state["exp_avg"], state["exp_avg_sq"], largest), numbers
 
 
 class AdamW(Adam):

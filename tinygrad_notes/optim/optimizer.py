@@ -13,13 +13,15 @@ from ..autograd import Tensor
 from ..autograd.anomaly import AnomalyError
 from ..autograd.guard import touched
 from ..autograd.mode import anomaly
+from ..backend.capture import running
+from .captured import captured_calls
 from .saved import SCHEDULED, flag, hyperparameter, restored
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 class Optimizer:
-    """Base of the optimizers: a subclass names its `kernel`; `_call` gives what that needs of a parameter.
+    """Base of the optimizers: a subclass names its `kernel`; `_arrays` and `_numbers` give what it needs.
 
     Args:
         params: Tensors that require grad, pairs (name, Tensor) as `named_parameters` gives them, or dicts
@@ -81,9 +83,15 @@ class Optimizer:
             checked[option] = flag(f"{name}: {option}", group[option])
         return checked
 
-    def _call(self, p: Any, g: Any, state: dict[str, Any], group: Mapping[str, Any]) -> Call:
-        """(arrays, numbers) for the kernel, of a parameter array and its gradient; begins the state."""
-        raise TypeError(f"{type(self).__name__} defines no _call")
+    def _numbers(self, state: dict[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
+        """The numbers for the kernel in this step, which is counted."""
+        raise TypeError(f"{type(self).__name__} defines no _numbers")
+
+    def _arrays(
+        self, p: Any, g: Any, state: dict[str, Any], group: Mapping[str, Any]
+    ) -> tuple[Any, ...]:  # fmt: skip
+        """The arrays for the kernel, of a parameter array and its gradient; begins their state."""
+        raise TypeError(f"{type(self).__name__} defines no _arrays")
 
     def _missing(self, state: Mapping[str, Any], group: Mapping[str, Any]) -> set[str]:
         """What a saved state of one parameter lacks."""
@@ -97,15 +105,21 @@ class Optimizer:
         """
         if anomaly.get():
             self._refuse_anomalies()
+        before = {i: dict(state) for i, state in self.state.items()} if running else {}
         calls: list[Call] = []
+        members: list[tuple[int, Mapping[str, Any]]] = []
         index = 0
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is not None:
                     state = self.state.setdefault(index, {})
                     g = -p.grad._data if group["maximize"] else p.grad._data
-                    calls.append(self._call(p._data, g, state, group))
+                    numbers = self._numbers(state, group)
+                    calls.append((self._arrays(p._data, g, state, group), numbers))
+                    members.append((index, group))
                 index += 1
+        if running:
+            calls = captured_calls(self, running[-1], before, calls, members)
         getattr(backend.xp, self.kernel)(calls)
         for arrays, _ in calls:
             touched(arrays[0])

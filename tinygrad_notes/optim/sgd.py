@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .. import backend
-from .optimizer import Call, Optimizer
+from .optimizer import Optimizer
 
 
 class SGD(Optimizer):
@@ -36,9 +36,13 @@ class SGD(Optimizer):
             raise ValueError("SGD: nesterov needs momentum > 0 and dampening = 0")
         return checked
 
-    def _call(self, p: Any, g: Any, state: dict[str, Any], group: Mapping[str, Any]) -> Call:
-        first = "momentum_buffer" not in state
-        if group["momentum"] and first:
+    def _arrays(
+        self, p: Any, g: Any, state: dict[str, Any], group: Mapping[str, Any]
+    ) -> tuple[Any, ...]:  # fmt: skip
+        if group["momentum"] and "momentum_buffer" not in state:
             state["momentum_buffer"] = backend.xp.empty_like(p)
+        return p, g, state.get("momentum_buffer")
+
+    def _numbers(self, state: dict[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
         numbers = {name: group[name] for name in ("lr", "momentum", "dampening", "weight_decay", "nesterov")}
-        return (p, g, state.get("momentum_buffer")), {**numbers, "first": first}
+        return {**numbers, "first": "momentum_buffer" not in state}

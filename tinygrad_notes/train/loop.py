@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import backend
-from ..autograd import no_grad
+from ..autograd import CaptureError, Tensor, capture, no_grad
+from ..autograd.captured import Captured
 from ..nn import Module
 from ..optim import Optimizer, clip_grad_norm_
 from .interrupt import Interrupted
@@ -67,6 +68,7 @@ class Trainer:
         self.batch = 0  # batches done in the epoch under way
         self.sums = Sums()
         self._unread: list[tuple[Score, float]] = []  # of each of the latest batches; and its lr
+        self._repeated: Captured | None = capture(self._learn)
 
     # ---- the state -----------------------------------------------------------------------------
 
@@ -192,17 +194,38 @@ class Trainer:
     def _step(self, batch: Any) -> int:
         """One batch; its loss stays on the device. Returns its weight."""
         lr = self.optimizer.param_groups[0]["lr"]
+        score = self._learn_by_repeating(batch)  # what fails in it is done again by the next fit
+        if self.schedule is not None:
+            self.schedule.step()
+        self._unread.append((score, lr))
+        self.batch += 1
+        return score.weight
+
+    def _learn(self, batch: Any) -> Score:
+        """The weights' step of one batch, and its score."""
         score = self.task.score(self.model, batch, training=True)
         self.optimizer.zero_grad()
         score.loss.backward()
         if self.max_norm is not None:
             clip_grad_norm_(self.model.parameters(), self.max_norm)
-        self.optimizer.step()  # what fails before this is done again by the next fit
-        if self.schedule is not None:
-            self.schedule.step()
-        self._unread.append((Score(score.loss.detach(), score.weight, score.sums), lr))
-        self.batch += 1
-        return score.weight
+        self.optimizer.step()
+        return Score(score.loss.detach(), score.weight, score.sums)
+
+    def _learn_by_repeating(self, batch: Any) -> Score:
+        """`_learn`, captured where the backend can do that and the batch holds nothing but Tensors.
+
+        A batch of another shape than the captured one, the last of an epoch for example, is learned from as
+        it is; and so are all, once capturing was refused.
+        """
+        repeated = self._repeated if backend.xp.captures else None
+        whole = isinstance(batch, tuple) and all(isinstance(x, Tensor) for x in batch)
+        if repeated is None or not whole or repeated.why_not(batch) is not None:
+            return self._learn(batch)
+        try:
+            return repeated(batch)
+        except CaptureError:  # it has changed nothing
+            self._repeated = None
+            return self._learn(batch)
 
     def _read(self) -> None:
         """Fetch the losses of the latest batches in one go; add them up in the order of the batches."""

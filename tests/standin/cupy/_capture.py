@@ -107,6 +107,12 @@ def recording() -> Capture | None:
     return _running
 
 
+def refuse_libraries() -> None:
+    """CuPy 13 and 14 call no library of CUDA's, such as cuBLAS, while the current stream captures."""
+    if captures(getattr(local, "stream", None)):
+        raise NotImplementedError("calling cuBLAS API during stream capture is currently unsupported")
+
+
 def forbid(what: str) -> None:
     """Refuse what needs the host or the host's memory while a stream captures; the capture is then lost."""
     if _running is not None:

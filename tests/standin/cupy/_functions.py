@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _creation, _device, _names, _standin
+from . import _capture, _creation, _device, _names, _standin
 from ._array import check_kind, ndarray
 
 ROLES = {
@@ -203,7 +203,16 @@ def _astype(x: Any, dtype: Any, copy: bool = True) -> Any:
 
 
 def _dot(a: Any, b: Any, out: Any = None) -> Any:
+    _capture.refuse_libraries()
     return np.dot(a, b) if out is None else np.dot(a, b, out)
+
+
+def _by_library(function: Callable[..., Any]) -> Callable[..., Any]:
+    def product(*args: Any, **kwargs: Any) -> Any:
+        _capture.refuse_libraries()
+        return function(*args, **kwargs)
+
+    return product
 
 
 def _diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
@@ -243,9 +252,12 @@ HOST = {
     "diagonal": _diagonal,
     "dot": _dot,
     "in1d": np.isin,
+    "inner": _by_library(np.inner),
     "repeat": _repeat,
     "reshape": _reshape,
     "take": _take,
+    "tensordot": _by_library(np.tensordot),
+    "vdot": _by_library(np.vdot),
 }
 
 
@@ -254,6 +266,7 @@ def einsum(*operands: Any, **kwargs: Any) -> ndarray:
     unknown = set(kwargs) - {"dtype", "optimize"}
     if unknown:
         raise TypeError(f"einsum() got unexpected keyword arguments {sorted(unknown)}")
+    _capture.refuse_libraries()
     subscripts, *arrays = operands
     if not isinstance(subscripts, str):
         raise TypeError("einsum: give the subscripts as a string first")
@@ -267,6 +280,7 @@ def matmul(x1: Any, x2: Any, out: Any = None, **kwargs: Any) -> ndarray:
     unknown = set(kwargs) - {"dtype", "casting", "order", "axes", "axis", "keepdims", "signature"}
     if unknown:
         raise TypeError(f"matmul() got an unexpected keyword argument {sorted(unknown)[0]!r}")
+    _capture.refuse_libraries()
     left, right = _device.array_argument(x1, "matmul"), _device.array_argument(x2, "matmul")
     if out is None:
         return _device.computed(np.matmul, left, right, **kwargs)

@@ -46,7 +46,6 @@ from cupy import (
     logical_not,
     logical_or,
     logical_xor,
-    matmul,
     max,
     maximum,
     min,
@@ -79,13 +78,18 @@ from cupy import (
 from cupyx.scipy.special import erf as _erf
 
 from ..kernels import normalization, plain
-from . import devices
+from . import devices, graph
 from .errors import explain as explain
 from .errors import why_unusable as why_unusable
+from .graph import Recorder as Recorder
+from .graph import matmul as matmul
+from .graph import renumber as renumber
 from .lazy_names import computed, fill, read
 from .philox import philox_uniform as philox_uniform
 from .rows import add_rows, take_rows
+from .updates import adam_numbers as adam_numbers
 from .updates import adam_update, sgd_update
+from .updates import sgd_numbers as sgd_numbers
 from .windows import col2im, im2col
 from .windows_conv import conv2d, conv2d_input_grad, conv2d_weight_grad
 from .windows_pool import (
@@ -97,7 +101,7 @@ from .windows_pool import (
 )
 
 cumsum = partial(plain.cumsum, cupy)
-einsum = partial(plain.einsum, cupy)
+einsum = partial(plain.einsum, graph.library)
 elementwise = partial(plain.elementwise, cupy)
 elementwise_sum = partial(plain.elementwise_sum, cupy)
 matrixwise = partial(plain.matrixwise, cupy)
@@ -115,8 +119,12 @@ def erf(x: Any) -> Any:
     return _erf(x).astype(x.dtype, copy=False)
 
 
+captures = True  # a step can be recorded, and done again without Python
+
+
 def from_host(array: Any) -> Any:
-    """One explicit copy from host memory to the device."""
+    """One explicit copy from host memory to the device; none in a step that is recorded."""
+    graph.refuse_host("an array of the host enters the device")
     return asarray(array)
 
 

@@ -27,6 +27,7 @@ import numpy as np
 from ..kernels import plain
 from ..kernels.geometry import Conv, Pair, Shape, conv_geometry, expect_shape
 from . import launch, windows
+from .graph import matmul
 
 Array = Any
 
@@ -65,7 +66,7 @@ def conv2d(
         return plain.conv2d(cupy, x, w, b, stride, padding, dilation, groups)
     n, o, places = x.shape[0], w.shape[0], math.prod(conv.out)
     if _is_product(conv):
-        y = _copies(_rows(w, conv), n) @ x.reshape(n, groups, x.shape[1] // groups, places)
+        y = matmul(_copies(_rows(w, conv), n), x.reshape(n, groups, x.shape[1] // groups, places))
         y = y.reshape(n, o, *conv.out)
         return y if b is None else cupy.add(y, b.reshape(o, 1, 1), out=y)
     if n == 1 and b is None:  # one image is in order
@@ -93,7 +94,7 @@ def conv2d_input_grad(
         return plain.conv2d_input_grad(cupy, gy, w, x_shape, stride, padding, dilation, groups)
     n, places, turned = x_shape[0], math.prod(conv.out), _rows(w, conv).swapaxes(1, 2)
     if _is_product(conv):
-        gx = _copies(turned, n) @ gy.reshape(n, groups, w.shape[0] // groups, places)
+        gx = matmul(_copies(turned, n), gy.reshape(n, groups, w.shape[0] // groups, places))
         return gx.reshape(x_shape)
     done = []
     for first, stop in _parts(conv):
@@ -123,10 +124,10 @@ def conv2d_weight_grad(
     for first, stop in _parts(conv):
         cols, rows = _columns(x[first:stop], conv), gy[first:stop]
         if groups == 1:
-            part = _rows_of(rows, conv)[0] @ cols[0].T
+            part = matmul(_rows_of(rows, conv)[0], cols[0].T)
         else:  # a batch of products wants both sides in order: the smaller result is turned, not the columns
             rows = rows.reshape(stop - first, groups, -1, math.prod(conv.out)).transpose(1, 0, 3, 2)
-            part = (cols @ rows.reshape(groups, cols.shape[2], -1)).swapaxes(1, 2)
+            part = matmul(cols, rows.reshape(groups, cols.shape[2], -1)).swapaxes(1, 2)
         gw = part if gw is None else gw + part
     return cupy.ascontiguousarray(gw).reshape(w_shape)
 
@@ -174,7 +175,7 @@ def _rows_of(gy: Array, conv: Conv) -> Array:
 
 def _product(a: Array, b: Array) -> Array:
     """a (G, m, k) @ b (G, k, n); one group as two matrices, which CuPy need not copy where one is turned."""
-    return (a[0] @ b[0])[None] if len(a) == 1 else a @ b
+    return matmul(a[0], b[0])[None] if len(a) == 1 else matmul(a, b)
 
 
 def _write(product: Array, b: Array | None, y: Array) -> None:

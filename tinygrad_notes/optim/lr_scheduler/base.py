@@ -7,6 +7,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from ...backend.capture import host_side
 from ...ops.arguments import number
 from ..optimizer import Optimizer
 
@@ -30,6 +31,10 @@ class LRScheduler:
     rates: list[float | None]  # r of every group; None: to be found from the rate at the next step
     _last_lr: list[float]
 
+    def __init_subclass__(cls) -> None:
+        if "step" in vars(cls):
+            cls.step = host_side(cls.step)  # type: ignore[method-assign]
+
     def __init__(self, optimizer: Optimizer) -> None:
         self._attach(optimizer)
         self.base_lrs: list[float] = []
@@ -48,6 +53,7 @@ class LRScheduler:
         """The factor of every group now."""
         return [self.factor(self.last_epoch)] * len(self.optimizer.param_groups)
 
+    @host_side
     def step(self) -> None:
         """Count one epoch (or batch) and change the rates."""
         before = self.factors()
@@ -95,6 +101,25 @@ class LRScheduler:
         for group in self.optimizer.param_groups[len(self.rates) :]:
             self.rates.append(None)
             self._last_lr.append(group["lr"])
+
+    def _all(self) -> list[LRScheduler]:
+        """This schedule, and those that it is made of."""
+        return [self]
+
+    def _undo_step(self) -> Callable[[], None]:
+        """What takes back the next step."""
+        before = [
+            (s, {k: list(v) if isinstance(v, list) else v for k, v in vars(s).items()}) for s in self._all()
+        ]
+        options = [dict(group) for group in self.optimizer.param_groups]
+
+        def undo() -> None:
+            for schedule, values in before:
+                vars(schedule).update(values)
+            for group, values in zip(self.optimizer.param_groups, options, strict=True):
+                group.update(values)
+
+        return undo
 
     # ---- saving ----------------------------------------------------------------------------------
 

@@ -28,6 +28,9 @@ class _Combined(LRScheduler):
         if not self._schedulers:
             raise ValueError(f"{name}: needs at least one schedule")
 
+    def _all(self) -> list[LRScheduler]:
+        return [self, *(found for part in self._schedulers for found in part._all())]
+
     def state_dict(self) -> dict[str, Any]:
         return super().state_dict() | {"_schedulers": [part.state_dict() for part in self._schedulers]}
 
