@@ -13,11 +13,12 @@ import tinygrad_notes as tg
 from tests.cut_trainings import equal_to_the_whole
 from tinygrad_notes import backend
 from tinygrad_notes.cli import main
+from tinygrad_notes.data.text import Sequences
 from tinygrad_notes.tasks import find_task, sequence_pictures
 from tinygrad_notes.tasks.pairs import texts
 from tinygrad_notes.tasks.pairs.bleu import bleu
 from tinygrad_notes.tasks.pairs.settings import Decoding
-from tinygrad_notes.tasks.pairs.task import rows
+from tinygrad_notes.tasks.pairs.task import Weighed, rows
 from tinygrad_notes.tasks.translation import learning_rates
 from tinygrad_notes.train.loop import evaluate
 from tinygrad_notes.train.options import RunError
@@ -195,9 +196,16 @@ def test_padding_is_neither_right_nor_wrong(task, monkeypatch):
     for said, right in ((targets[:, 1:], 5), (np.full((2, 3), pad), 0), (np.full((2, 3), end), 2)):
         logits = tg.Tensor(30.0 * np.eye(8, dtype=np.float32)[said])
         monkeypatch.setattr(type(task), "logits", lambda *_, logits=logits: logits)
-        score = task.score(None, (tg.Tensor(targets), tg.Tensor(np.array([4, 3])), chosen), training=False)
+        score = task.score(None, (None, None, tg.Tensor(targets), None, 5, chosen), training=False)
         assert (score.weight, int(score.sums["correct"].numpy())) == (5, right)
         assert float(score.loss) == pytest.approx(30 * (5 - right) / 5, abs=1e-3)
+
+
+def test_the_host_knows_how_many_ids_a_batch_asks_for():
+    column = texts.Ragged([[1, 2, 3], [1, 2], [1, 2, 3, 4, 5]])
+    batches = Weighed(Sequences(column, column), 2)
+    counts = {(lengths.numpy().sum() - len(lengths), count) for *_, lengths, count in batches}
+    assert counts == {(3, 3), (4, 4)} and len(batches) == 2
 
 
 def test_seq2seq_learns_to_turn_words_around(trained, capsys):

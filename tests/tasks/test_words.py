@@ -151,7 +151,8 @@ def test_the_loss_is_the_mean_and_the_step_that_of_the_sum(text, tmp_path):
     run.model.pick = tg.nn.functional.embedding
     run.model.syn1._data += 0.1
     score = WORDS.score(run.model, batch, training=True)
-    total = run.model(batch)
+    total, count = run.model(batch[:-1]), run.model.count(batch[:-1])
+    assert batch[-1] == count and score.weight == max(count, 1)
     assert score.loss.item() == pytest.approx(total.item() / score.weight, rel=1e-6)
     tables = list(run.model.parameters())
     for g, e in zip(tg.grad(score.loss, tables), tg.grad(total, tables), strict=True):

@@ -195,7 +195,8 @@ def _reason(error: Exception) -> str | None:
     trouble = backend.explain(error)
     if trouble is not None:
         return trouble.text
-    return str(error) if isinstance(error, NotImplementedError) else None
+    of_library = type(error).__module__.partition(".")[0] in ("cupy", "cupy_backends")
+    return str(error) if of_library or isinstance(error, NotImplementedError) else None
 
 
 # ---- arguments and results ---------------------------------------------------------------------

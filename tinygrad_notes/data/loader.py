@@ -32,7 +32,7 @@ class DataLoader:
     from `seed`, else from the generator that `manual_seed` sets, and only where needed: a loader
     without shuffling and random transforms draws nothing. `transform(images, rng)` gets the first array
     of a batch, (N, C, H, W) for images. That one comes as float32 or int64, and uint8, which are pixels, in
-    [0, 1]; the others, such as labels, keep their dtype.
+    [0, 1]; the others, such as labels, keep their dtype. An int, for the host alone, stays one.
 
     Raises ValueError for sizes below the allowed ones and for a loader without a single batch.
     """
@@ -88,7 +88,8 @@ class DataLoader:
             batches = run_ahead(batches, self.prefetch)
         with closing(batches):  # ends the thread whatever happens here
             for index, arrays in enumerate(batches, start):
-                batch = tuple(map(Tensor, arrays))  # the one place where they enter the backend in use
+                # the one place where they enter the backend in use
+                batch = tuple(array if isinstance(array, int) else Tensor(array) for array in arrays)
                 if iteration is self._current:
                     self._next = index + 1
                 yield batch

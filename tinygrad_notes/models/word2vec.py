@@ -75,5 +75,9 @@ class Word2Vec(Module):
 
     def count(self, around: Sequence[Tensor]) -> int:
         """How many losses `forward` adds up."""
-        seen = Around(*around).seen._data
-        return int(seen.any(axis=1).sum() if self.architecture == "cbow" else seen.sum())
+        return losses(Around(*around).seen._data, self.architecture)
+
+
+def losses(seen: Any, architecture: str) -> int:
+    """How many losses belong to `seen` (B, P, L) of a batch of `data.Windows`."""
+    return int(seen.any(axis=1).sum() if architecture == "cbow" else seen.sum())

@@ -84,6 +84,7 @@ def last_step(input: Any, lengths: Any, batch_first: bool = False) -> Tensor:
     lengths: (N,) of 1..T, in any order.
     """
     x, time = _read_steps("last_step", input, batch_first)
+    lengths = backend.to_numpy(lengths._data) if isinstance(lengths, Tensor) else lengths
     at = _read_lengths("last_step", lengths, x.shape[1 - time], x.shape[time], 1) - 1
     sample = np.arange(len(at))
     return getitem(x, (sample, at) if batch_first else (at, sample))
@@ -93,12 +94,14 @@ def length_mask(lengths: Any, total: int | None = None, batch_first: bool = Fals
     """(T, N) booleans, True where step t < lengths[n]; (N, T) with `batch_first`.
 
     T is `total`, the largest length by default. Raises TypeError for lengths that are no integers (N,),
-    ValueError for one that is not in 0..T.
+    ValueError for one that is not in 0..T (on a GPU not for those of a Tensor: nobody waits for the device).
     """
     count = _read_lengths("length_mask", lengths, None, total, 0)
-    total = int(count.max(initial=0)) if total is None else total
-    mask = np.arange(total)[:, None] < count
-    return Tensor._wrap(backend.asarray(np.ascontiguousarray(mask.T if batch_first else mask)))
+    if total is None:
+        count = backend.to_numpy(count)
+        total = int(count.max(initial=0))
+    count, steps = backend.asarray(count), backend.xp.arange(total)
+    return Tensor._wrap(steps < count[:, None] if batch_first else steps[:, None] < count)
 
 
 def _read_steps(op: str, input: Any, batch_first: bool) -> tuple[Tensor, int]:
@@ -109,14 +112,17 @@ def _read_steps(op: str, input: Any, batch_first: bool) -> tuple[Tensor, int]:
     return x, int(batch_first)
 
 
-def _read_lengths(op: str, lengths: Any, samples: int | None, total: int | None, least: int) -> np.ndarray:
-    """Integers (N,) between `least` and `total`, on the host."""
-    counts = np.asarray(backend.to_numpy(lengths._data if isinstance(lengths, Tensor) else lengths))
+def _read_lengths(op: str, lengths: Any, samples: int | None, total: int | None, least: int) -> Any:
+    """Integers (N,) between `least` and `total`, where they are; those of a device are not looked at."""
+    given = lengths._data if isinstance(lengths, Tensor) else lengths
+    counts = given if backend.is_array(given) else np.asarray(given)
     if counts.ndim != 1 or (samples is not None and counts.size != samples):
         raise ValueError(f"{op}: lengths must be one per sample, ({samples or 'N'},), got {counts.shape}")
     if counts.dtype.kind not in "iu" and counts.size:
         raise TypeError(f"{op}: lengths must be integers, got {counts.dtype}")
     counts = counts.astype(np.int64)
+    if not isinstance(counts, np.ndarray):
+        return counts
     wrong = counts[(counts < least) | (counts > (counts if total is None else total))]
     if wrong.size:
         raise ValueError(

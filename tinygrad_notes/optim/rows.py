@@ -10,6 +10,8 @@ import numpy as np
 from .. import backend
 from ..autograd import Tensor, is_grad_enabled
 from ..autograd.guard import touched
+from ..backend.capture import running
+from ..ops.arguments import as_tensor
 from ..ops.embedding import embedding
 from .optimizer import Optimizer
 
@@ -32,7 +34,7 @@ class RowSGD(Optimizer):
             raise ValueError(f"RowSGD: max_norm must be above 0, got {max_norm}")
         super().__init__(params, lr=lr)
         self.max_norm = max_norm
-        self._picked: list[tuple[Tensor, Any, Tensor]] = []
+        self._picked: list[tuple[Tensor, Any, Any, Tensor]] = []  # table, rows, owners, what was read
 
     def pick(self, input: Any, weight: Tensor) -> Tensor:
         """F.embedding(input, weight); where operations are recorded, `step` will move the rows it read.
@@ -43,22 +45,29 @@ class RowSGD(Optimizer):
             return embedding(input, weight)
         if not any(weight is p for p in self._parameters):
             raise ValueError(f"RowSGD: a table {weight.shape} was picked from that is none of its parameters")
-        ids = backend.to_numpy(input._data) if isinstance(input, Tensor) else np.asarray(input)
-        rows, place = np.unique(ids, return_inverse=True)
-        rows = backend.asarray(rows)
-        leaf = embedding(rows, weight.detach())
+        rows, place, owner = backend.xp.distinct_rows(as_tensor(input)._data, len(weight))
+        leaf = embedding(Tensor._wrap(rows), weight.detach())
         leaf.requires_grad = True
-        self._picked.append((weight, rows, leaf))
-        return embedding(place.reshape(ids.shape), leaf)
+        self._picked.append((weight, rows, owner, leaf))
+        return embedding(Tensor._wrap(place), leaf)
 
     def step(self) -> None:
         """Move the rows picked since the last step, in place, and forget them."""
-        rates = {id(p): group["lr"] for group in self.param_groups for p in group["params"]}
-        for weight, rows, leaf in self._picked:
+        groups = {id(p): group for group in self.param_groups for p in group["params"]}
+        for weight, rows, owner, leaf in self._picked:
             if leaf.grad is not None:
-                weight._data[rows] -= rates[id(weight)] * self._limited(leaf.grad._data)
+                g = self._limited(leaf.grad._data)  # of a row that owns none it is 0
+                g = g if owner is None else g[owner]
+                weight._data[rows] -= self._rate(weight, groups[id(weight)]) * g  # equal rows: equal values
                 touched(weight._data)
         self._picked.clear()
+
+    def _rate(self, weight: Tensor, group: dict[str, Any]) -> Any:
+        """The learning rate; in a captured step on the device, where it is renewed."""
+        if not running:
+            return group["lr"]
+        running[-1].holds_tensor(weight, "a table of RowSGD")
+        return backend.each_step(lambda: np.array(group["lr"], weight.dtype))
 
     def _limited(self, g: Any) -> Any:
         """g (rows, D), each row at most `max_norm` long. (NaN stays: it is to be seen.)"""
@@ -70,6 +79,6 @@ class RowSGD(Optimizer):
 
     def zero_grad(self) -> None:
         """Forget the gradients; what was picked waits for its step."""
-        for _, _, leaf in self._picked:
+        for *_, leaf in self._picked:
             leaf.zero_grad()
         super().zero_grad()

@@ -68,7 +68,7 @@ class SequenceToSequence(Pairs):
         return buckets(part, settings, training)
 
     def logits(self, model: Any, batch: Any, training: bool) -> Any:
-        sources, lengths, targets, _, settings = batch
+        sources, lengths, targets, *_, settings = batch
         return model(sources, targets[:, :-1], lengths, settings.forcing if training else 1.0)
 
     def start(self, model: Any, sources: np.ndarray, lengths: np.ndarray) -> Any:

@@ -79,6 +79,7 @@ from cupyx.scipy.special import erf as _erf
 
 from ..kernels import normalization, plain
 from . import devices, graph
+from .distinct import distinct_rows as distinct_rows
 from .errors import explain as explain
 from .errors import why_unusable as why_unusable
 from .graph import Recorder as Recorder

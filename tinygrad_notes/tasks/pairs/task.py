@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,16 @@ from .texts import END, PAD, START
 AT_ONCE = 100  # samples that are decoded together
 
 
+class Weighed(Buckets):
+    """Batches (sources, lengths, targets, lengths, ids): how many ids are predicted, known to the host."""
+
+    def _batches(self, key: int, start: int) -> Generator[tuple[Any, ...], None, None]:
+        for batch in super()._batches(key, start):
+            yield *batch, int(batch[3].sum()) - len(batch[3])
+
+
 class Told:
-    """Batches (sources, lengths, targets, lengths, settings): the loss depends on options."""
+    """Batches (sources, lengths, targets, lengths, ids, settings): the loss depends on options."""
 
     def __init__(self, batches: Buckets, settings: Settings) -> None:
         self.batches, self.settings = batches, settings
@@ -72,7 +80,7 @@ class Pairs(Task):
         raise NotImplementedError
 
     def score(self, model: Module, batch: Any, training: bool) -> Score:
-        *_, targets, lengths, settings = batch
+        _, _, targets, _, count, settings = batch
         logits, labels = self.logits(model, batch, training), targets[:, 1:]
         smoothing = settings.label_smoothing if training else 0.0
         loss = F.cross_entropy(
@@ -82,7 +90,7 @@ class Pairs(Task):
             label_smoothing=smoothing,
         )
         hits = ((logits.detach().argmax(axis=2) == labels) & (labels != PAD)).sum()
-        return Score(loss, int(lengths.numpy().sum()) - len(targets), {"correct": hits})
+        return Score(loss, count, {"correct": hits})
 
     def figures(self, loss: float, weight: int, sums: Mapping[str, float]) -> dict[str, float]:
         return {"loss": loss, "perplexity": perplexity(loss), "accuracy": sums["correct"] / weight}
@@ -189,4 +197,4 @@ def of_length(samples: list[list[int]], length: int) -> list[int]:
 
 
 def buckets(part: Sequences, settings: Any, training: bool, tokens: int | None = None) -> Told:
-    return Told(Buckets(part, settings.batch_size, shuffle=training, tokens=tokens), settings)
+    return Told(Weighed(part, settings.batch_size, shuffle=training, tokens=tokens), settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from ...data import Windows, WordVectors, evaluate_vectors
 from ...data.text import Vocabulary
 from ...data.windows import Around
 from ...models import Word2Vec
+from ...models.word2vec import losses
 from ...nn import Module
 from ...train.loop import evaluate
 from ...train.options import RunError, option
@@ -37,6 +38,18 @@ class Predicting:
     """Options of `predict` that only word vectors have."""
 
     count: int = option(SHOWN, least=1, help="neighbors of each word")
+
+
+class Counted(Windows):
+    """Batches (*Around, how many losses they have): known to the host."""
+
+    def __init__(self, architecture: str, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.architecture = architecture
+
+    def _batches(self, key: int, start: int) -> Generator[tuple[Any, ...], None, None]:
+        for batch in super()._batches(key, start):
+            yield *batch, losses(batch.seen, self.architecture)
 
 
 class Words(Task):
@@ -72,15 +85,16 @@ class Words(Task):
     ) -> Windows:
         """In the order of the text, as word2vec reads it. What is held out loses no words, and its windows
         and noise are the same each time."""
-        return Windows(
-            part.ids, np.array(facts["vocabulary"]["counts"]), settings.window, settings.negative,
-            settings.sample if training else 0.0, settings.formula, settings.power, settings.batch_size,
-            settings.lr, seed=settings.seed if training else 0, fixed=not training,
+        return Counted(
+            settings.architecture, part.ids, np.array(facts["vocabulary"]["counts"]), settings.window,
+            settings.negative, settings.sample if training else 0.0, settings.formula, settings.power,
+            settings.batch_size, settings.lr, seed=settings.seed if training else 0, fixed=not training,
         )  # fmt: skip
 
     def score(self, model: Any, batch: Any, training: bool) -> Score:
         """The mean as the loss, with the gradient of the sum: the learning rate is that of a single pair."""
-        total, count = model(batch), max(model.count(batch), 1)
+        *around, count = batch
+        total, count = model(around), max(count, 1)
         value = total.detach()
         mean = value * (1 / count)
         return Score(total - value + mean if training else mean, count)
