@@ -223,6 +223,8 @@ PAPERS = [Paper(*entry) for entry in (
     ("Sak, Senior & Beaufays",
      "Long Short-Term Memory Recurrent Neural Network Architectures for Large Scale Acoustic Modeling",
      "Interspeech 2014", "Sak et al. 2014"),
+    ("Salmon, Moraes, Dror & Shaw", "Parallel Random Numbers: As Easy as 1, 2, 3", "SC 2011",
+     "Salmon et al. 2011"),
     ("Saxe, McClelland & Ganguli",
      "Exact Solutions to the Nonlinear Dynamics of Learning in Deep Linear Neural Networks", "ICLR 2014",
      "Saxe et al. 2014"),

@@ -172,6 +172,7 @@ RANKS = {"W^i": 2, "h": 2, "c": 2, "x": 1, "x̂": 1}
         (lambda: over(x[j], j, where=j >= t), "Σ_{j: j ≥ t} xⱼ", r"\sum_{\substack{j: \\ j \ge t}} x_{j}"),
         (lambda: over(x[j], j, where=j < t), "Σ_{j: j < t} xⱼ", r"\sum_{\substack{j: \\ j < t}} x_{j}"),
         (lambda: x[i] - Rational(1, 3), "xᵢ − 1/3", r"x_{i} - \tfrac{1}{3}"),
+        (lambda: Rational(-2, 3), "−2/3", r"-\tfrac{2}{3}"),
         (lambda: Rational(-2, 3) * x[i], "−2/3 xᵢ", r"-\tfrac{2}{3}\, x_{i}"),
         (lambda: sqrt(x[i]) / 2, "√xᵢ/2", r"\frac{\sqrt{x_{i}}}{2}"),
         (lambda: x[i, j] * IndexedBase("w")[i, Symbol("q")], "xᵢⱼ w[i, q]", r"x_{ij}\, w_{iq}"),
