@@ -8,6 +8,7 @@ from argparse import Namespace
 from pathlib import Path
 
 import pytest
+from cuda_cases import needs_compiler
 from rich.console import Console
 
 import tinygrad_notes as tg
@@ -49,6 +50,7 @@ def test_tiny_cases_have_the_layers_of_the_whole_ones():
         assert list(map(type, whole)) == list(map(type, tiny))
 
 
+@needs_compiler
 def test_the_command_counts_without_a_card():
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.gpu", "--dry-run", "mlp", "gru"],

@@ -182,10 +182,14 @@ def _source(code: str, name: str) -> str:
     return f'#include "device.h"\n#line 1 "{name}.cu"\n{code}\nSTANDIN_KERNEL({name})\n'
 
 
+class NoCompiler(Exception):
+    """Nothing here compiles C++."""
+
+
 def _compile(source: str, flags: list[str], path: Path) -> None:
     compiler = next((found for name in ("g++", "c++", "clang++") if (found := shutil.which(name))), None)
     if compiler is None:
-        raise RuntimeError("cupy stand-in: RawKernel needs g++")
+        raise NoCompiler("cupy stand-in: RawKernel needs g++")
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         text, made = Path(folder, "kernel.cpp"), Path(folder, "kernel.so")
         text.write_text(source)
