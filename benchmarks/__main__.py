@@ -1,4 +1,7 @@
-"""``python -m benchmarks [NAME...] [--seconds S] [--chainer PYTHON] [--record]``: time, compare, keep."""
+"""Training steps here and elsewhere: time, compare, keep.
+
+``python -m benchmarks [NAME...] [--seconds S] [--peers PEER...] [--chainer PYTHON] [--record]``
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,6 @@ from . import harness, overhead, sequences, steps
 MIB = ("mib_ours", "mib_torch", "mib_chainer")
 CHAINER = ("chainer", "faster_than_chainer")
 PEERS = {peer: f"PyTorch {peer}" for peer in steps.PREPARED} | {"jax": "JAX"}
-
-
 READERS = {"chainer": "Chainer", "jax": "JAX"}  # they have the weights and the batch from a file
 
 

@@ -16,7 +16,6 @@ from tinygrad_notes.autograd.function import Function
 
 from . import sequences, steps
 
-NAMES = ("mlp", "lenet5", "alexnet", "vgg16", "googlenet", "resnet18", "lstm", "gru", "encoder")
 TRAFFIC = {"SGD": 4, "Adam": 8}  # how often an update reads or writes an array as large as the weights
 
 

@@ -18,6 +18,7 @@ import tinygrad_notes as tg
 from tinygrad_notes import backend
 
 from . import gpu_case, harness
+from .gpu import NAMES
 from .gpu_case import Case
 
 Step = Callable[[], Any]
@@ -45,19 +46,14 @@ def dry(name: str) -> dict[str, Any]:
         "launches_per_rule": round(counted["launches"] / total, 2),
     }  # fmt: skip
     captured = _captured(case, state)
-    if captured is not None:
-        row["captured_equal"] = losses == [captured().item(), captured().item()]
-    return row
+    return row | {"captured_equal": losses == [captured().item(), captured().item()]}
 
 
-def _captured(case: Case, state: dict[str, Any]) -> Step | None:
-    """The step as a graph of the device, from the weights `state`; None where steps cannot be captured."""
-    capture = getattr(tg, "capture", None)
-    if capture is None:
-        return None
+def _captured(case: Case, state: dict[str, Any]) -> Step:
+    """The step as graphs of the device, from the weights `state`."""
     model = case.build(tg, 0.0)
     model.load_state_dict(state)
-    return capture(case.step(tg, model))  # type: ignore[no-any-return]
+    return tg.capture(case.step(tg, model))
 
 
 def limits() -> dict[str, float]:
@@ -121,8 +117,7 @@ def measured(name: str, seconds: float, limit: dict[str, float]) -> dict[str, An
     theirs.load_state_dict({key: torch.from_numpy(np.asarray(value)) for key, value in state.items()})
     check(name, losses, case.step(torch, theirs, device), "PyTorch")
     captured = _captured(case, state)
-    if captured is not None:
-        check(name, losses, captured, "the captured step")
+    check(name, losses, captured, "the captured step")
     del step, model, theirs, captured
     return {
         "name": name,
@@ -180,7 +175,7 @@ def check(name: str, losses: list[float], step: Step, other: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu_row", description=__doc__)
-    parser.add_argument("name", choices=[*gpu_case.NAMES, "limits"])
+    parser.add_argument("name", choices=[*NAMES, "limits"])
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--limits", type=json.loads, default={}, help="what the row `limits` printed")
     parser.add_argument("--dry-run", action="store_true")

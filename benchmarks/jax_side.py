@@ -1,8 +1,8 @@
 """JAX's side of ``python -m benchmarks --peers jax``: the same networks, as functions of their weights.
 
 Forward, backward and update are one function that `jax.jit` compiles, with the old weights' memory donated to
-the new ones, and images have their channels last: JAX's best settings on a CPU. Weights, batch and optimizer
-come in a file (`steps.export`).
+the new ones, and images have their channels last. Weights, batch and optimizer come in a file
+(`steps.export`).
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import tinygrad_notes as tg
+from tests.bits import same
 from tinygrad_notes import backend, nn, optim
 from tinygrad_notes.nn import functional as F
 
@@ -110,16 +111,6 @@ class Training:
         options = [{k: v for k, v in g.items() if k != "params"} for g in self.optimizer.param_groups]
         schedule = self.schedule and self.schedule.state_dict()
         return self.model.state_dict(), moments, options, schedule, gradients, backend.rng_state()
-
-
-def same(a, b):
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
-    if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(map(same, a, b))
-    if isinstance(a, np.ndarray):
-        return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
-    return a == b
 
 
 def run(make, steps, captured):

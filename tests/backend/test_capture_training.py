@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tinygrad_notes as tg
+from tests.bits import same
 from tinygrad_notes import backend, nn, optim
 from tinygrad_notes.data import ArrayDataset, DataLoader
 from tinygrad_notes.tasks.images import TASK as IMAGES
@@ -41,16 +42,6 @@ def state(trainer):
     found["resume"]["sums"].pop("seconds")
     found["resume"]["history"] = [{**line, "seconds": 0} for line in trainer.history]
     return found
-
-
-def same(a, b):
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
-    if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(map(same, a, b))
-    if isinstance(a, np.ndarray):
-        return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
-    return a == b
 
 
 def trained(trainer, epochs=EPOCHS, **options):

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_notes as tg
+from tests.bits import same
 from tinygrad_notes import checkpoint, nn
 
 CHOICES = {
@@ -174,16 +175,6 @@ def test_amsgrad_counts_only_where_the_group_asks_for_it():
 
 
 # ---- bad states ----------------------------------------------------------------------------------
-
-
-def same(a, b):
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
-    if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(map(same, a, b))
-    if isinstance(a, np.ndarray):
-        return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
-    return type(a) is type(b) and a == b
 
 
 def set_in(*path, to):

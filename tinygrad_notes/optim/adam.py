@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .. import backend
-from .optimizer import Optimizer
+from .optimizer import Arrays, Optimizer
 from .saved import hyperparameter
 
 
@@ -49,21 +49,14 @@ class Adam(Optimizer):
         wanted = {"step", "exp_avg", "exp_avg_sq"} | ({"max_exp_avg_sq"} if group["amsgrad"] else set())
         return wanted - state.keys() if state else set()
 
-    def _arrays(
-        self, p: Any, g: Any, state: dict[str, Any], group: Mapping[str, Any]
-    ) -> tuple[Any, ...]:  # fmt: skip
+    def _arrays(self, p: Any, g: Any, state: dict[str, Any], group: Mapping[str, Any]) -> Arrays:
         xp = backend.xp
         if "exp_avg" not in state:
             state["exp_avg"], state["exp_avg_sq"] = xp.zeros_like(p), xp.zeros_like(p)
         if group["amsgrad"] and "max_exp_avg_sq" not in state:
             state["max_exp_avg_sq"] = xp.zeros_like(p)
-        return (
-            p,
-            g,
-            state["exp_avg"],
-            state["exp_avg_sq"],
-            state["max_exp_avg_sq"] if group["amsgrad"] else None,
-        )
+        largest = state["max_exp_avg_sq"] if group["amsgrad"] else None
+        return p, g, state["exp_avg"], state["exp_avg_sq"], largest
 
     def _numbers(self, state: dict[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
         state["step"] = state.get("step", 0) + 1

@@ -17,7 +17,8 @@ from ..backend.capture import running
 from .captured import captured_calls
 from .saved import SCHEDULED, flag, hyperparameter, restored
 
-Call = tuple[tuple[Any, ...], dict[str, Any]]
+Arrays = tuple[Any, ...]
+Call = tuple[Arrays, dict[str, Any]]
 
 
 class Optimizer:
@@ -87,9 +88,7 @@ class Optimizer:
         """The numbers for the kernel in this step, which is counted."""
         raise TypeError(f"{type(self).__name__} defines no _numbers")
 
-    def _arrays(
-        self, p: Any, g: Any, state: dict[str, Any], group: Mapping[str, Any]
-    ) -> tuple[Any, ...]:  # fmt: skip
+    def _arrays(self, p: Any, g: Any, state: dict[str, Any], group: Mapping[str, Any]) -> Arrays:
         """The arrays for the kernel, of a parameter array and its gradient; begins their state."""
         raise TypeError(f"{type(self).__name__} defines no _arrays")
 

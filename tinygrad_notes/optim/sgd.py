@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .. import backend
-from .optimizer import Optimizer
+from .optimizer import Arrays, Optimizer
 
 
 class SGD(Optimizer):
@@ -36,9 +36,7 @@ class SGD(Optimizer):
             raise ValueError("SGD: nesterov needs momentum > 0 and dampening = 0")
         return checked
 
-    def _arrays(
-        self, p: Any, g: Any, state: dict[str, Any], group: Mapping[str, Any]
-    ) -> tuple[Any, ...]:  # fmt: skip
+    def _arrays(self, p: Any, g: Any, state: dict[str, Any], group: Mapping[str, Any]) -> Arrays:
         if group["momentum"] and "momentum_buffer" not in state:
             state["momentum_buffer"] = backend.xp.empty_like(p)
         return p, g, state.get("momentum_buffer")

@@ -18,7 +18,7 @@ import cupy
 import numpy as np
 
 THREADS = 256  # of a block
-SHORT = 1 << 30  # arrays of fewer elements are indexed by int: twice as quick to divide as long long
+SHORT = 1 << 30  # arrays of fewer elements are indexed by int: a division of long long is many instructions
 REAL = "efd"  # what kernels compute with; everything else is left to the plain definitions
 TYPES = {
     "?": "bool", "b": "signed char", "B": "unsigned char", "h": "short", "H": "unsigned short", "i": "int",
