@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import backend
 from ..autograd import Tensor, mode
 from ..backend.capture import renew
 from ..ops import normalization as ops
@@ -67,12 +68,22 @@ class _BatchNorm(Module):
         count = self.num_batches_tracked._data + 1
         new = 1 / int(count) if self.momentum is None else self.momentum
         renew(self.num_batches_tracked, count)
-        for running, value in ((self.running_mean, mean), (self.running_var, var * (m / (m - 1)))):
-            old = running._data
-            renew(running, (1 - new) * old + new * value.reshape(old.shape).astype(old.dtype))
+        running = self.running_mean, self.running_var
+        for buffer, array in zip(
+            running, backend.run(_moved, *(b._data for b in running), mean, var, new=new, m=m), strict=True
+        ):
+            renew(buffer, array)
 
     def extra_repr(self) -> str:
         return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"
+
+
+def _moved(
+    xp: Any, old_mean: Any, old_var: Any, mean: Any, var: Any, *, new: float, m: int
+) -> tuple[Any, ...]:
+    """(1 − new) old + new of the batch, for both; the variance of m numbers is the unbiased one."""
+    pairs = (old_mean, mean), (old_var, var * (m / (m - 1)))
+    return tuple((1 - new) * old + new * now.reshape(old.shape).astype(old.dtype) for old, now in pairs)
 
 
 class BatchNorm1d(_BatchNorm):
