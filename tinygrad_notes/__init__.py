@@ -20,7 +20,12 @@ from .autograd import (
 )
 from .autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .backend import BackendError, manual_seed, set_backend, set_device, to_numpy, use_backend
-from .backend.kernels.convolution import get_float32_conv_precision, set_float32_conv_precision
+from .backend.precision import (
+    get_float32_conv_precision,
+    get_float32_matmul_precision,
+    set_float32_conv_precision,
+    set_float32_matmul_precision,
+)
 from .checkpoint import load, save
 from .ops.accumulation import cumsum, norm, prod
 from .ops.activation import (

@@ -150,12 +150,9 @@ def counted(standin, step, batch):
     return standin.launches.total(), standin.transfers.total()
 
 
-@pytest.mark.parametrize(
-    "make, products", [(mlp, 5), (lenet, 14), (resnet, 11), (lstm, 26), (transformer, 20)]
-)
-def test_what_a_captured_step_launches(standin, make, products):
-    """A graph before, between and behind the matrix products, which CuPy does not capture; two arguments in,
-    two results out, and one transfer for all numbers of the step."""
+@pytest.mark.parametrize("make", [mlp, lenet, resnet, lstm, transformer])
+def test_what_a_captured_step_launches(standin, make):
+    """One graph; two arguments in, two results out, and one transfer for all numbers of the step."""
     training = Training(make)
     training.step(*training.batch())
     plain, _ = counted(standin, training.step, training.batch())
@@ -164,7 +161,7 @@ def test_what_a_captured_step_launches(standin, make, products):
     for _ in range(3):
         step(*training.batch())
     launched, transfers = counted(standin, step, training.batch())
-    assert (launched, transfers) == (2 + products + (products + 1) + 2, 1)
+    assert (launched, transfers) == (2 + 1 + 2, 1)
     assert launched < plain
 
 
@@ -251,7 +248,10 @@ def test_modes_must_stay(gpu):
     training = Training(mlp)
     step = warm(training)
     for change in (tg.no_grad(), tg.detect_anomaly()):
-        with change, pytest.raises(tg.CaptureError, match="no_grad, detect_anomaly or the backend"):
+        with (
+            change,
+            pytest.raises(tg.CaptureError, match="no_grad, detect_anomaly, a precision or the backend"),
+        ):
             step(*training.batch())
     step(*training.batch())
 

@@ -58,7 +58,7 @@ def test_cupy_without_a_gpu_says_so(tmp_path):
 def test_an_empty_choice_is_none(tmp_path):
     code = (
         "from tinygrad_notes import backend as b\n"
-        "print(b.BACKEND, b.xp is b.cpu, b.kernels.convolution.get_float32_conv_precision())"
+        "print(b.BACKEND, b.xp is b.cpu, b.precision.get_float32_conv_precision())"
     )
     done = run_with(tmp_path, code, BACKEND="", FLOAT32_CONV_PRECISION="")
     assert (done.returncode, done.stdout, done.stderr) == (0, "numpy True high\n", "")

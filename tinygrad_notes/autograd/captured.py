@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import backend
+from ..backend import precision
 from ..backend.capture import Capture, CaptureError, running
 from . import guard, mode
 from .tensor import Tensor
@@ -143,7 +144,7 @@ class _Recording:
         """Raise CaptureError where this call is not the recorded one."""
         reason = _difference(form, self.form)
         if reason is None and (self.xp is not backend.xp or _modes() != self.modes):
-            reason = "no_grad, detect_anomaly or the backend are not what they were"
+            reason = "no_grad, detect_anomaly, a precision or the backend are not what they were"
         for name, ask, answer in self.notes.watched.values():
             if reason is None and ask() != answer:
                 reason = f"{name} changed since"
@@ -184,8 +185,8 @@ class _Recording:
         return _mapped(self.result, _copied)
 
 
-def _modes() -> tuple[bool, ...]:
-    return mode.recording.get(), mode.updating.get(), mode.anomaly.get()
+def _modes() -> tuple[bool | str, ...]:
+    return mode.recording.get(), mode.updating.get(), mode.anomaly.get(), *precision.words()
 
 
 def _reason(error: Exception) -> str | None:

@@ -6,7 +6,7 @@ with the same names: array functions plus our kernels. It is looked up once per 
 
 The environment variable ``BACKEND`` ("numpy", the default, or "cupy") chooses at import, and ends the
 program there if it cannot be used; ``set_backend`` chooses later. ``asarray`` and ``to_numpy`` are the
-only crossings. FLOAT32_CONV_PRECISION is read there too (see `set_float32_conv_precision`).
+only crossings. FLOAT32_CONV_PRECISION and FLOAT32_MATMUL_PRECISION are read there too (precision.py).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ import numpy as np
 
 from . import cpu, wheels
 from .capture import each_step as each_step
-from .kernels.convolution import set_float32_conv_precision
 from .kernels.memory import keep_freed_memory
 from .kernels.threads import threads as kernel_threads
+from .precision import read_environment
 from .trouble import Trouble
 
 Array = Any  # numpy.ndarray or cupy.ndarray
@@ -229,7 +229,7 @@ def _is_command() -> bool:
 
 keep_freed_memory()
 try:
-    set_float32_conv_precision(os.environ.get("FLOAT32_CONV_PRECISION") or "high")
+    read_environment()
     set_backend(os.environ.get("BACKEND") or "numpy")
 except (BackendError, ValueError) as error:  # the wish of the environment, not a fault of the program:
     if not _is_command():

@@ -295,6 +295,7 @@ OBJECTS = {
     "ReductionKernel": "in_params, out_params, map_expr, reduce_expr, post_map_expr, identity, name='reduce_kernel', reduce_type=None, reduce_dims=True, preamble='', options=()",
     "cuda.Device": "device=None",
     "cuda.Device.compute_capability": "attribute",
+    "cuda.Device.cublas_handle": "attribute",
     "cuda.Device.mem_info": "attribute",
     "cuda.Device.synchronize": "",
     "cuda.Device.use": "",

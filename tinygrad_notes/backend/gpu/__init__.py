@@ -83,10 +83,11 @@ from .distinct import distinct_rows as distinct_rows
 from .errors import explain as explain
 from .errors import why_unusable as why_unusable
 from .graph import Recorder as Recorder
-from .graph import matmul as matmul
 from .graph import renumber as renumber
 from .lazy_names import computed, fill, read
 from .philox import philox_uniform as philox_uniform
+from .products import einsum as einsum
+from .products import matmul as matmul
 from .rows import add_rows, take_rows
 from .updates import adam_numbers as adam_numbers
 from .updates import adam_update, sgd_update
@@ -102,7 +103,6 @@ from .windows_pool import (
 )
 
 cumsum = partial(plain.cumsum, cupy)
-einsum = partial(plain.einsum, graph.library)
 elementwise = partial(plain.elementwise, cupy)
 elementwise_sum = partial(plain.elementwise_sum, cupy)
 matrixwise = partial(plain.matrixwise, cupy)

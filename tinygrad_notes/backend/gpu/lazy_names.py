@@ -18,7 +18,7 @@ import numpy as np
 from .. import cpu
 from ..kernels import normalization, plain
 from ..kernels.steps import Step
-from . import graph, lazy_kernels
+from . import lazy_kernels, products
 from .lazy import Lazy, elementwise, in_one_piece, moved, opaque, unwrap, wrap
 from .lazy_kernels import Joined, Later
 
@@ -251,9 +251,9 @@ def pad(x: Any, widths: Any, constant_values: float = 0) -> Any:
 def matmul(a: Any, b: Any) -> Any:
     """The matrix product, computed when it is needed, and then where it is needed."""
     if min(a.ndim, b.ndim) < 2 or a.shape[-1] != b.shape[-2] or a.dtype != b.dtype:
-        return opaque(graph.matmul)(a, b)
+        return opaque(products.matmul)(a, b)
     shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
-    return Lazy(None, shape, a.dtype, Later(lambda out: graph.matmul(a.array, b.array, out=out)))
+    return Lazy(None, shape, a.dtype, Later(lambda out: products.matmul(a.array, b.array, out=out)))
 
 
 def scan(

@@ -27,7 +27,7 @@ import numpy as np
 from ..kernels import plain
 from ..kernels.geometry import Conv, Pair, Shape, conv_geometry, expect_shape
 from . import launch, windows
-from .graph import matmul
+from .products import matmul
 
 Array = Any
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from ..precision import get_float32_conv_precision
 from . import batch_last, lowering, plain, pointwise, winograd
 from .blocking import Array
 from .geometry import Conv, Pair, Shape, conv_geometry, expect_shape
@@ -29,34 +30,6 @@ ALGORITHMS: dict[str, ModuleType] = {
     "winograd": winograd,
     "im2col": lowering,
 }
-
-PRECISIONS = ("high", "highest")
-_precision = "high"
-
-
-def set_float32_conv_precision(precision: str) -> None:
-    """How exact convolutions of float32 are: "high" (the default) or "highest".
-
-    "high" takes Winograd's algorithm for 3×3 and 5×5 kernels of stride 1 and 16 or 32 channels and more. Its
-    rounding errors are about three times those of the direct sum, 0.8·10⁻⁶ of the result's standard deviation
-    instead of 0.3·10⁻⁶ with 64 channels. "highest" always takes the direct sum, in up to twice the time
-    (docs/performance.md has the table). float64 always takes the direct sum, float16 is computed in float32;
-    on a GPU both are the direct sum. The environment variable FLOAT32_CONV_PRECISION says it at the start.
-
-    Raises ValueError for another word.
-    """
-    global _precision
-    if precision not in PRECISIONS:
-        raise ValueError(
-            "set_float32_conv_precision (or FLOAT32_CONV_PRECISION): precision must be 'high' or 'highest'; "
-            f"got {precision!r}"
-        )
-    _precision = precision
-
-
-def get_float32_conv_precision() -> str:
-    """What `set_float32_conv_precision` set: "high" or "highest"."""
-    return _precision
 
 
 def im2col(x: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Array:
@@ -84,7 +57,7 @@ def conv2d(
     if b is not None:
         expect_shape("conv2d", "b", b, w.shape[:1])
     dtypes = tuple(array.dtype for array in (x, w, b) if array is not None)
-    chosen = choose("conv2d", conv, dtypes, algorithm, _precision)
+    chosen = choose("conv2d", conv, dtypes, algorithm, get_float32_conv_precision())
     if chosen is None:
         return plain.conv2d(np, x, w, b, stride, padding, dilation, groups)
     return _by_group(chosen.forward, conv, ((x, 1), (w, 0), (b, 0)), join=1)
@@ -104,7 +77,7 @@ def conv2d_input_grad(
     op = "conv2d_input_grad"
     conv = conv_geometry(op, x_shape, w.shape, stride, padding, dilation, groups)
     expect_shape(op, "gy", gy, (x_shape[0], w.shape[0], *conv.out))
-    chosen = choose(op, conv, (gy.dtype, w.dtype), algorithm, _precision)
+    chosen = choose(op, conv, (gy.dtype, w.dtype), algorithm, get_float32_conv_precision())
     if chosen is None:
         return plain.conv2d_input_grad(np, gy, w, x_shape, stride, padding, dilation, groups)
     return _by_group(chosen.input_grad, conv, ((gy, 1), (w, 0)), join=1)
@@ -124,7 +97,7 @@ def conv2d_weight_grad(
     op = "conv2d_weight_grad"
     conv = conv_geometry(op, x.shape, w_shape, stride, padding, dilation, groups)
     expect_shape(op, "gy", gy, (x.shape[0], w_shape[0], *conv.out))
-    chosen = choose(op, conv, (gy.dtype, x.dtype), algorithm, _precision)
+    chosen = choose(op, conv, (gy.dtype, x.dtype), algorithm, get_float32_conv_precision())
     if chosen is None:
         return plain.conv2d_weight_grad(np, gy, x, w_shape, stride, padding, dilation, groups)
     return _by_group(chosen.weight_grad, conv, ((gy, 1), (x, 1)), join=0)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from . import plain
+from . import contraction, plain
 from .products import matmul
 
 SMALL = 2048  # elements below which NumPy's own sum is quicker
@@ -163,31 +163,7 @@ def _ones(rows: int, columns: int, dtype: Any) -> Any:
 
 
 def einsum(subscripts: str, a: Any, b: Any) -> Any:
-    """numpy.einsum of two operands, whose letters stand once in each and in the other or the result.
-
-    A batch of matrix products; where no letter is free, Σ of the products, which is more exact.
-    """
-    operands, out = subscripts.split("->")
-    left, right = operands.split(",")
-    summed = [c for c in left if c in right and c not in out]
-    if not summed or a.dtype.kind != "f" or a.dtype != b.dtype:
-        return np.einsum(subscripts, a, b)
-    if a.dtype.char == "e":
+    """numpy.einsum of two operands, by `contraction.einsum`; float16 is added up in float32."""
+    if a.dtype.char == b.dtype.char == "e":
         return einsum(subscripts, a.astype(np.float32), b.astype(np.float32)).astype(a.dtype)
-    batch = [c for c in left if c in right and c in out]
-    mine, yours = [c for c in left if c not in right], [c for c in right if c not in left]
-    a = a.transpose([left.index(c) for c in (*batch, *mine, *summed)])
-    b = b.transpose([right.index(c) for c in (*batch, *summed, *yours)])
-    if mine or yours:
-        y = matmul(_matrices(a, len(batch), len(mine)), _matrices(b, len(batch), len(summed)))
-        y = y.reshape(*a.shape[: len(batch) + len(mine)], *b.shape[len(batch) + len(summed) :])
-    else:
-        y = np.asarray(sum(a * b, axis=tuple(range(len(batch), a.ndim))))
-    letters = [*batch, *mine, *yours]
-    return y.transpose([letters.index(c) for c in out])
-
-
-def _matrices(x: Any, batch: int, rows: int) -> Any:
-    """x with its `batch` first axes as one, the next `rows` as one, and the rest as one."""
-    shape = [math.prod(x.shape[batch : batch + rows]), math.prod(x.shape[batch + rows :])]
-    return x.reshape([math.prod(x.shape[:batch]), *shape] if batch else shape)
+    return contraction.einsum(np, matmul, sum, subscripts, a, b)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import _errors, _standin
+from .. import _blas, _errors, _standin
 from . import runtime
 
 _current = [0]
@@ -48,6 +48,11 @@ class Device:
         """Free and whole memory in bytes."""
         with self:
             return runtime.memGetInfo()
+
+    @property
+    def cublas_handle(self) -> int:
+        """The handle of cuBLAS, which is loaded by it."""
+        return _blas.handle()
 
     def use(self) -> Device:
         """Make this the current device."""

@@ -1,4 +1,4 @@
-"""`set_float32_conv_precision`: which algorithm computes, and what the environment says."""
+"""The settings of precision: which algorithm computes, and what the environment says."""
 
 import os
 import subprocess
@@ -68,21 +68,44 @@ def test_another_word_is_refused(wrong):
     with pytest.raises(ValueError, match="must be 'high' or 'highest'; got"):
         tg.set_float32_conv_precision(wrong)
     assert tg.get_float32_conv_precision() == "high"
+    with pytest.raises(
+        ValueError, match=r"MATMUL_PRECISION.: precision must be 'highest', 'high', 'half'; got"
+    ):
+        tg.set_float32_matmul_precision(wrong)
+    assert tg.get_float32_matmul_precision() == "highest"
 
 
-@pytest.mark.parametrize(("value", "expected"), [("highest", "highest"), ("high", "high"), ("", "high")])
-def test_the_environment(value, expected):
-    answer = _start(value)
+def test_products_on_numpy_are_the_same_in_all_three():
+    a = np.random.default_rng(0).standard_normal((64, 64)).astype(np.float32)
+    x = tg.Tensor(a)
+    once = (x @ x).numpy()
+    try:
+        for word in ("high", "half"):
+            tg.set_float32_matmul_precision(word)
+            assert tg.get_float32_matmul_precision() == word
+            np.testing.assert_array_equal((x @ x).numpy(), once)
+    finally:
+        tg.set_float32_matmul_precision("highest")
+
+
+@pytest.mark.parametrize(
+    ("convolutions", "products", "expected"),
+    [("highest", "half", "highest half"), ("high", "high", "high high"), ("", "", "high highest")],
+)
+def test_the_environment(convolutions, products, expected):
+    answer = _start(FLOAT32_CONV_PRECISION=convolutions, FLOAT32_MATMUL_PRECISION=products)
     assert (answer.returncode, answer.stdout.strip()) == (0, expected)
 
 
-def test_a_wrong_word_in_the_environment_ends_the_program_with_a_sentence():
-    answer = _start("low")
+@pytest.mark.parametrize("name", ["FLOAT32_CONV_PRECISION", "FLOAT32_MATMUL_PRECISION"])
+def test_a_wrong_word_in_the_environment_ends_the_program_with_a_sentence(name):
+    answer = _start(**{name: "low"})
     assert answer.returncode == 2 and not answer.stdout
-    assert answer.stderr.strip().count("\n") == 0 and "FLOAT32_CONV_PRECISION" in answer.stderr
+    assert answer.stderr.strip().count("\n") == 0 and name in answer.stderr
 
 
-def _start(value):
-    code = "import tinygrad_notes as tg; print(tg.get_float32_conv_precision())"
-    environment = {**os.environ, "FLOAT32_CONV_PRECISION": value}
+def _start(**variables):
+    code = "import tinygrad_notes as t; "
+    code += "print(t.get_float32_conv_precision(), t.get_float32_matmul_precision())"
+    environment = {**os.environ, **variables}
     return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
