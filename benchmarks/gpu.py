@@ -33,13 +33,13 @@ OF_TESTS, OF_A_ROW = 180, 90  # seconds at most
 DRY = {
     "forward": "rules forward", "backward": "backward", "updates": "updates", "launches": "launches",
     "launches_per_rule": "launches per rule", "syncs": "waits", "transfers": "transfers",
-    "captured_equal": "captured is equal",
+    "captured_equal": "captured is equal", "captured_launches": "captured launches",
 }  # fmt: skip
 MEASURED = {
     "ours": "ms", "captured": "captured", "torch": "PyTorch", "ratio_ours": "ratio",
     "ratio_captured": "ratio, captured", "first_s": "first step, s", "launches": "launches",
     "percent_of_product": "% of product", "percent_of_copy": "% of copy", "mib_ours": "MiB",
-    "mib_torch": "PyTorch's",
+    "mib_captured": "captured", "mib_torch": "PyTorch's",
 }  # fmt: skip
 
 
