@@ -360,8 +360,8 @@ def test_pinned_arrays(cp, a):
     host = cupyx.zeros_pinned((2, 3), np.float32)
     assert (
         not host.any()
-        and cp.cuda.pinned_memory._is_pinned(host[:1])
-        and not cp.cuda.pinned_memory._is_pinned(HOST)
+        and cp.cuda.pinned_memory._memory_of(host[:1]) is not None
+        and cp.cuda.pinned_memory._memory_of(HOST) is None
     )
     cp._standin.reset()
     a.get(out=host, blocking=False)
@@ -369,6 +369,93 @@ def test_pinned_arrays(cp, a):
     np.testing.assert_array_equal(host, HOST)
     assert cp.cuda.alloc_pinned_memory(10).size() == 10
     assert cupyx.empty_pinned((2, 3), order="F").flags.f_contiguous
+
+
+def sent(cp, host=HOST, order="C"):
+    """(device array, page-locked array, event) of a copy by another stream."""
+    stream, start = cp.cuda.Stream(non_blocking=True), cp.cuda.Event(disable_timing=True)
+    source = np.ndarray(host.shape, host.dtype, cp.cuda.alloc_pinned_memory(host.nbytes), order=order)
+    source[...] = host
+    device = cp.empty(host.shape, host.dtype, order=order)
+    start.record()
+    stream.wait_event(start)
+    device.set(source, stream=stream)
+    return device, source, stream.record()
+
+
+@pytest.mark.parametrize("order", "CF")
+@pytest.mark.parametrize("wait", [
+    lambda cp, event: cp.cuda.get_current_stream().wait_event(event),
+    lambda cp, event: event.synchronize(),
+    lambda cp, event: cp.cuda.Device().synchronize(),
+])  # fmt: skip
+def test_a_copy_by_another_stream_is_there_when_it_was_waited_for(cp, order, wait):
+    cp._standin.reset()
+    device, source, event = sent(cp, order=order)
+    assert cp._standin.transfers.total() == 1 and not cp._standin.syncs and not event.done
+    assert np.isnan(device.get()).all()
+    cp.cuda.get_current_stream().synchronize()  # another stream than the one that copies
+    assert np.isnan(device.get()).all()
+    wait(cp, event)
+    assert event.done
+    source[...] = 0  # too late to change anything
+    same(device, HOST)
+    assert device.flags.f_contiguous == (order == "F")
+
+
+def test_a_stream_is_waited_for_with_all_its_copies(cp):
+    stream = cp.cuda.Stream(non_blocking=True)
+    source = np.ndarray(3, np.int64, cp.cuda.alloc_pinned_memory(24))
+    source[...] = 7
+    with stream:
+        device = cp.empty(3, np.int64)
+    device.set(source, stream=stream)
+    early, _, event = sent(cp)
+    assert not stream.done and device.get().tolist() == [0x5A5A5A5A5A5A5A5A] * 3
+    stream.synchronize()
+    assert stream.done and device.get().tolist() == [7] * 3
+    assert not event.done and np.isnan(early.get()).all()
+    event.synchronize()
+
+
+def test_a_source_that_is_overwritten_or_given_back_too_early_is_noticed(cp):
+    device, source, event = sent(cp)
+    source[...] = 0
+    cp.cuda.get_current_stream().wait_event(event)
+    same(device, 0 * HOST)
+    device, source, event = sent(cp)
+    del source
+    gc.collect()
+    cp.cuda.get_current_stream().wait_event(event)
+    assert np.isnan(device.get()).all()
+
+
+def test_an_array_that_is_given_back_too_early_is_noticed(cp):
+    device, _source, event = sent(cp)
+    del device
+    with pytest.raises(RuntimeError, match="given back to the pool while another stream copies into it"):
+        cp.empty(1)
+    device, _source, event = sent(cp)
+    del device
+    cp.cuda.get_current_stream().wait_event(event)
+    cp.empty(1)
+
+
+def test_copies_by_another_stream_that_are_refused(cp):
+    stream, device = cp.cuda.Stream(non_blocking=True), cp.empty((2, 3), np.float32)
+    source = np.ndarray((2, 3), np.float32, cp.cuda.alloc_pinned_memory(24))
+    with pytest.raises(RuntimeError, match="has not waited for that stream"):
+        device.set(source, stream=stream)
+    stream.wait_event(cp.cuda.get_current_stream().record())
+    later = cp.empty((2, 3), np.float32)
+    with pytest.raises(RuntimeError, match="has not waited for that stream"):
+        later.set(source, stream=stream)
+    with pytest.raises(NotImplementedError, match="page-locked memory alone"):
+        device.set(HOST, stream=stream)
+    with pytest.raises(NotImplementedError, match="into whole arrays"):
+        device[1:].set(source[1:], stream=stream)
+    device.set(HOST, stream=cp.cuda.get_current_stream())
+    same(device, HOST)
 
 
 def test_the_machine(cp, monkeypatch):

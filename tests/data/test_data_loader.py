@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_notes import Tensor, manual_seed
+from tinygrad_notes import Tensor, backend, manual_seed
 from tinygrad_notes.backend import rng
 from tinygrad_notes.data import ArrayDataset, Compose, DataLoader, RandomShift, Transform
 from tinygrad_notes.data.loader import shuffled
@@ -378,7 +378,7 @@ def test_iterator_may_be_closed_by_its_own_thread():
 
     class Closes(FailsAt):
         def __getitem__(self, index):
-            if index[0]:
+            if index[0] == 20:  # the second batch may have to be there before the first is given
                 go.wait(5)
                 iteration.close()
                 closed.append(threading.current_thread())
@@ -422,7 +422,8 @@ def test_at_most_prefetch_batches_are_ready(data):
     iteration = iter(DataLoader(data, 1, transform=Counting(), prefetch=3))
     next(iteration)
     time.sleep(0.05)
-    assert len(made) <= 1 + 3 + 1  # handed out, ready, and one in the thread's hands
+    on_its_way = backend.BACKEND == "cupy"
+    assert len(made) <= 1 + on_its_way + 3 + 1  # handed out, ready, and one in the thread's hands
     iteration.close()
 
 

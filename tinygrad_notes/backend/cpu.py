@@ -5,6 +5,9 @@ gpu/, the symbolic reading and the tape offer the same names with the same param
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
 from numpy import (
     abs,
     arange,
@@ -88,9 +91,24 @@ from .kernels.ufuncs import add, exp, log, maximum, minimum, multiply, sqrt, tan
 from .kernels.update import adam_update, sgd_update
 from .philox import philox_uniform as philox_uniform  # for masks: no rule draws
 
+T = TypeVar("T")
+
 read = None  # rules are called with arrays as they are; a namespace may read them in another way
 
 captures = False  # a step cannot be recorded
+
+
+class Lane:
+    """The way of batches to where is computed: on NumPy they are there."""
+
+    def prepared(self, arrays: Any) -> Any:
+        """The arrays, ready for the way."""
+        return arrays
+
+    def ahead(self, enter: Callable[[Any], T], batches: Iterator[Any]) -> Iterator[T]:
+        """`enter(batch)` of each, when it is asked for."""
+        return map(enter, batches)
+
 
 __all__ = [
     "abs", "adam_update", "add", "add_rows", "arange", "argmax", "argmin", "argsort", "asarray",

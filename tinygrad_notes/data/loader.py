@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -28,11 +28,12 @@ class DataLoader:
 
     An epoch is determined by one number, its key: the order of the samples and the generator of
     every batch's augmentation derive from (key, batch index), so skipping batches is exact and
-    `prefetch` (batches made ahead by a thread; 0 for none) never changes a result. The key comes
-    from `seed`, else from the generator that `manual_seed` sets, and only where needed: a loader
-    without shuffling and random transforms draws nothing. `transform(images, rng)` gets the first array
-    of a batch, (N, C, H, W) for images. That one comes as float32 or int64, and uint8, which are pixels, in
-    [0, 1]; the others, such as labels, keep their dtype. An int, for the host alone, stays one.
+    `prefetch` (batches made ahead by a thread, and on a GPU one more that is on its way; 0 for none)
+    never changes a result. The key comes from `seed`, else from the generator that `manual_seed` sets, and
+    only where needed: a loader without shuffling and random transforms draws nothing. `transform(images,
+    rng)` gets the first array of a batch, (N, C, H, W) for images. That one comes as float32 or int64, and
+    uint8, which are pixels, in [0, 1]; the others, such as labels, keep their dtype. An int, for the host
+    alone, stays one.
 
     Raises ValueError for sizes below the allowed ones and for a loader without a single batch.
     """
@@ -83,13 +84,12 @@ class DataLoader:
         return self._run(self._key, self._next, iteration)
 
     def _run(self, key: int, start: int, iteration: object) -> Iterator[tuple[Tensor, ...]]:
-        batches = self._batches(key, start)
+        batches, arrive = self._batches(key, start), cast(Any, map)
         if self.prefetch:
-            batches = run_ahead(batches, self.prefetch)
+            lane = backend.xp.Lane()
+            batches, arrive = run_ahead(map(lane.prepared, batches), self.prefetch), lane.ahead
         with closing(batches):  # ends the thread whatever happens here
-            for index, arrays in enumerate(batches, start):
-                # the one place where they enter the backend in use
-                batch = tuple(array if isinstance(array, int) else Tensor(array) for array in arrays)
+            for index, batch in enumerate(arrive(_entered, batches), start):
                 if iteration is self._current:
                     self._next = index + 1
                 yield batch
@@ -140,6 +140,11 @@ class DataLoader:
             )
         self._key, self._next, self._epoch, self._resume = key, position, epoch, key is not None
         self._current = None
+
+
+def _entered(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arrays as Tensors: the one place where they enter the backend in use."""
+    return tuple(array if isinstance(array, int) else Tensor(array) for array in arrays)
 
 
 def shuffled(count: int, key: int) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import _device, _index, _names, _standin
+from . import _capture, _device, _index, _names, _order, _standin
 from .cuda import memory, pinned_memory
 
 _REFUSED = (
@@ -48,7 +48,7 @@ class Flags:
 class ndarray:
     """An array on the device. Reading a value on the host is explicit, or counted as a wait."""
 
-    __slots__ = ("__weakref__", "_base", "_data")
+    __slots__ = ("__weakref__", "_base", "_born", "_data")
     __array_priority__ = 100
     __hash__ = None  # type: ignore[assignment]
 
@@ -59,7 +59,7 @@ class ndarray:
             raise NotImplementedError("cupy stand-in: ndarray(memptr=, strides=) needs device memory")
         sizes = _device.host_argument(shape, "ndarray")
         made = _device.computed(np.empty, sizes, _device.check_dtype(dtype), order, free=True)
-        self._data, self._base = made._data, None
+        self._data, self._base, self._born = made._data, None, made._born
 
     @classmethod
     def _of(cls, data: np.ndarray, base: Any = None) -> ndarray:
@@ -70,7 +70,7 @@ class ndarray:
         if base is None:
             memory._allocate(data.nbytes)
         self = object.__new__(cls)
-        self._data, self._base = data, base
+        self._data, self._base, self._born = data, base, _order.born()
         return self
 
     base = property(lambda self: self._base)
@@ -105,7 +105,7 @@ class ndarray:
 
     def get(self, stream: Any = None, order: str = "C", out: Any = None, blocking: bool = True) -> np.ndarray:
         """Copy on the host; without waiting only into pinned memory."""
-        pinned = not blocking and isinstance(out, np.ndarray) and pinned_memory._is_pinned(out)
+        pinned = not blocking and isinstance(out, np.ndarray) and pinned_memory._memory_of(out) is not None
         if not pinned:
             _standin.synced()
         if out is None:
@@ -129,9 +129,28 @@ class ndarray:
             raise ValueError(f"Shape mismatch. Old shape: {self.shape}, new shape: {arr.shape}")
         if not (self.flags.c_contiguous or self.flags.f_contiguous):
             raise RuntimeError("Cannot set to non-contiguous array")
-        data = self._data
-        pinned = pinned_memory._is_pinned(arr)
-        _device.transferred(lambda: data.__setitem__(..., arr), [data], pinned)
+        data, memory = self._data, pinned_memory._memory_of(arr)
+        if stream is not None and stream._queue is not _order.current():
+            self._set_late(arr, stream._queue, memory)
+            return
+        _device.transferred(lambda: data.__setitem__(..., arr), [data], memory is not None)
+
+    def _set_late(self, arr: np.ndarray, queue: Any, memory: Any) -> None:
+        """`set` by another stream than the current one."""
+        if memory is None or self.base is not None:
+            raise NotImplementedError(
+                "cupy stand-in: another stream copies from page-locked memory alone (from other memory the "
+                "host may wait for it), and into whole arrays"
+            )
+        home, time = self._born
+        if queue is not home and queue.seen.get(home, -1) < time:
+            raise RuntimeError(
+                "cupy stand-in: a stream copies into an array that another one has made, and has not waited "
+                "for that stream, which may still use the memory for what was there before"
+            )
+        _capture.forbid("a copy on another stream")
+        _standin.transferred()
+        _order.Copy(queue, self._data, arr, memory)
 
     def item(self) -> Any:
         if self.size != 1:

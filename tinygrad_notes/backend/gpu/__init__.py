@@ -79,6 +79,8 @@ from cupyx.scipy.special import erf as _erf
 
 from ..kernels import normalization, plain
 from . import devices, graph
+from .ahead import Lane as Lane
+from .ahead import from_host as from_host
 from .distinct import distinct_rows as distinct_rows
 from .errors import explain as explain
 from .errors import why_unusable as why_unusable
@@ -121,12 +123,6 @@ def erf(x: Any) -> Any:
 
 
 captures = True  # a step can be recorded, and done again without Python
-
-
-def from_host(array: Any) -> Any:
-    """One explicit copy from host memory to the device; none in a step that is recorded."""
-    graph.refuse_host("an array of the host enters the device")
-    return asarray(array)
 
 
 fill(globals())

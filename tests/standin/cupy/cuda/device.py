@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import _blas, _errors, _standin
+from .. import _blas, _errors, _order, _standin
 from . import runtime
 
 _current = [0]
@@ -62,6 +62,7 @@ class Device:
     def synchronize(self) -> None:
         """Wait for the device."""
         _standin.synced()
+        _order.finish()
 
 
 def get_device_id() -> int:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import _capture
+from .. import _capture, _order
 from .._errors import OutOfMemoryError as OutOfMemoryError
 
 
@@ -117,6 +117,7 @@ def _checked(allocator: Any) -> Any:
 
 def _allocate(size: int) -> None:
     """Note that an array of `size` bytes is made."""
+    _order.check_pool()
     pool = get_allocator().__self__  # type: ignore[attr-defined]
     pool._allocate(size)
     capture = _capture.recording()

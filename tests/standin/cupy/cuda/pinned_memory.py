@@ -51,9 +51,10 @@ def alloc_pinned_memory(size: int) -> PinnedMemoryPointer:
     return _default_pinned.malloc(size)
 
 
-def _is_pinned(array: np.ndarray) -> bool:
-    """Whether a host array lies in pinned memory."""
+def _memory_of(array: np.ndarray) -> PinnedMemoryPointer | None:
+    """The pinned memory that a host array lies in, if it does."""
     base: Any = array
     while isinstance(base, np.ndarray):
         base = base.base
-    return isinstance(getattr(base, "obj", base), PinnedMemoryPointer)
+    base = getattr(base, "obj", base)
+    return base if isinstance(base, PinnedMemoryPointer) else None

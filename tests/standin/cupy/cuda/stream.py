@@ -1,4 +1,4 @@
-"""cupy.cuda.stream: streams that are never busy, events, and the beginning and end of a capture."""
+"""cupy.cuda.stream: streams, which are late with copies alone (_order.py), events, and captures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 import time
 from typing import Any
 
-from .. import _capture, _errors, _standin
+from .. import _capture, _errors, _order, _standin
 from . import graph
 
 _handles = itertools.count(0x1000)
@@ -23,23 +23,27 @@ class Event:
         self._at: float | None = None
         self._captured = False
         self._waits = -1
+        self._queue, self._upto, self._time = _order.NULL, 0, -1
 
     @property
     def done(self) -> bool:
         """Whether the device has come to it."""
         _capture.forbid("an event's state")
         self._check()
-        return True
+        return self._queue.done(self._upto)
 
     def record(self, stream: Any = None) -> None:
         """Put the mark into a stream, the current one if none is given."""
+        stream = stream or get_current_stream()
         self._at, self._waits = time.perf_counter(), _standin.waits()
-        self._captured = _capture.captures(stream or get_current_stream())
+        self._captured = _capture.captures(stream)
+        self._queue, self._upto, self._time = stream._queue, stream._queue.asked, _order.tick()
 
     def synchronize(self) -> None:
         """Wait for it."""
         _standin.synced()
         self._check()
+        self._queue.finish(self._upto)
 
     def _check(self) -> None:
         if self._captured:
@@ -71,6 +75,7 @@ class Stream:
         self.device_id = -1 if null else 0
         self.is_non_blocking = non_blocking
         self._before: list[Any] = []
+        self._queue = _order.NULL if null else _order.Queue()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Stream) and other.ptr == self.ptr
@@ -97,11 +102,12 @@ class Stream:
     def done(self) -> bool:
         """Whether the device has done everything."""
         _capture.forbid("a stream's state")
-        return True
+        return self._queue.done(None)
 
     def synchronize(self) -> None:
         """Wait for the stream."""
         _standin.synced()
+        self._queue.finish()
 
     def record(self, event: Event | None = None) -> Event:
         """Put an event into the stream."""
@@ -111,6 +117,8 @@ class Stream:
 
     def wait_event(self, event: Event) -> None:
         """What follows in this stream is done after the event."""
+        event._queue.finish(event._upto)
+        self._queue.seen[event._queue] = max(event._time, self._queue.seen.get(event._queue, -1))
 
     def begin_capture(self, mode: int | None = None) -> None:
         """Record from now on instead of computing."""
