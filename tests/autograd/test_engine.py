@@ -147,6 +147,15 @@ def test_backward_with_create_graph_gives_a_differentiable_gradient():
     np.testing.assert_allclose(values(second), 6 * values(x))
 
 
+def test_gradients_with_a_graph_add_up():
+    x = leaf(3)
+    for _ in range(2):
+        (x**3).sum().backward(create_graph=True)
+    np.testing.assert_allclose(values(x.grad), 2 * 3 * values(x) ** 2)
+    (second,) = tg.grad(x.grad.sum(), x)
+    np.testing.assert_allclose(values(second), 2 * 6 * values(x))
+
+
 def test_saved_intermediates_are_replayed_not_frozen():
     """The variance keeps x − μ; a Hessian that took it for a constant would miss the mean's part."""
     x = leaf(4)

@@ -216,6 +216,8 @@ def test_predict_and_eval_tell_perplexities(trained, text, tmp_path, capsys):
     assert known["perplexity"] < unknown["perplexity"] or not NUMPY
     assert main(["predict", folder, "the cät"]) == 2
     assert "text 1: character 6 is 'ä'" in capsys.readouterr().err
+    assert main(["predict", folder, "th", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["texts"][0]["ids"] == 2
     assert main(["predict", folder, "t"]) == 2
     assert "from 2 on there is one to foresee" in capsys.readouterr().err
     (tmp_path / "other.txt").write_text("ÄÖÜ " * 100)
