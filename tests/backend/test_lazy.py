@@ -39,6 +39,10 @@ REAL_RULES = {
     "joined": lambda xp, a, b: xp.concatenate((a * b, b, a + 1), axis=1) * 2,
     "stacked": lambda xp, a, b: xp.stack((a * b, b), axis=1),
     "a border": lambda xp, a, b: xp.pad(a * b, ((1, 0), (0, 2)), constant_values=3) - 1,
+    "numbers alone": lambda xp, a, b: (xp.zeros((2, 3)), xp.exp(xp.ones_like(b)) * 2, xp.full((), 3)),
+    "a number for each": lambda xp, a, b: (xp.zeros((5, *b.shape), b.dtype) + b * xp.full((), 0.5, a.dtype)),
+    "sums of numbers": lambda xp, a, b: xp.sum(xp.ones((5, *b.shape)) * b, axis=0) + xp.sum(xp.ones(3)),
+    "parts of numbers": lambda xp, a, b: (xp.ones_like(a) + xp.zeros(()))[1:, None] - xp.zeros((12,))[2],
     "several results": lambda xp, a, b: (a * b, xp.exp(a * b), xp.sum(a * b, axis=0), a),
 }  # fmt: skip
 WHOLE_RULES = {

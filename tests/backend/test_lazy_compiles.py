@@ -49,7 +49,7 @@ def source(index, kind, ins, outs, body):
     """A __global__ function with the parameters and the text of a kernel, as CuPy wraps them."""
     arguments, loads = [], []
     for text, constant in ((ins, "const "), (outs, "")):
-        for part in text.split(", "):
+        for part in filter(None, text.split(", ")):
             dtype, name = part.split()
             c_name = constant + C_NAMES[dtype]
             if re.fullmatch(r"(s\d+|count)", name):

@@ -92,6 +92,26 @@ def test_a_step_of_a_recurrence_is_a_product_and_a_kernel(counted, name, forward
     assert [after - before for before, after in zip(*counts, strict=True)] == [forward, backward]
 
 
+def test_an_output_that_nothing_uses_launches_nothing(counted):
+    whole = lambda *inputs: normalization.batch_norm(*inputs)  # noqa: E731
+    inputs = tensor(2, 3, 4, 4), tensor(3), tensor(3)
+    assert forward_and_backward(counted, lambda *x: whole(*x)[0], *inputs) == forward_and_backward(
+        counted, whole, *inputs
+    )
+
+
+def test_gradients_of_leaves_are_not_copied(counted):
+    x, w, b = tensor(2, 3), tensor(4, 3), tensor(4)
+
+    def run():
+        for leaf in (x, w, b):
+            leaf.grad = None
+        F.linear(x, w, b).backward(seed)
+
+    seed = tg.ones((2, 4))
+    assert launches(counted, run)[1] == 2 + 3  # a launch for each gradient
+
+
 class Scaled(Function):
     """y = (x s)² for a number s that changes from call to call."""
 

@@ -17,14 +17,16 @@ from .. import backend
 from ..backend.capture import running
 from . import guard, mode
 from .anomaly import check_backward
-from .broadcast import fitted, unbroadcast
+from .broadcast import unbroadcast
 from .function import _next_number
 from .hooks import hooked
 from .node import Leaf, Node
 from .order import above, reverse_order
 from .place import freed, note_backward, unruled
+from .reading import read_rules
 from .replay import replay, rewrap
 from .seed import seed
+from .sharing import alone
 from .tape import Tape, tape
 from .tensor import Tensor
 from .unmoved import unmoved
@@ -175,12 +177,12 @@ class _Pass:
         for i in node.operation.unruled:
             if node.edges[i] is not None:
                 raise unruled(node, i)
-        if node.several:
+        if node.several and self.read is None:
             gy = tuple(self.zeros(meta) if g is None else g for g, meta in zip(gy, node.meta, strict=True))
         edges, useful = node.edges, self.useful
         since = _next_number() if self.create_graph else 0
         intermediates = replay(node) if self.create_graph else None
-        rules = node.operation.backward_rules if self.read is None else _read(self.read, node)
+        rules = node.operation.backward_rules if self.read is None else read_rules(self.read, node)
         for (run, plan, _, names, target), kept in zip(rules, node.kept):  # noqa: B905 (a hot loop)
             if kept is None or (useful is not None and target >= 0 and edges[target][0] not in useful):
                 continue
@@ -193,7 +195,7 @@ class _Pass:
             if self.create_graph:
                 result = unmoved(node, plan, result, since)
             if target >= 0:
-                self.hand_on(node, edges[target], result, result is gy)
+                self.hand_on(node, edges[target], result, (gy,))
                 continue
             results = result if type(result) is tuple else (result,)
             if len(results) != len(edges):
@@ -202,12 +204,12 @@ class _Pass:
                     "inputs; it must return one for each"
                 )
             for i, (edge, gx) in enumerate(zip(edges, results, strict=True)):
-                self.hand_on(node, edge, gx, gx is gy or any(gx is other for other in results[:i]))
+                self.hand_on(node, edge, gx, (gy, *results[:i]))
 
-    def hand_on(self, node: Node, edge: tuple[Any, int] | None, gx: Any, shared: bool) -> None:
+    def hand_on(self, node: Node, edge: tuple[Any, int] | None, gx: Any, others: tuple[Any, ...]) -> None:
         """Bring a gradient into its input's shape and dtype and add it there.
 
-        `shared` says that another input may get the same array. What was kept is shared too.
+        `others`, which may hold it too, are the gradient of the output and what other inputs got.
         """
         if edge is None:
             return
@@ -233,10 +235,9 @@ class _Pass:
             self.add(to, index, gx)
             return
         self.pending[to] = gx
-        if type(to) is Leaf and not (
-            shared or self.create_graph or gx.base is not None
-            or any(gx is v for group in (*(node.kept or ()), node.attributes.values()) for v in group or ())
-        ):  # fmt: skip
+        if type(to) is not Leaf or self.create_graph:
+            return
+        if alone(gx, (others, *(node.kept or ()), node.attributes.values())):
             self.fresh.add(to)
 
     def add(self, node: Any, index: int, g: Any) -> None:
@@ -260,15 +261,6 @@ class _Pass:
         """The gradient of an output that nothing used."""
         zeros = backend.xp.zeros(*meta)
         return Tensor._wrap(zeros) if self.create_graph else zeros
-
-
-def _read(read: Any, node: Node) -> Any:
-    """The backward rules of `node`, run by `read`, with the undoing of broadcasts as a part of each."""
-    metas = [edge and (edge[0].meta[edge[1]] if edge[0].several else edge[0].meta) for edge in node.edges]
-    broadcasts = node.operation.broadcasts
-    for run, plan, take, names, target in node.operation.backward_rules:
-        wanted = metas if target < 0 else [metas[target]]
-        yield read(fitted(run, wanted) if broadcasts else run), plan, take, names, target
 
 
 def _recorded_copy(g: Tensor) -> Tensor:

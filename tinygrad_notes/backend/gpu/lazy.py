@@ -195,7 +195,8 @@ def moved(chain: Lazy, view: Callable[[Any], Any]) -> Lazy:
         found = known.get(id(node))
         if found is not None:
             return found
-        if type(node.step) is Step:
+        lazies = [arg for arg in node.args if type(arg) is Lazy]
+        if type(node.step) is Step and lazies:
             args = tuple(follow(arg) if type(arg) is Lazy else arg for arg in node.args)
             shape = functools.reduce(_broadcast, (arg.shape for arg in args if type(arg) is Lazy))
             new = Lazy(None, shape, node.dtype, node.step, args)

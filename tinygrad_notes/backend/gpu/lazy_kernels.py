@@ -108,6 +108,11 @@ class Description:
         self.values.append(value)
         return len(self.values) - 1
 
+    def reaches(self, shape: tuple[int, ...]) -> bool:
+        """Whether the arrays have this shape together; what is one number for all elements has none."""
+        shapes = [array.shape for array in self.arrays]
+        return shape in shapes or (bool(shapes) and np.broadcast_shapes(*shapes) == shape)
+
     def number(self, value: Any, dtype: np.dtype[Any]) -> int:
         """The number of the value of a Python number that is used as `dtype`."""
         value = host_number(value, dtype)
@@ -177,7 +182,7 @@ def _compute(pairs: list[Pair]) -> None:
         return
     kernel = elementwise_kernel(tuple(described.values), targets)
     outs: list[Any] = []
-    if any(out is not None for _, out in pairs):
+    if any(out is not None for _, out in pairs) or not described.reaches(pairs[0][0].shape):
         outs = [cupy.empty(node.shape, node.dtype) if out is None else out for node, out in pairs]
     results = kernel(*described.arrays, *described.numbers, *outs)
     for (node, _), result in zip(pairs, results, strict=True):
@@ -199,13 +204,16 @@ def _directly(node: Node, out: Any) -> bool:
     ]
     if any(arg is None or isinstance(arg, np.generic) for arg in args):
         return False
-    array = args[0].astype(node.dtype) if name == "astype" else getattr(cupy, name)(*args)
+    if name == "full":
+        array = cupy.full(node.shape, *args, node.dtype)
+    else:
+        array = args[0].astype(node.dtype) if name == "astype" else getattr(cupy, name)(*args)
     node.settle(array if array.dtype == node.dtype else array.astype(node.dtype))  # CuPy 13 looks at values
     return True
 
 
 SINGLE = frozenset(
-    """abs add astype bitwise_and bitwise_or bitwise_xor ceil cos divide equal exp expm1 floor greater
+    """abs add astype bitwise_and bitwise_or bitwise_xor ceil cos divide equal exp expm1 floor full greater
     greater_equal invert isfinite isnan less less_equal log log1p logical_and logical_not logical_or
     logical_xor maximum minimum multiply negative not_equal rint sin sqrt subtract tanh""".split()  # noqa: SIM905 (a table)
 )
@@ -218,7 +226,7 @@ def reduce_chain(
     described = Description()
     target = described.place(node)
     kernel = None
-    if len(described.arrays) < MOST_ARGUMENTS:
+    if len(described.arrays) < MOST_ARGUMENTS and described.reaches(node.shape):
         kernel = sum_kernel(tuple(described.values), target, dtype, count is not None)
     if kernel is None:
         described = Description()

@@ -7,7 +7,6 @@ What is element by element builds chains; sums end them. Functions that a rule h
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -17,13 +16,12 @@ import numpy as np
 
 from .. import cpu
 from ..kernels import normalization, plain
-from ..kernels.steps import Step
+from ..kernels.steps import Step, repeated
 from . import lazy_kernels, products
-from .lazy import Lazy, elementwise, in_one_piece, moved, opaque, unwrap, wrap
+from .lazy import WEAK, Lazy, elementwise, moved, opaque, unwrap, wrap
 from .lazy_kernels import Joined, Later
+from .lazy_sums import mean, sum_
 
-SUMMED_IN = {"b": np.dtype(np.int64), "i": np.dtype(np.int64), "u": np.dtype(np.uint64)}
-MANY = 1 << 15
 names = SimpleNamespace(ndarray=Lazy)
 
 ELEMENTWISE = """abs add bitwise_and bitwise_or bitwise_xor ceil cos divide equal exp expm1 floor greater
@@ -65,9 +63,12 @@ def fill(namespace: dict[str, Any]) -> None:
         for function in (
             concatenate,
             expand_dims,
+            full,
             matmul,
             mean,
             moveaxis,
+            ones,
+            ones_like,
             pad,
             reshape,
             scan,
@@ -76,6 +77,8 @@ def fill(namespace: dict[str, Any]) -> None:
             sum_,
             swapaxes,
             transpose,
+            zeros,
+            zeros_like,
         )
     }
     own |= dict.fromkeys(("elementwise", "rowwise", "matrixwise"), _called)
@@ -139,33 +142,36 @@ def _power(multiply: Callable[..., Any], power: Callable[..., Any]) -> Callable[
     return power_
 
 
-# ---- sums --------------------------------------------------------------------------------------
+# ---- one number for all elements: nothing is filled before it is needed as an array ----------------------
 
 
-def sum_(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Σ x over `axis`, real numbers added up in float64."""
-    dtype = SUMMED_IN.get(x.dtype.kind, x.dtype)
-    return x.astype(dtype) if axis == () else _summed(x, axis, keepdims, dtype, None)
+def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
+    """An array of one number."""
+    shape = shape if isinstance(shape, tuple | list) else (shape,)
+    dtype = np.dtype(type(fill_value) if dtype is None else dtype)
+    if type(fill_value) not in WEAK or (dtype.kind not in "bf" and fill_value not in (0, 1)):
+        return opaque(cupy.full)(shape, fill_value, dtype)  # CuPy says what does not fit
+    return Lazy(None, tuple(shape), dtype, repeated(dtype), (fill_value,))
 
 
-def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """(1/n) Σ x over `axis`, added up and divided in float64."""
-    if x.dtype.kind != "f":
-        x = x.astype(np.float64)
-    axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
-    count = math.prod(x.shape[a] for a in axes)
-    return x.astype(x.dtype) if axis == () else _summed(x, axis, keepdims, x.dtype, float(count))
+def zeros(shape: Any, dtype: Any = float) -> Any:
+    """An array of 0."""
+    return full(shape, 0, dtype)
 
 
-def _summed(x: Any, axis: Any, keepdims: bool, dtype: Any, count: float | None) -> Any:
-    """Σ x; by many blocks where all of many numbers become one, which CuPy's kernels give to one block."""
-    rows = min(x.size & -x.size, 1024)  # the largest power of two that divides it
-    whole = axis is None or (type(axis) is tuple and len(axis) == x.ndim)
-    if whole and x.size >= MANY and rows >= 32 and x.dtype.kind == "f" and in_one_piece(x, x.shape):
-        parts = lazy_kernels.reduce_chain(x.reshape(rows, -1), 1, False, np.dtype(np.float64))
-        total = lazy_kernels.reduce_chain(wrap(parts), None, False, dtype, count)
-        return wrap(total.reshape((1,) * x.ndim if keepdims else ()))
-    return wrap(lazy_kernels.reduce_chain(x, axis, keepdims, dtype, count))
+def ones(shape: Any, dtype: Any = float) -> Any:
+    """An array of 1."""
+    return full(shape, 1, dtype)
+
+
+def zeros_like(x: Any) -> Any:
+    """0 in the shape and type of x."""
+    return full(x.shape, 0, x.dtype)
+
+
+def ones_like(x: Any) -> Any:
+    """1 in the shape and type of x."""
+    return full(x.shape, 1, x.dtype)
 
 
 # ---- views: of a chain they are views of its arrays where no other function would be slowed down -------

@@ -115,6 +115,12 @@ def cast(source: np.dtype[Any], target: np.dtype[Any]) -> Step:
     return Step("astype", (source,), target, f"({C_TYPES[target.name]}){{0}}")
 
 
+@functools.cache
+def repeated(dtype: np.dtype[Any]) -> Step:
+    """The step that takes a number as `dtype`, the same for each element."""
+    return Step("full", (dtype,), dtype, "{0}")
+
+
 def host_number(value: Any, dtype: np.dtype[Any]) -> Any:
     """A Python or NumPy number as the argument of a kernel that takes it as `dtype`, rounded to it."""
     if dtype != np.float16:
