@@ -12,6 +12,7 @@ from tinygrad_notes import backend
 from tinygrad_notes.autograd.place import rule_of
 from tinygrad_notes.backend import wheels
 from tinygrad_notes.cli import main
+from tinygrad_notes.train import loop
 
 GIB = 2**30
 OUT_OF_MEMORY = f"Out of memory allocating {3 * GIB:,} bytes (allocated so far: {70 * GIB:,} bytes)."
@@ -104,6 +105,26 @@ def test_a_training_says_which_batch_to_try(card, batch, monkeypatch, tmp_path, 
     assert said.startswith("tinygrad-notes: out of memory on GPU 0 (Test Card): 3.00 GiB more were asked for")
     size = 3 if batch else 64
     assert said.endswith(f"are free, in the forward of ReLU: try --batch-size {size}")
+
+
+@pytest.mark.parametrize(("batch", "anew"), [(7, ", or begin a new run with --batch-size 3"), (1, "")])
+@pytest.mark.parametrize("where", ["a step", "the checkpoint"])
+def test_one_that_goes_on_cannot_have_other_batches(card, batch, anew, where, monkeypatch, tmp_path, capsys):
+    def fail(*arguments):
+        raise MemoryError(OUT_OF_MEMORY)
+
+    words = ["train", "mlp", "--limit", "8", "--epochs", "1", "--batch-size", str(batch), "--validation", "0"]
+    with backend.use_backend("numpy"):
+        assert main([*words, "--out", str(tmp_path / "run")]) == 0
+    if where == "a step":
+        monkeypatch.setattr(loop.Trainer, "_step", fail)
+    else:
+        monkeypatch.setattr(tg.checkpoint, "load", fail)
+        anew = ""  # nobody has said yet how large they are
+    assert main(["train", "--resume", str(tmp_path / "run"), "--epochs", "2"]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    advice = f"are free, free some memory{anew}; a run that goes on keeps the size of its batches"
+    assert said.startswith("tinygrad-notes: out of memory on GPU 0 (Test Card): ") and said.endswith(advice)
 
 
 def test_on_numpy_an_error_is_what_it_is(monkeypatch, capsys):

@@ -19,6 +19,7 @@ from .. import loading
 from .output import print_error
 
 BATCH = r"(?m)^with (--batch-\w+) (\d+)$"  # the note of a training whose memory ran out
+RESUMED = "with --resume"  # the note of one that goes on, whose batches are given
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 NO_THREAD = "can't start new thread"  # Python's word where there is no memory for one, or a limit of them
 
@@ -112,7 +113,12 @@ def _where_and_what_to_try(error: Exception) -> str:
 
     rule = rule_of(error)
     where = f"in the {rule}: " if rule else ""
-    for name, number in re.findall(BATCH, "\n".join(getattr(error, "__notes__", ()))):
-        if int(number) > 1:
-            return f"{where}try {name} {int(number) // 2}"
+    notes: list[str] = getattr(error, "__notes__", [])
+    batches = re.findall(BATCH, "\n".join(notes))
+    smaller = next((f"{name} {int(number) // 2}" for name, number in batches if int(number) > 1), None)
+    if RESUMED in notes:
+        anew = f", or begin a new run with {smaller}" if smaller else ""
+        return f"{where}free some memory{anew}; a run that goes on keeps the size of its batches"
+    if smaller:
+        return f"{where}try {smaller}"
     return f"{where}free some, or ask for less, such as a smaller --batch-size"

@@ -19,13 +19,14 @@ from ..train.progress import Silent, show, warnings_told
 from ..train.run import Run
 from ..train.settings import Settings
 from ..train.task import Outcome, Task
-from . import DONE, INTERRUPTED
+from . import DONE, INTERRUPTED, RESUMED
 from .output import print_json
 
 
 def train_command(arguments: argparse.Namespace) -> int:
     task = _task(arguments)
     progress = show(task)
+    goes_on = [RESUMED] if arguments.resume is not None else []
     try:
         with warnings_told(progress):
             how = {"download": arguments.download, "progress": progress.work}
@@ -35,7 +36,7 @@ def train_command(arguments: argparse.Namespace) -> int:
             progress.message(line)
         guard = detect_anomaly() if arguments.detect_anomaly else contextlib.nullcontext()
         watched = stop_on_signal(progress.message)  # before this there is nothing to save
-        with watched as should_stop, guard, _batch_noted(run.settings):
+        with watched as should_stop, guard, _noted(_batches(run.settings), *goes_on):
             history = run.fit(progress=progress, should_stop=should_stop)
     except Interrupted as stopped:
         progress.close()
@@ -71,24 +72,29 @@ def _task(arguments: argparse.Namespace) -> Task:
 def _make_run(task: Task, arguments: argparse.Namespace, how: dict[str, Any]) -> Run:
     given = given_options(arguments, task.Settings)
     if arguments.resume is not None:
-        return Run.resume(task, arguments.resume, **given, **how)
+        with _noted(RESUMED):
+            return Run.resume(task, arguments.resume, **given, **how)
     settings: Settings = task.settings(arguments.model.lower(), **given)
     settings.check_given(given)
-    with _batch_noted(settings):  # it rehearses a step
+    with _noted(_batches(settings)):  # it rehearses a step
         return Run.start(task, settings, arguments.out, **how)
 
 
 @contextlib.contextmanager
-def _batch_noted(settings: Settings) -> Iterator[None]:
-    """An error says how large the batches were: where memory ran out, smaller ones help."""
+def _noted(*notes: str) -> Iterator[None]:
+    """An error gets these notes."""
     try:
         yield
     except Exception as error:
-        tokens = getattr(settings, "batch_tokens", None)  # of tasks whose batches are counted in tokens
-        error.add_note(
-            f"with --batch-tokens {tokens}" if tokens else f"with --batch-size {settings.batch_size}"
-        )
+        for note in notes:
+            error.add_note(note)
         raise
+
+
+def _batches(settings: Settings) -> str:
+    """How large the batches are: where memory runs out, smaller ones help."""
+    tokens = getattr(settings, "batch_tokens", None)  # of tasks whose batches are counted in tokens
+    return f"with --batch-tokens {tokens}" if tokens else f"with --batch-size {settings.batch_size}"
 
 
 def _plot(run: Run, outcome: Outcome | None, progress: Silent) -> None:
