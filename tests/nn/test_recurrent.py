@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import tinygrad_notes as tg
-from tinygrad_notes import nn
+from tinygrad_notes import backend, nn
 from tinygrad_notes.nn.utils.rnn import length_mask, pad_sequence
+from tinygrad_notes.ops.sequence import last_step, masked_mean
 
 T, N, C, H = 5, 4, 3, 6
 LENGTHS = [3, 5, 1, 4]
@@ -177,6 +178,37 @@ def test_lengths_in_any_form():
     np.testing.assert_array_equal(layer(x, lengths=[T] * N)[0].detach().numpy(), layer(x)[0].detach().numpy())
 
 
+OUT_OF_RANGE = [T + 3, 0, 2, -4]  # of four samples of T steps
+WITHIN = [T, 1, 2, 1]
+
+
+@pytest.mark.parametrize("layer", [nn.RNN, nn.GRU, nn.LSTM])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_lengths_out_of_range(layer, bidirectional):
+    """An error; on a device, which nobody waits for, the whole sequence, or no step."""
+    layer = layer(C, H, bidirectional=bidirectional)
+    x = tg.Tensor(np.random.default_rng(0).standard_normal((T, 4, C)).astype(np.float32), requires_grad=True)
+    h0 = tg.Tensor(np.random.default_rng(1).standard_normal((1 + bidirectional, 4, H)).astype(np.float32))
+    start = (h0, 2 * h0) if isinstance(layer, nn.LSTM) else h0
+    with pytest.raises(ValueError, match=rf"lengths must be in 1\.\.{T}, got {T + 3}"):
+        layer(x, start, lengths=OUT_OF_RANGE)  # on the host they are looked at
+    if backend.BACKEND != "cupy":
+        with pytest.raises(ValueError, match=rf"lengths must be in 1\.\.{T}, got {T + 3}"):
+            layer(x, start, lengths=tg.Tensor(OUT_OF_RANGE))
+        return
+    found, state = layer(x, start, lengths=tg.Tensor(OUT_OF_RANGE))
+    expected, ends = layer(x, start, lengths=tg.Tensor(WITHIN))
+    for sample in (0, 2):
+        np.testing.assert_array_equal(found[:, sample].numpy(), expected[:, sample].numpy())
+    pairs = zip(state, ends, start, strict=True) if isinstance(state, tuple) else [(state, ends, start)]
+    for own, end, first in pairs:
+        np.testing.assert_array_equal(own[:, [0, 2]].numpy(), end[:, [0, 2]].numpy())
+        np.testing.assert_array_equal(own[:, [1, 3]].numpy(), first[:, [1, 3]].numpy())
+    assert not found[:, [1, 3]].numpy().any()
+    (g,) = tg.grad(found.sum(), [x])
+    assert np.isfinite(g.numpy()).all() and not g[:, [1, 3]].numpy().any()
+
+
 def test_dropout_between_layers_in_training_only():
     layer = nn.LSTM(C, H, 2, dropout=0.5)
     x = np.ones((T, N, C), np.float32)
@@ -312,3 +344,27 @@ def test_length_mask():
     assert length_mask([2, 3]).numpy().tolist() == [[True, True], [True, True], [False, True]]
     assert length_mask(tg.Tensor([2, 1]), 3, batch_first=True).numpy().tolist() == [[1, 1, 0], [1, 0, 0]]
     assert length_mask([2, 3]).dtype == np.bool_
+    for lengths in ([2, -1], tg.Tensor([2, -1])):  # fetched, so they are looked at
+        with pytest.raises(ValueError, match=r"length_mask: lengths must be in 0\.\.T, got -1"):
+            length_mask(lengths)
+
+
+def test_masks_of_lengths_out_of_range():
+    """An error; on a device, which nobody waits for, all or nothing."""
+    given = tg.Tensor([5, -2, 1])
+    x = np.arange(9.0).reshape(3, 3, 1)
+    score = nn.DotAttention()
+    for call in (
+        lambda lengths: length_mask(lengths, 3),
+        lambda lengths: masked_mean(x, lengths=lengths),
+        lambda lengths: score(x[:, 0], x, lengths=lengths)[1],
+    ):
+        with pytest.raises(ValueError, match=r"lengths must be in 0\.\.3, got 5"):
+            call([5, -2, 1])
+        if backend.BACKEND == "cupy":
+            np.testing.assert_array_equal(call(given).numpy(), call([3, 0, 1]).numpy())
+        else:
+            with pytest.raises(ValueError, match=r"lengths must be in 0\.\.3, got 5"):
+                call(given)
+    with pytest.raises(ValueError, match=r"last_step: lengths must be in 1\.\.3, got 5"):
+        last_step(x, given)  # fetched

@@ -42,6 +42,13 @@ def test_lengths_in_any_order():
     assert nn.GRU(3, 4)(np.ones((5, 2, 3), np.float32), lengths=[2, 5])[0].shape == (5, 2, 4)
 
 
+def test_lengths_out_of_range():
+    pack = torch.nn.utils.rnn.pack_padded_sequence
+    assert pack(torch.ones(5, 2, 3), [6, 5]).data.shape == (10, 3)
+    with pytest.raises(RuntimeError, match="greater than 0"):
+        pack(torch.ones(5, 2, 3), [5, 0])
+
+
 def test_both_stacks_end_with_a_norm():
     for library in (torch.nn, nn):
         names = library.Transformer(8, 2, 1, 1, 16, batch_first=True).state_dict()

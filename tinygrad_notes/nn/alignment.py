@@ -28,7 +28,8 @@ class _Attention(Module):
     query (N, T, d) or (N, d) for one step, keys (N, U, d′), values (N, U, c) or the keys →
     context (N, T, c), weights (N, T, U), for one step without the axis T.
 
-    `mask`: booleans (N, U) or (N, T, U), True where a query may attend; or `lengths` (N,) of the keys, 0..U.
+    `mask`: booleans (N, U) or (N, T, U), True where a query may attend; or `lengths` (N,) of the keys, 0..U
+    (of those that are on a GPU one above U counts as U, one below 0 as 0: see `ops.sequence.length_mask`).
     A query without keys gets zeros. Keys and values that no query may attend to are never read.
     """
 

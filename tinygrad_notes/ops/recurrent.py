@@ -32,7 +32,8 @@ def rnn(
     input (T, N, C); h0 (N, H) or None, zeros; w_ih (H, C), w_hh (H, H), biases (H,). Returns the output
     (T, N, H) and the last h (N, H). With `lengths` (N,), 1 to T in any order, there are no steps at padding:
     outputs are 0, h is of each sample's last step, and nothing of the padding reaches a value or a gradient.
-    `reverse` goes from each sample's own end to t = 0.
+    `reverse` goes from each sample's own end to t = 0. Nobody waits for a GPU: of lengths that are on it, one
+    above T counts as T, one below 1 as no step, after which h is h0.
 
     Raises ValueError if the shapes do not fit, TypeError unless all numbers have one real dtype.
     """

@@ -63,7 +63,8 @@ def masked_softmax(input: Any, mask: Any, axis: int = -1) -> Tensor:
 def masked_mean(input: Any, mask: Any = None, lengths: Any = None, batch_first: bool = False) -> Tensor:
     """The mean over the steps that count, (N, *), of (T, N, *) or, with `batch_first`, (N, T, *).
 
-    Give `mask`, booleans (T, N) or (N, T) as the input, or `lengths` (N,) of 0..T. No step: zeros.
+    Give `mask`, booleans (T, N) or (N, T) as the input, or `lengths` (N,) of 0..T, see `length_mask`.
+    No step: zeros.
     """
     x, time = _read_steps("masked_mean", input, batch_first)
     if (mask is None) == (lengths is None):
@@ -81,11 +82,10 @@ def masked_mean(input: Any, mask: Any = None, lengths: Any = None, batch_first: 
 def last_step(input: Any, lengths: Any, batch_first: bool = False) -> Tensor:
     """The step lengths − 1 of each sample, (N, *), of (T, N, *) or, with `batch_first`, (N, T, *).
 
-    lengths: (N,) of 1..T, in any order.
+    lengths: (N,) of 1..T, in any order. Those on a GPU are fetched, so the host waits.
     """
     x, time = _read_steps("last_step", input, batch_first)
-    lengths = backend.to_numpy(lengths._data) if isinstance(lengths, Tensor) else lengths
-    at = _read_lengths("last_step", lengths, x.shape[1 - time], x.shape[time], 1) - 1
+    at = _read_lengths("last_step", _fetched(lengths), x.shape[1 - time], x.shape[time], 1) - 1
     sample = np.arange(len(at))
     return getitem(x, (sample, at) if batch_first else (at, sample))
 
@@ -94,11 +94,11 @@ def length_mask(lengths: Any, total: int | None = None, batch_first: bool = Fals
     """(T, N) booleans, True where step t < lengths[n]; (N, T) with `batch_first`.
 
     T is `total`, the largest length by default. Raises TypeError for lengths that are no integers (N,),
-    ValueError for one that is not in 0..T (on a GPU not for those of a Tensor: nobody waits for the device).
+    ValueError for one that is not in 0..T. Nobody waits for a GPU: where `total` is given, those on it are
+    not looked at, and one above T counts as T, one below 0 as 0.
     """
-    count = _read_lengths("length_mask", lengths, None, total, 0)
+    count = _read_lengths("length_mask", _fetched(lengths) if total is None else lengths, None, total, 0)
     if total is None:
-        count = backend.to_numpy(count)
         total = int(count.max(initial=0))
     count, steps = backend.asarray(count), backend.xp.arange(total)
     return Tensor._wrap(steps < count[:, None] if batch_first else steps[:, None] < count)
@@ -112,8 +112,15 @@ def _read_steps(op: str, input: Any, batch_first: bool) -> tuple[Tensor, int]:
     return x, int(batch_first)
 
 
+def _fetched(lengths: Any) -> Any:
+    """The same on the host."""
+    given = lengths._data if isinstance(lengths, Tensor) else lengths
+    return backend.to_numpy(given) if backend.is_array(given) else given
+
+
 def _read_lengths(op: str, lengths: Any, samples: int | None, total: int | None, least: int) -> Any:
-    """Integers (N,) between `least` and `total`, where they are; those of a device are not looked at."""
+    """Integers (N,) between `least` and `total`, where they are. Those on a GPU are not looked at: they must
+    go no further than `length_mask`, where each means something."""
     given = lengths._data if isinstance(lengths, Tensor) else lengths
     counts = given if backend.is_array(given) else np.asarray(given)
     if counts.ndim != 1 or (samples is not None and counts.size != samples):

@@ -127,7 +127,7 @@ def _unknown(facts: dict[str, Any], inputs: Sequence[str]) -> str:
 
 def _shares(model: Module, values: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     with no_grad():
-        return softmax(model(Tensor(values), Tensor(lengths)), axis=1).numpy()
+        return softmax(model(Tensor(values), lengths), axis=1).numpy()
 
 
 TASK = Labels()
