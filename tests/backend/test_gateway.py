@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from array import array
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +117,26 @@ def test_a_copy_shares_no_memory_whatever_the_dtype(make, dtype):
         assert backend.to_numpy(made).tolist() == [0, 1, 2] and made.dtype == (dtype or "float64")
 
 
+class Holder:
+    """An object with the memory of an array, as another library's arrays are."""
+
+    def __init__(self, array):
+        self.__array_interface__, self.kept = array.__array_interface__, array
+
+
+@pytest.mark.parametrize("make", [lambda x: backend.asarray(x, copy=True), tg.Tensor])
+@pytest.mark.parametrize("holder", [lambda x: array("f", x), memoryview, Holder])
+def test_a_copy_shares_no_memory_with_a_buffer(holder, make):
+    source = np.arange(3, dtype=np.float32)
+    buffer = holder(source)
+    made = make(buffer)
+    source[0] = 99
+    if isinstance(buffer, array):
+        buffer[0] = 99
+    made = made.data if isinstance(made, tg.Tensor) else made
+    assert np.asarray(buffer)[0] == 99 and backend.to_numpy(made).tolist() == [0, 1, 2]
+
+
 UNSUPPORTED = [np.array(["text"]), np.array([1j]), np.array([None]), np.array(["2020"], "datetime64[D]")]
 if np.dtype(np.longdouble).itemsize > 8:
     UNSUPPORTED.append(np.ones(1, np.longdouble))
@@ -152,8 +173,12 @@ def test_a_seed_fixes_every_draw_and_its_state_can_be_restored():
     np.testing.assert_array_equal(backend.rng().random(4), first)
     backend.set_rng_state(state)
     np.testing.assert_array_equal(backend.rng().random(4), second)
-    with pytest.raises(ValueError, match="non-negative integer"):
-        tg.manual_seed(-1)
+    for seed in (np.int64(5), np.arange(6, dtype=np.uint8)[-1]):
+        tg.manual_seed(seed)
+        np.testing.assert_array_equal(backend.rng().random(4), first)
+    for wrong in (-1, np.int64(-1), 5.0, np.float64(5), "5", None):
+        with pytest.raises(ValueError, match="non-negative integer"):
+            tg.manual_seed(wrong)
 
 
 def test_a_generator_that_is_lent_is_given_back_also_after_an_error():

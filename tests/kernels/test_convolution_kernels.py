@@ -48,6 +48,29 @@ def test_tuned_is_plain(case, data):
         np.testing.assert_array_equal(now, before)
 
 
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_each_direction_has_its_own_stride_padding_and_dilation(algorithm):
+    """With its own length of the kernel: by every algorithm that can, as by plain; some can none of them."""
+    random, done = np.random.default_rng(0), 0
+    values = [(1, 1), (1, 2), (2, 1), (3, 1), (2, 3)]
+    for kernel, stride, padding, dilation in itertools.product(
+        [(1, 1), (3, 3), (1, 3)], values, [ZERO, (0, 1), (1, 0)], values[:3]
+    ):
+        rest = (stride, padding, dilation, 1)
+        x, w = (random.standard_normal(s).astype(np.float32) for s in ((2, 3, 8, 9), (4, 3, *kernel)))
+        if not ALGORITHMS[algorithm].can(conv_geometry("conv2d", x.shape, w.shape, *rest), x.dtype):
+            continue
+        y = plain.conv2d(np, x, w, None, *rest)
+        assert_close(convolution.conv2d(x, w, None, *rest, algorithm), y)
+        g = random.standard_normal(y.shape).astype(np.float32)
+        assert_close(convolution.conv2d_input_grad(g, w, x.shape, *rest, algorithm),
+                     plain.conv2d_input_grad(np, g, w, x.shape, *rest))  # fmt: skip
+        assert_close(convolution.conv2d_weight_grad(g, x, w.shape, *rest, algorithm),
+                     plain.conv2d_weight_grad(np, g, x, w.shape, *rest))  # fmt: skip
+        done += 1
+    assert done
+
+
 @pytest.mark.parametrize("stride", [0, 1, -1, 7, 10**9])
 @pytest.mark.parametrize("order", ["plain", "channels_last", "batch_last"])
 @pytest.mark.parametrize("algorithm", ALGORITHMS)

@@ -12,7 +12,7 @@ ONE = (1, 1)
 LIMITS = np.float32([1e38, 1e-38, -3e38, 0])
 
 
-@pytest.mark.parametrize("shape", [(3,), (50, 60), (9, 200, 300)])
+@pytest.mark.parametrize("shape", [(3,), (10, 11), (20, 30), (50, 60), (9, 200, 300)])
 def test_one_number_of_any_array(shape):
     random = np.random.default_rng(0)
     x = random.standard_normal(shape).astype(np.float32)
@@ -41,6 +41,7 @@ def test_memory_in_any_order():
 SHAPES = [  # n, c, size, o, k, padding
     (2, 32, 20, 32, 3, 1), (2, 32, 20, 32, 3, 0), (2, 16, 12, 16, 5, 2), (9, 40, 40, 8, 3, 1),
     (33, 1, 12, 6, 5, 0), (33, 6, 14, 16, 5, 0), (33, 3, 9, 5, 3, 1), (33, 9, 8, 5, 3, 1), (2, 3, 9, 4, 1, 0),
+    (2, 4, 9, 4, 3, 1),
 ]  # fmt: skip
 
 

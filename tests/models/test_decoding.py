@@ -94,6 +94,31 @@ def test_a_full_context_is_read_again_from_its_last_half():
     assert generate(model, long, 1, context=6) == generate(model, long[:, -6:], 1)
 
 
+@pytest.mark.parametrize(
+    "context, prompt, expected",
+    [
+        (None, 3, ["012", "3", "4", "5", "6"]),
+        (4, 2, ["01", "2", "3", "34", "5", "6", "67"]),  # 4 places hold 4 ids; then the last 2 are read again
+        (4, 4, ["0123", "34", "5", "6", "67"]),  # a prompt that just fits
+        (4, 6, ["2345", "56", "7", "8"]),
+        (5, 5, ["01234", "45", "6", "7", "8", "89"]),
+        (1, 3, ["2", "3", "4"]),
+    ],
+)  # fmt: skip
+def test_what_is_read_of_a_text(context, prompt, expected):
+    """The ids of each call; a new text begins where the state is the first one."""
+    calls = []
+
+    def step(ids, state):
+        calls.append(("".join(map(str, ids.numpy()[0].tolist())), state))
+        return tg.Tensor(np.eye(12)[ids.numpy() + 1]), (*state, 1)  # the id behind the last
+
+    list(itertools.islice(stream(step, [list(range(prompt))], context=context), len(expected)))
+    assert [ids for ids, _ in calls] == expected
+    anew = [len(ids) > 1 or context == 1 for ids in expected]
+    assert [state == () for _, state in calls] == anew
+
+
 @pytest.mark.parametrize("cell", EVERY)
 def test_logits_and_gradients_equal_torchs(cell):
     torch = pytest.importorskip("torch")

@@ -150,6 +150,18 @@ def test_topk_gives_the_first_of_equals():
     assert tg.topk(TIES, 0)[0].shape == (2, 0)
 
 
+@pytest.mark.parametrize("axis", [0, 1, -1])
+@pytest.mark.parametrize("largest", [True, False])
+def test_topk_of_any_count_is_the_begin_of_the_order(axis, largest):
+    x = RNG.permutation(np.arange(12.0)).reshape(3, 4)
+    order = np.argsort(-x if largest else x, axis)
+    for k in range(x.shape[axis] + 1):
+        values, places = tg.topk(x, k, axis, largest)
+        want = np.take(order, range(k), axis)
+        np.testing.assert_array_equal(places.numpy(), want)
+        np.testing.assert_array_equal(values.numpy(), np.take_along_axis(x, want, axis))
+
+
 @pytest.mark.parametrize("descending", [False, True])
 def test_nan_is_the_largest_number(descending):
     torch = pytest.importorskip("torch", reason="parity with PyTorch needs torch")

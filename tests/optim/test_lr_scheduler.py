@@ -415,6 +415,33 @@ def test_a_cycle_ends():
     assert schedule.state_dict() == before
 
 
+@pytest.mark.parametrize("mode", ["min", "max"])
+@pytest.mark.parametrize(
+    "options, figures, cuts",
+    [  # with a patience of 2 the third bad epoch cuts
+        ({}, [5, 6, 6, 6, 6], [3]),
+        ({}, [5, 6, 6, 4, 6, 6, 3, 6, 6, 6], [9]),  # a better one begins anew
+        ({}, [5, math.nan, 6, 4, math.nan, 6, 6], [6]),
+        ({}, [5] * 10, [3, 6, 9]),  # so does a cut
+        ({"cooldown": 2}, [5] * 10, [3, 8]),
+        ({"cooldown": 1}, [5, 6, 6, 6, 4, 6, 6, 6], [3, 7]),
+        ({"patience": 0}, [5, 6, 4, 5], [1, 3]),
+        ({"threshold_mode": "abs", "threshold": 1}, [5, 3.5, 3, 2.6, 2.6, 2.4, 2, 2], [4]),
+    ],
+)  # fmt: skip
+def test_plateau_cuts_after_bad_epochs_in_a_row(mode, options, figures, cuts):
+    optimizer, sign = ours(), 1 if mode == "min" else -1
+    schedule = lr_scheduler.ReduceLROnPlateau(optimizer, mode, **{"patience": 2, "threshold": 0} | options)
+    found = []
+    for epoch, figure in enumerate(figures):
+        before = settings(optimizer)
+        schedule.step(sign * figure)
+        if settings(optimizer) != before:
+            found.append(epoch)
+    assert found == cuts
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.5 * 0.1 ** len(cuts))
+
+
 def test_plateau_takes_a_loss_as_it_is():
     optimizer = ours()
     schedule = lr_scheduler.ReduceLROnPlateau(optimizer, patience=0)

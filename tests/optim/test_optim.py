@@ -98,6 +98,24 @@ def test_parameters_without_a_gradient_stay():
     assert list(optimizer.state) == [0]
 
 
+@pytest.mark.parametrize("choice", CHOICES)
+def test_a_parameter_that_skips_a_step_leaves_the_others_their_state(choice):
+    """In one group or several: each moves as if it were alone."""
+    name, options = CHOICES[choice]
+    starts = np.arange(8.0).reshape(4, 2)
+    together, alone = ([nn.Parameter(x) for x in starts] for _ in range(2))
+    groups = [{"params": together[:2]}, {"params": together[2:]}]
+    optimizers = [getattr(tg.optim, name)(members, **options) for members in (groups, *([p] for p in alone))]
+    for step, skipped in enumerate([None, 0, 2, 1]):
+        for i in range(4):
+            g = None if i == skipped else tg.Tensor(np.full(2, 1.0 + i + step))
+            together[i].grad = alone[i].grad = g
+        for optimizer in optimizers:
+            optimizer.step()
+        for p, q in zip(together, alone, strict=True):
+            np.testing.assert_array_equal(p.detach().numpy(), q.detach().numpy(), err_msg=f"step {step}")
+
+
 def test_groups_have_their_own_options():
     p, q = nn.Parameter(np.ones(1)), nn.Parameter(np.ones(1))
     optimizer = tg.optim.SGD([{"params": [p], "lr": 1.0}, {"params": q}], lr=0.1)
