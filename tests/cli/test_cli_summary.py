@@ -9,6 +9,7 @@ from tinygrad_notes.cli import main
 from tinygrad_notes.cli.networks import find_network
 from tinygrad_notes.models import SequenceClassifier, Transformer
 from tinygrad_notes.models.count import parameter_count, undrawn
+from tinygrad_notes.nn import Module
 from tinygrad_notes.tasks import MODELS, find_task, task_of
 from tinygrad_notes.train.run import Run, load_trained
 
@@ -150,6 +151,20 @@ def test_edges_of_a_graph_go_where_the_values_go(capsys):
     boxes = {int(n) for n in re.findall(r"n(\d+) \[.*shape=box", said["--dot"])}
     assert boxes == {node["number"] for node in nodes if not node["operation"]}
     assert all(n not in boxes for _, n in edges) and len(edges) == len(nodes) - 1  # no value is used twice
+
+
+@pytest.mark.parametrize(
+    ("model", "seen", "unseen"),
+    [("resnet20", "BatchNormFixed", "BatchNorm"), ("translate", "LayerNorm", "Dropout")],
+)
+def test_a_graph_is_of_the_network_as_it_is_used_after_training(model, seen, unseen, monkeypatch, capsys):
+    found = []
+    for how in (None, lambda module: module):  # once more as in training, which is another graph
+        if how is not None:
+            monkeypatch.setattr(Module, "eval", how)
+        assert main(["graph", model, "--json"]) == 0
+        found.append({node["operation"] for node in json.loads(capsys.readouterr().out)["nodes"]})
+    assert seen in found[0] and unseen not in found[0] and unseen in found[1]
 
 
 def test_a_graph_as_text_has_its_columns_in_their_order(capsys):

@@ -126,6 +126,22 @@ def test_a_full_memory_is_no_bug(error, monkeypatch, capsys):
     assert "not enough memory (" in said and str(error) in said
 
 
+@pytest.mark.parametrize(
+    "note, advice",
+    [("with --batch-size 2", "try --batch-size 1"), ("with --batch-tokens 7", "try --batch-tokens 3"),
+     ("with --batch-size 1", "free some, or ask for less, such as a smaller --batch-size"),
+     ("about --batch-size 8 of another", "free some, or ask for less, such as a smaller --batch-size")],
+)  # fmt: skip
+def test_the_batch_to_try_has_at_least_one_sample(note, advice, monkeypatch, capsys):
+    def refuse(*arguments):
+        error = MemoryError("Unable to allocate")
+        error.add_note(note)
+        raise error
+
+    monkeypatch.setattr(inspection, "summary", refuse)
+    assert complain(["summary", "lenet5"], capsys).endswith(f"(Unable to allocate), {advice}\n")
+
+
 # ---- Ctrl-C ----------------------------------------------------------------------------------------
 
 WAITING = "import time; print('loading', flush=True); time.sleep(60)"

@@ -44,7 +44,7 @@ def trained(text, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     for model in ("charlm", "tokenlm"):
         more = {"tokens": 280} if model == "tokenlm" else {}
-        run = Run.start(LANGUAGE, LANGUAGE.settings(model, data=text, **SMALL, **more), folder / model)
+        run = Run.start(LANGUAGE, LANGUAGE.settings(model, text=text, **SMALL, **more), folder / model)
         run.fit()
     return folder
 
@@ -186,8 +186,14 @@ def test_generate_writes_what_the_model_says(model, trained, capsys):
     assert main([*command[:-2], "--json", "--seed", "3"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["prompt"] == "the " and found["seed"] == 3
-    assert main(["generate", folder, "--length", "5"]) == 0
-    assert capsys.readouterr().out
+    assert main([*command[:-2], "--seed", "3"]) == 0
+    assert capsys.readouterr().out == "the " + found["text"] + "\n"
+    plain = ["generate", folder, "--length", "5", "--seed", "2"]
+    assert main([*plain, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["prompt"] == "\n" and found["text"]
+    assert main(plain) == 0
+    assert capsys.readouterr().out == found["text"] + "\n"  # the prompt is not the user's, and not shown
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import json
 import re
 
 import numpy as np
@@ -13,7 +14,9 @@ import sympy
 from sympy import IndexedBase, Mul, Rational, Symbol
 
 from tinygrad_notes.autograd import Function
+from tinygrad_notes.cli import derivation, main
 from tinygrad_notes.verify.derivations import DERIVATIONS, check
+from tinygrad_notes.verify.derivations.derivation import Entry
 from tinygrad_notes.verify.derivations.example import worked
 from tinygrad_notes.verify.derivations.formula import Partial, T, dot, exp, over, partial, sqrt
 from tinygrad_notes.verify.derivations.printer import latex, unicode
@@ -89,6 +92,28 @@ def test_a_wrong_backward_is_found(name):
     planted = dataclasses.replace(built, ship=dataclasses.replace(built.ship, rule=wrong))
     with pytest.raises(check.WrongStep, match="the shipped gradient of"):
         check.prove(planted, points)
+
+
+def test_derive_fails_by_any_one_line(monkeypatch, capsys):
+    """By a step as by what the shipped rule computes, and that line is marked in both forms."""
+    built, points = prepared("sigmoid")
+    monkeypatch.setattr(Entry, "build", lambda entry, hand=False: built)
+    monkeypatch.setattr(check, "points_of", lambda d: points)
+    monkeypatch.setattr(derivation, "_derivatives", lambda operation: "not asked for")
+    held = list(check.check(built, points))
+    assert {line.name for line in held} >= {"step 1", "the shipped forward", "the shipped gradient of x"}
+    for wrong in [None, *(line.name for line in held)]:
+        lines = [check.Residual(x.name, 1.0, 1.0) if x.name == wrong else x for x in held]
+        monkeypatch.setattr(check, "check", lambda d, points, lines=lines: lines)
+        code = int(wrong is not None)
+        assert main(["derive", "sigmoid", "--json"]) == code
+        result = json.loads(capsys.readouterr().out)
+        (told,) = result["derivations"]
+        passed = {f"step {k}": step["passed"] for k, step in enumerate(told["steps"], 1)}
+        passed |= {name: line["passed"] for name, line in told["shipped"].items()}
+        assert passed == {line.name: line.name != wrong for line in held}
+        assert result["passed"] == (wrong is None)
+        assert main(["derive", "sigmoid"]) == code and capsys.readouterr().out.count("WRONG") == code
 
 
 @pytest.mark.parametrize(

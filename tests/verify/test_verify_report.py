@@ -6,6 +6,7 @@ import dataclasses
 import importlib.util
 import io
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -96,13 +97,67 @@ def test_a_nan_beside_right_values_fails_the_comparison_with_torch(place, monkey
     assert not row["passed"] and "PyTorch differs by inf" in row["text"]
 
 
-def test_a_row_that_raises_fails_alone(monkeypatch):
-    broken = dataclasses.replace(CASES[0], name="broken", run=lambda *_: 1 / 0)
+def failing(error):
+    def fail(*_, **__):
+        raise error("planted")
+
+    return fail
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, ValueError, TypeError, RuntimeError, KeyError])
+def test_a_row_that_raises_fails_alone(error, monkeypatch):
+    broken = dataclasses.replace(CASES[0], name="broken", run=failing(error))
     monkeypatch.setattr(report, "CASES", (broken, CASES[0]))
     rows = report.gradcheck_rows()
     assert [row["passed"] for row in rows] == [False, True]
-    assert "broken: raised ZeroDivisionError" in rows[0]["text"]
+    assert f"broken: raised {error.__name__}: " in rows[0]["text"] and "planted" in rows[0]["text"]
+    assert [rows[0][column] for column in ("order1", "order2", "tape")] == [None] * 3
     assert "-" in printed(rows)[1]
+
+
+@needs_sympy
+@pytest.mark.parametrize("check", ["gradcheck", "proof.prove", "_torch_differences"])
+def test_a_check_that_raises_leaves_the_columns_of_the_others(check, monkeypatch):
+    (whole,) = report.verify_rows(["tanh"])
+    if check == "proof.prove":
+        monkeypatch.setattr("tinygrad_notes.verify.proof.prove", failing(RuntimeError))
+    else:
+        monkeypatch.setattr(report, check, failing(RuntimeError))
+    (row,) = report.verify_rows(["tanh"])
+    assert not row["passed"] and row["text"].startswith("tanh: raised RuntimeError: planted")
+    lost = {"gradcheck": ("order1", "order2", "tape"), "proof.prove": ("residual",)}.get(
+        check, ("torch_value", "torch_gradient")
+    )
+    assert row == whole | {"passed": False, "text": row["text"]} | dict.fromkeys(lost)
+
+
+def test_every_figure_stands_in_its_column(monkeypatch, capsys):
+    monkeypatch.setattr(report, "gradcheck", lambda *_, **__: SimpleNamespace(
+        error1=1e-11, error2=2e-11, tape_error=3e-11, text=""))  # fmt: skip
+    figures = {"order1": 1e-11, "order2": 2e-11, "tape": 3e-11}
+    assert main(["gradcheck", "tanh", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["operations"]
+    assert row == {"name": "tanh", "operations": ["Tanh"], "passed": True, "text": "", **figures}
+    pytest.importorskip("sympy")
+    monkeypatch.setattr("tinygrad_notes.verify.proof.prove", lambda *_, **__: SimpleNamespace(
+        residual=4e-11, rounded=True, text=""))  # fmt: skip
+    monkeypatch.setattr(report, "_torch_differences", lambda *_: (5e-11, 6e-11))
+    figures |= {"residual": 4e-11, "rounded": True, "torch_value": 5e-11, "torch_gradient": 6e-11}
+    assert main(["verify", "tanh", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["operations"]
+    assert row == {"name": "tanh", "operations": ["Tanh"], "passed": True, "text": "", **figures}
+    assert main(["verify", "tanh"]) == 0
+    (cells,) = (line.split() for line in capsys.readouterr().out.splitlines() if line.startswith(" tanh"))
+    assert cells == ["tanh", "1e-11", "2e-11", "3e-11", "4e-11", "5e-11", "6e-11"]
+
+
+@pytest.mark.parametrize("column", ["order1", "order2", "tape"])
+def test_a_wrong_rule_shows_in_the_column_of_its_check(column, monkeypatch):
+    monkeypatch.setattr(report, "CASES", (near_miss(column),))
+    (row,) = report.gradcheck_rows()
+    assert row[column] > 1e-5
+    for other in {"order1": (), "order2": ("order1", "tape"), "tape": ("order1",)}[column]:
+        assert row[other] < 1e-8
 
 
 @needs_sympy
