@@ -10,7 +10,7 @@ import pytest
 from tinygrad_notes import Tensor, study
 from tinygrad_notes.cli import main, studies
 from tinygrad_notes.data import held_out
-from tinygrad_notes.data.tables import Table, load_penguins
+from tinygrad_notes.data.tables import Table, is_missing, load_penguins
 from tinygrad_notes.nn import BatchNorm1d, Dropout, Linear, ReLU, Sequential
 from tinygrad_notes.study import cleaning, learning_rate, normalization, optimizer, overfitting
 from tinygrad_notes.study.activation import dead_units
@@ -209,6 +209,11 @@ def test_only_the_wrong_cleaning_looks_at_the_test_part(kind):
     assert np.array_equal(data.x, other.x) == (kind != cleaning.KINDS[2])
     assert np.array_equal(data.y, other.y) and len(data.x) == len(data.y) <= train.sum()
     raw = kind == cleaning.KINDS[0]
+    complete = ~np.any([is_missing(table[name]) for name in table.without(["species"]).columns], axis=0)
+    for values, classes, part in ((data.x, data.y, train), (data.test_x, data.test_y, ~train)):
+        assert (part & ~complete).any()
+        assert np.array_equal(classes, labels[part & complete if raw else part])
+        assert np.isfinite(values).all() and len(values) == len(classes)
     assert (len(data.x) + len(data.test_x) < len(table)) == raw and (data.x.max() > 1000) == raw
 
 

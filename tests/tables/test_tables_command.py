@@ -234,3 +234,20 @@ def test_errors_of_a_number_are_in_its_own_unit(tmp_path):
     missed = predicted.ravel() - labels.ravel()
     assert outcome.figures["rmse"] == pytest.approx(np.sqrt(np.mean(missed**2)), rel=1e-4)
     assert outcome.figures["mae"] == pytest.approx(np.abs(missed).mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize("limit", [None, 50])
+def test_each_part_of_a_number_holds_every_tenth_of_it(limit, tmp_path):
+    """Whatever the order of the rows, and so do the first of them."""
+    pytest.importorskip("pandas", reason="files of tables need pandas")
+    values = np.random.default_rng(0).permutation(np.linspace(1, 3, 200)) ** 9
+    (tmp_path / "t.csv").write_text("a,t\n" + "".join(f"{i},{v!r}\n" for i, v in enumerate(values.tolist())))
+    options = dict(data=str(tmp_path / "t.csv"), target="t", test=0.2, validation=0.25, limit=limit)
+    parts = TASK.load(TASK.settings("mlp", **options))
+    edges, sizes = np.quantile(values, np.arange(1, 10) / 10), []
+    for part in parts.named().values():
+        targets = part.targets.ravel() * parts.facts["std"] + parts.facts["mean"]
+        counts = np.bincount(np.searchsorted(edges, targets), minlength=10)
+        assert len(counts) == 10 and np.abs(counts - len(part) / 10).max() <= 1
+        sizes.append(len(part))
+    assert sizes == ([120, 40, 40] if limit is None else [50, 40, 40])

@@ -10,6 +10,7 @@ from tinygrad_notes.cli import main
 from tinygrad_notes.data import ArrayDataset
 from tinygrad_notes.tasks import find_task
 from tinygrad_notes.train.config import read_config
+from tinygrad_notes.train.run import Run
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -166,3 +167,24 @@ def test_a_single_image_is_no_last_batch_of_a_training(images, batches):
     settings = task.settings("mlp", batch_size=4)
     assert [len(x) for x, _ in task.batches(settings, facts, part, training=True)] == batches
     assert sum(len(x) for x, _ in task.batches(settings, facts, part, training=False)) == images
+
+
+def test_a_channel_of_one_value_only_is_not_divided_by_its_deviation(tmp_path, train, monkeypatch, capsys):
+    """Neither NaN nor ∞: what is subtracted leaves 0."""
+    monkeypatch.setattr(Run, "plot", lambda run, outcome: None)  # which takes its time
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 12), ("test", 4)):
+        for at, name in enumerate(COLORS):
+            (tmp_path / "data" / part / name).mkdir(parents=True)
+            for i in range(count):
+                pixels = rng.integers(100 * at, 100 * at + 90, (9, 9, 3)).astype(np.uint8)
+                pixels[..., 2] = 51
+                Image.fromarray(pixels).save(tmp_path / "data" / part / name / f"{i}.png")
+    assert train(tmp_path / "data")[0] == 0
+    facts = json.loads((tmp_path / "run" / "config.json").read_text())["facts"]
+    assert facts["std"][2] == 1.0 and facts["mean"][2] == pytest.approx(0.2)
+    assert all(0 < value < 1 for value in facts["std"][:2])
+    (line,) = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    assert 0 < json.loads(line)["train_loss"] < 10
+    assert main(["eval", str(tmp_path / "run"), "--json"]) == 0
+    assert 0 < json.loads(capsys.readouterr().out)["loss"] < 10

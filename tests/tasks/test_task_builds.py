@@ -1,12 +1,14 @@
 """Every option of a model reaches what `build` makes, with the defaults that the help tells."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from tinygrad_notes import nn
 from tinygrad_notes.data.tables import Cleaning
 from tinygrad_notes.data.text import Vocabulary
-from tinygrad_notes.tasks import find_task, task_of
+from tinygrad_notes.tasks import MODELS, find_task, task_of
 from tinygrad_notes.tasks.pairs.texts import SPECIALS
 
 LETTERS = Vocabulary.build("abcab").to_dict()
@@ -169,3 +171,20 @@ def test_of_models_with_one_name_the_first_is_taken_where_the_data_tell_nothing(
     assert found == {None: "images", "penguins": "tables", "t.csv": "tables", "digits": "images",
                      "nowhere": "images"}  # fmt: skip
     assert task_of("mlp", str(tmp_path / "pictures")).name == "images"
+
+
+def test_another_name_for_the_data_is_its_name_until_other_data_is_chosen():
+    """An evaluation on other data replaces `data` alone."""
+    names = {}
+    for task in map(find_task, MODELS):
+        if task.Settings.also is None:
+            continue
+        name, _ = task.Settings.also
+        model = next(iter(task.models))
+        chosen = task.settings(model, **{name: "a.txt"})
+        assert (chosen.data, getattr(chosen, name)) == ("a.txt", None)
+        other = dataclasses.replace(chosen, data="b.txt")
+        assert (other.data, getattr(other, name)) == ("b.txt", None)
+        names[task.name] = name
+    assert names == {"language": "text", "words": "text", "labels": "labels", "seq2seq": "pairs",
+                     "translation": "pairs"}  # fmt: skip

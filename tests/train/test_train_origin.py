@@ -1,5 +1,6 @@
 """A run goes on, and is evaluated, with what it began with: configuration, data, number of threads."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 import tinygrad_notes.data.sources as sources
+from tests.train.lines import LINES, Rows
 from tinygrad_notes import backend, checkpoint
 from tinygrad_notes.cli import main
 from tinygrad_notes.data import ArrayDataset, ImageFolder
@@ -112,6 +114,38 @@ def test_files_whose_contents_changed_are_named(tmp_path, capsys):
     (run / "files.csv").write_text(re.sub(r',"[0-9a-f]{32}"', ',""', names))
     refused(run, "the training part of", data)  # files.csv only tells the names
     capsys.readouterr()
+
+
+@pytest.mark.parametrize("name", ["train", "validation", "test"])
+def test_a_part_that_is_lost_or_new_or_changed_is_refused(name, tmp_path, monkeypatch):
+    """By its name, with what it has and had; the others are as they were."""
+    run, load = tmp_path / "r", LINES.load
+    now = load(LINES.settings("line"))
+    part, told = getattr(now, name), {"train": "training"}.get(name, name)
+    count = len(part)
+
+    def begun_with(other):
+        monkeypatch.setattr(LINES, "load", lambda *a, **k: dataclasses.replace(now, **{name: other}))
+
+    others = {
+        "lost": (None, f"has 0 samples, and then it had {count}"),
+        "shorter": (part.subset(np.arange(count - 1)), f"has {count - 1} samples, and then it had {count}"),
+        "another": (Rows(count, seed=7), f"has as many samples as then ({count}), but others"),
+    }
+    if name == "train":  # without it there is no run
+        del others["lost"]
+    Run.start(LINES, LINES.settings("line", epochs=1), run).fit()
+    for other, reason in others.values():
+        begun_with(other)
+        with pytest.raises(RunError, match=f"the {told} part of lines is not .*: it {re.escape(reason)}"):
+            Run.resume(LINES, run, 2)
+    if name == "train":
+        return
+    begun_with(None)
+    Run.start(LINES, LINES.settings("line", epochs=1), tmp_path / "new").fit()
+    begun_with(part)
+    with pytest.raises(RunError, match=f"the {told} part .* has {count} samples, and then it had 0; put it"):
+        Run.resume(LINES, tmp_path / "new", 2)
 
 
 def test_the_embedded_digits_of_another_version_are_refused(tmp_path, monkeypatch):

@@ -194,6 +194,35 @@ def test_a_training_that_is_cut_twice_in_an_epoch_and_resumed_twice_from_one_sta
     assert content(tmp_path / "r") == content(tmp_path / "whole")
 
 
+def test_an_interruption_in_an_epoch_leaves_what_the_one_before_wrote(tmp_path):
+    """No line of metrics again, and no weights of an unfinished epoch for the best ones."""
+    run, folder = Run.start(LINES, LINES.settings("line", epochs=4), tmp_path / "r"), tmp_path / "r"
+    names, seen = ("metrics.jsonl", "best.safetensors", "config.json"), {}
+    for epoch, batch in ((0, 2), (1, 1), (1, 3), (3, 2)):
+
+        def should_stop(run=run, place=(epoch, batch)):
+            found = len(run.trainer.history), run.trainer.batch
+            seen[found] = {name: content_of(folder / name) for name in names}
+            return found == place
+
+        with pytest.raises(Interrupted):
+            run.fit(should_stop=should_stop)
+        run.claim.release()
+        after = {name: content_of(folder / name) for name in names}
+        assert after == seen[epoch, batch] == seen.get((epoch, 1), after)
+        assert (after["metrics.jsonl"] or b"").count(b"\n") == epoch
+        assert (after["best.safetensors"] is None) == (epoch == 0)
+        resume = checkpoint.load(folder / "checkpoint.safetensors")["resume"]
+        assert (len(resume["history"]), resume["batch"]) == (epoch, batch)
+        run = Run.resume(LINES, folder)
+    run.fit()
+    assert len((folder / "metrics.jsonl").read_text().splitlines()) == 4
+
+
+def content_of(file):
+    return file.read_bytes() if file.exists() else None
+
+
 class Closing(io.StringIO):
     """Somebody closes it after the first line."""
 
@@ -426,3 +455,21 @@ def test_a_run_of_a_task_is_not_taken_for_another(tmp_path):
     with pytest.raises(RunError, match="unknown model 'curve'; choose from line"):
         LINES.settings("curve")
     assert dataclasses.fields(LineSettings)[-1].name == "slope"
+
+
+def test_the_paths_of_a_run_are_written_so_that_it_is_read_from_anywhere(tmp_path, monkeypatch):
+    """Those of data that are there; the name of a data set, a share and a word stay as they are."""
+    load = LINES.load
+    monkeypatch.setattr(LINES, "load", lambda settings, *a, **k: load(
+        dataclasses.replace(settings, validation=0.1), *a, **k))  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    for name in ("here", "judge", "lines"):
+        Path(name).write_text("")
+    here, judge = str(tmp_path / "here"), str(tmp_path / "judge")
+    for number, (data, validation, found) in enumerate([
+        ("here", "judge", [here, judge]), (f"../{tmp_path.name}/here", judge, [here, judge]),
+        ("lines", 0.25, ["lines", 0.25]), ("gone", None, ["gone", None]),
+    ]):  # fmt: skip
+        Run.start(LINES, LINES.settings("line", data=data, validation=validation), f"r{number}")
+        options = json.loads(Path(f"r{number}/config.json").read_text())["options"]
+        assert [options["data"], options["validation"]] == found
