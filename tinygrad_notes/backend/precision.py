@@ -20,8 +20,9 @@ def set_float32_conv_precision(precision: str) -> None:
     "high" takes Winograd's algorithm for 3×3 and 5×5 kernels of stride 1 and 16 or 32 channels and more. Its
     rounding errors are about three times those of the direct sum, 0.8·10⁻⁶ of the result's standard deviation
     instead of 0.3·10⁻⁶ with 64 channels. "highest" always takes the direct sum, in up to twice the time
-    (docs/performance.md has the table). float64 always takes the direct sum, float16 is computed in float32;
-    on a GPU both are the direct sum. The environment variable FLOAT32_CONV_PRECISION says it at the start.
+    (docs/performance.md has the table). float64 always takes the direct sum, float16 is computed in float32.
+    On a GPU "high" takes Winograd's algorithm for 3×3 kernels of float32 where it is less work by count, and
+    only while products are "highest". The environment variable FLOAT32_CONV_PRECISION says it at the start.
 
     Raises ValueError for another word.
     """

@@ -26,7 +26,7 @@ import numpy as np
 
 from ..kernels import plain
 from ..kernels.geometry import Conv, Pair, Shape, conv_geometry, expect_shape
-from . import launch, windows
+from . import launch, windows, winograd
 from .products import matmul
 
 Array = Any
@@ -64,6 +64,8 @@ def conv2d(
         expect_shape("conv2d", "b", b, w.shape[:1])
     if not _tuned(x, w, w if b is None else b):
         return plain.conv2d(cupy, x, w, b, stride, padding, dilation, groups)
+    if winograd.takes(conv, x.dtype):
+        return winograd.forward(x, w, b, conv)
     n, o, places = x.shape[0], w.shape[0], math.prod(conv.out)
     if _is_product(conv):
         y = matmul(_copies(_rows(w, conv), n), x.reshape(n, groups, x.shape[1] // groups, places))
@@ -92,6 +94,8 @@ def conv2d_input_grad(
     expect_shape(op, "gy", gy, (x_shape[0], w.shape[0], *conv.out))
     if not _tuned(gy, w):
         return plain.conv2d_input_grad(cupy, gy, w, x_shape, stride, padding, dilation, groups)
+    if winograd.takes(conv, gy.dtype):
+        return winograd.input_grad(gy, w, conv)
     n, places, turned = x_shape[0], math.prod(conv.out), _rows(w, conv).swapaxes(1, 2)
     if _is_product(conv):
         gx = matmul(_copies(turned, n), gy.reshape(n, groups, w.shape[0] // groups, places))

@@ -64,14 +64,19 @@ BT = _lagrange()
 N = (BT * _powers(5)).sum(1)
 
 
-def _matrices(k: int) -> tuple[Array, Array]:
-    """(G⊗G, Aᵀ⊗Aᵀ) for kernels of k: (36, k²) from w to U and (m², 36) from M to the output tile."""
-    g, at = _powers(k - 1) / N[:, None], _powers(6 - k).T
+def matrices(k: int) -> tuple[Array, Array]:
+    """(G, Aᵀ) for kernels of k: (6, k) and (7 − k, 6)."""
+    return _powers(k - 1) / N[:, None], _powers(6 - k).T
+
+
+def _on_tiles(k: int) -> tuple[Array, Array]:
+    """(G⊗G, Aᵀ⊗Aᵀ): (36, k²) from w to U and (m², 36) from M to the output tile."""
+    g, at = matrices(k)
     return np.kron(g, g).astype(np.float32), np.kron(at, at).astype(np.float32)
 
 
 IN = np.kron(BT, BT).astype(np.float32)  # (36, 36): input tile → V
-KERNEL_OUT = {k: _matrices(k) for k in (3, 5)}
+KERNEL_OUT = {k: _on_tiles(k) for k in (3, 5)}
 # Few of the 36 show what stands out: L of 0 and ∞ has the even and the odd pixels of a tile, and at (2, 3) no
 # power vanishes. The gains: how much larger than independent numbers these are.
 PIXELS, ALL = np.s_[::5, ::5], 7
