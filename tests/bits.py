@@ -12,3 +12,11 @@ def same(a, b):
     if isinstance(a, np.ndarray):
         return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
     return type(a) is type(b) and a == b
+
+
+def state_of(trainer):
+    """All that a training goes on from, without the seconds."""
+    found = trainer.state_dict()
+    found["resume"]["sums"].pop("seconds")
+    found["resume"]["history"] = [{**line, "seconds": 0} for line in trainer.history]
+    return found

@@ -209,10 +209,9 @@ def test_other_arguments_are_refused(gpu):
     for reason, arguments in refusals.items():
         with pytest.raises(tg.CaptureError, match=reason):
             step(*arguments)
-        assert step.why_not(*arguments) is not None
     with pytest.raises(tg.CaptureError, match="NumPy array; hand over a Tensor"):
         step(x.numpy(), labels)
-    assert same(training.state(), before) and step.why_not(x, labels) is None
+    assert same(training.state(), before)
     step(x, labels)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tinygrad_notes as tg
-from tests.bits import same
+from tests.bits import same, state_of
 from tinygrad_notes import backend, nn, optim
 from tinygrad_notes.data import ArrayDataset, DataLoader
 from tinygrad_notes.tasks.images import TASK as IMAGES
@@ -32,31 +32,25 @@ def make(captures=True, task=IMAGES):
         schedule=optim.lr_scheduler.CosineAnnealingLR(update, 12), max_norm=1.0,
     )  # fmt: skip
     if not captures:
-        trainer._repeated = None
+        trainer._repeated.forms = None
     return trainer
-
-
-def state(trainer):
-    """All of it, without the seconds."""
-    found = trainer.state_dict()
-    found["resume"]["sums"].pop("seconds")
-    found["resume"]["history"] = [{**line, "seconds": 0} for line in trainer.history]
-    return found
 
 
 def trained(trainer, epochs=EPOCHS, **options):
     trainer.fit(epochs, **options)
-    return state(trainer)
+    return state_of(trainer)
 
 
 def recordings(trainer):
-    return None if trainer._repeated is None else trainer._repeated._recording
+    """Those of its captured steps."""
+    forms = trainer._repeated.forms
+    return None if forms is None else [one._recording for one in forms.values() if one.recorded]
 
 
 def test_a_captured_training_is_the_plain_one(gpu):
     trainer = make()
     found = trained(trainer)
-    assert recordings(trainer) is not None
+    assert len(recordings(trainer)) == 1
     assert same(found, trained(make(captures=False)))
 
 
@@ -80,7 +74,7 @@ def test_steps_are_repeated_and_other_batches_are_not(gpu, monkeypatch):
     trainer, plain = make(), []
     learn = trainer._learn
     monkeypatch.setattr(trainer, "_learn", lambda batch: plain.append(len(batch[0])) or learn(batch))
-    trainer._repeated._step = trainer._learn
+    trainer._repeated.step = trainer._learn
     trained(trainer)
     assert plain == [8, 8, 8, 4, 4]  # two as they are, one recorded; the last of each epoch
 
@@ -94,7 +88,7 @@ def test_what_cannot_be_captured_is_learned_plainly(gpu):
 
     trainer = make(task=Reading())
     found = trained(trainer)
-    assert trainer._repeated is None
+    assert recordings(trainer) is None
     assert same(found, trained(make(captures=False)))
 
 
@@ -111,7 +105,7 @@ def test_on_numpy_nothing_is_captured():
     with backend.use_backend("numpy"):
         trainer = make()
         found = trained(trainer)
-        assert recordings(trainer) is None
+        assert recordings(trainer) == []
         assert same(found, trained(make(captures=False)))
 
 

@@ -23,6 +23,7 @@ from tinygrad_notes.tasks.translation import learning_rates
 from tinygrad_notes.train.loop import evaluate
 from tinygrad_notes.train.options import RunError
 from tinygrad_notes.train.run import Run
+from tinygrad_notes.train.task import weighed
 
 SEQ2SEQ, TRANSLATION = find_task("seq2seq"), find_task("translation")
 NUMPY = backend.BACKEND == "numpy"  # the stand-in of CuPy takes its time: there epochs are few
@@ -196,8 +197,8 @@ def test_padding_is_neither_right_nor_wrong(task, monkeypatch):
     for said, right in ((targets[:, 1:], 5), (np.full((2, 3), pad), 0), (np.full((2, 3), end), 2)):
         logits = tg.Tensor(30.0 * np.eye(8, dtype=np.float32)[said])
         monkeypatch.setattr(type(task), "logits", lambda *_, logits=logits: logits)
-        score = task.score(None, (None, None, tg.Tensor(targets), None, 5, chosen), training=False)
-        assert (score.weight, int(score.sums["correct"].numpy())) == (5, right)
+        score = task.score(None, (None, None, tg.Tensor(targets), None, chosen), training=False)
+        assert int(score.sums["correct"].numpy()) == right
         assert float(score.loss) == pytest.approx(30 * (5 - right) / 5, abs=1e-3)
 
 
@@ -255,7 +256,9 @@ def test_smoothing_and_forcing_are_of_training_only(pairs, trained):
     for name, options in {"plain": {}, "smooth": {"label_smoothing": 0.3}, "free": {"forcing": 0.0}}.items():
         chosen = SEQ2SEQ.settings("seq2seq", **SMALL["seq2seq"] | options)
         (batch, *_) = SEQ2SEQ.batches(chosen, run.facts, run.parts.test, training=False)
-        losses[name] = [SEQ2SEQ.score(run.model, batch, training).loss.item() for training in (False, True)]
+        losses[name] = [
+            SEQ2SEQ.score(run.model, weighed(batch)[0], training).loss.item() for training in (False, True)
+        ]
     assert losses["plain"][0] == losses["smooth"][0] == losses["free"][0]
     assert losses["smooth"][1] > losses["plain"][1] + 0.1 and losses["free"][1] != losses["plain"][1]
 

@@ -1,7 +1,7 @@
 """A task that is nothing like images, for tests of the loop: y = 2 x + 1 with noise, some of it more trusted.
 
-A batch has three arrays; the loss is weighted, the weight of a batch is what its samples weigh, and the best
-epoch is that of the largest R².
+A batch has three arrays, and what its samples weigh together: the loss is weighted. The best epoch is that of
+the largest R².
 """
 
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ class Rows:
         return len(self.x)
 
     def __getitem__(self, index):
-        return self.x[index], self.y[index], self.trust[index]
+        return self.x[index], self.y[index], self.trust[index], int(self.trust[index].sum())
 
     def subset(self, index):
         part = Rows(0)
-        part.x, part.y, part.trust = self[index]
+        part.x, part.y, part.trust, _ = self[index]
         return part
 
     def fingerprint(self):
@@ -70,8 +70,7 @@ class Lines(Task):
         error = model(x) - y
         weights = trust.astype(np.float32)
         squares = {"squares": (error * error).detach().sum(), "around": ((y - 1) ** 2).sum()}
-        weight = int(trust.sum().item())
-        return Score((weights * error * error).sum() / weight, weight, squares, {"error": error.detach()})
+        return Score((weights * error * error).sum() / weights.sum(), squares, {"error": error.detach()})
 
     def figures(self, loss, weight, sums):
         return {"loss": loss, "r2": 1 - sums["squares"] / sums["around"], "weight": weight}

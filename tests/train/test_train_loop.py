@@ -163,7 +163,7 @@ def test_whatever_ended_it_a_training_goes_on_with_the_steps_left(monkeypatch, n
         return result
 
     trainer = make_trainer()
-    trainer._repeated = None  # its steps are counted in Python
+    trainer._repeated.forms = None  # its steps are counted in Python
     steps, calls, step = [], itertools.count(1), trainer.optimizer.step
     owner = trainer.model if name == "forward" else loop
     function = getattr(owner, name)

@@ -38,7 +38,8 @@ TRAIN = Path(__file__).resolve().parents[2] / "tinygrad_notes" / "train"
 
 
 def test_batches_of_three_arrays_keep_their_dtypes():
-    x, y, trust = next(iter(DataLoader(Rows(5), 5)))
+    x, y, trust, weight = next(iter(DataLoader(Rows(5), 5)))
+    assert weight == trust.numpy().sum()
     assert [t.dtype for t in (x, y, trust)] == [np.float32, np.float32, np.int32]
 
 

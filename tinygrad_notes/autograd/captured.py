@@ -15,6 +15,7 @@ from . import guard, mode
 from .tensor import Tensor
 
 WARM_UP = 2  # calls that run as they are: state is made, kernels are compiled
+KEEP = "K"  # copies lie in memory as what they are made of, so that a product is the same kernel
 
 
 class Form(NamedTuple):
@@ -52,15 +53,10 @@ class Captured:
         self._recording = _Recording(self._step, form, args, options)
         return self._recording.launch()
 
-    def why_not(self, *args: Any, **options: Any) -> str | None:
-        """Why a call with these arguments is refused; None if it is not."""
-        if self._recording is None or not backend.xp.captures:
-            return None
-        try:
-            self._recording.check(_taken_apart((args, options))[0])
-        except CaptureError as error:
-            return str(error)
-        return None
+    @property
+    def recorded(self) -> bool:
+        """Whether the device repeats it from now on."""
+        return self._recording is not None
 
 
 def capture(step: Callable[..., Any]) -> Captured:
@@ -114,10 +110,10 @@ class _Recording:
                     f"capture: {self.name}: an argument of shape {value.shape} requires grad, and its "
                     "gradient would go to a copy; use it in the step without handing it over"
                 )
-            copy = Tensor._wrap(value._data.copy())
+            copy = Tensor._wrap(value._data.copy(KEEP))
             self.inputs.append(copy._data)
             return copy
-        self.inputs.append(value.copy())
+        self.inputs.append(value.copy(KEEP))
         return self.inputs[-1]
 
     def _settle(self) -> None:
@@ -225,7 +221,7 @@ def _bare(value: Any) -> Any:
 
 
 def _copied(value: Any) -> Any:
-    return Tensor._wrap(value._data.copy()) if isinstance(value, Tensor) else value.copy()
+    return Tensor._wrap(value._data.copy(KEEP)) if isinstance(value, Tensor) else value.copy(KEEP)
 
 
 def _taken_apart(call: tuple[tuple[Any, ...], dict[str, Any]]) -> tuple[list[tuple[str, Any]], list[Any]]:

@@ -24,7 +24,7 @@ def clip_grad_norm_(parameters: Iterable[Any] | Tensor, max_norm: float) -> Tens
     xp = backend.xp
     owners = [p for p in _listed(parameters) if p.grad is not None]
     if not owners:
-        return Tensor(0.0)
+        return Tensor._wrap(xp.zeros((), np.float32))
     wide = [p.grad._data.astype(np.promote_types(p.dtype, np.float32), copy=False) for p in owners]
     squares = [xp.sum(g * g) for g in wide]
     norm = xp.sqrt(xp.sum(xp.stack([xp.asarray(s) for s in squares])))

@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import backend
-from ..autograd import CaptureError, Tensor, capture, no_grad
-from ..autograd.captured import Captured
+from ..autograd import no_grad
 from ..nn import Module
 from ..optim import Optimizer, clip_grad_norm_
 from .interrupt import Interrupted
 from .progress import Silent
-from .task import Batches, Score, Task
+from .repeated import Repeated
+from .task import Batches, Carrying, Score, Task, weighed
 
 READ_EVERY = 16  # batches between two looks at the losses: each look waits for the device
 
@@ -67,8 +67,8 @@ class Trainer:
         self.history: list[dict[str, Any]] = []
         self.batch = 0  # batches done in the epoch under way
         self.sums = Sums()
-        self._unread: list[tuple[Score, float]] = []  # of each of the latest batches; and its lr
-        self._repeated: Captured | None = capture(self._learn)
+        self._unread: list[tuple[Score, int, float]] = []  # of each of the latest batches: weight, lr
+        self._repeated = Repeated(self._learn)
 
     # ---- the state -----------------------------------------------------------------------------
 
@@ -108,9 +108,10 @@ class Trainer:
         """The loss of the first batch of each part: raises what is wrong with the data, the options or the
         network. Batches are drawn, and running statistics move, so it is not for the trainer that trains."""
         with no_grad():
-            self.task.score(self.model.train(), next(iter(self.train)), training=True)
+            self.task.score(self.model.train(), weighed(next(iter(self.train)))[0], training=True)
             if self.validation is not None:
-                self.task.score(self.model.eval(), next(iter(self.validation)), training=False)
+                batch, _ = weighed(next(iter(self.validation)))
+                self.task.score(self.model.eval(), batch, training=False)
 
     # ---- the loop ------------------------------------------------------------------------------
 
@@ -156,10 +157,11 @@ class Trainer:
     def _epoch(self, progress: Silent, should_stop: Callable[[], bool]) -> dict[str, Any]:
         """The rest of the epoch under way. Whatever ends it, the next call goes on behind the last step."""
         self.model.train()
-        start, position = time.perf_counter(), self.train.state_dict()
+        start, first, position = time.perf_counter(), self.batch, self.train.state_dict()
         try:
             for batch in self.train:  # the rest of the epoch: nothing if it was cut at its end
-                position = self.train.state_dict()
+                if self.batch == first:  # once: a state that is carried would be waited for
+                    position = self.train.state_dict()
                 weight = self._step(batch)
                 if len(self._unread) >= READ_EVERY or self.batch == len(self.train):
                     self._read()
@@ -194,14 +196,17 @@ class Trainer:
     def _step(self, batch: Any) -> int:
         """One batch; its loss stays on the device. Returns its weight."""
         lr = self.optimizer.param_groups[0]["lr"]
-        score = self._learn_by_repeating(batch)  # what fails in it is done again by the next fit
+        told, weight = weighed(batch)
+        score = self._repeated(told)  # what fails in it is done again by the next fit
         if self.schedule is not None:
             self.schedule.step()
-        self._unread.append((score, lr))
+        if isinstance(self.train, Carrying):
+            self.train.keep(score.carried)
+        self._unread.append((score._replace(carried=()), weight, lr))
         self.batch += 1
-        return score.weight
+        return weight
 
-    def _learn(self, batch: Any) -> Score:
+    def _learn(self, batch: tuple[Any, ...]) -> Score:
         """The weights' step of one batch, and its score."""
         score = self.task.score(self.model, batch, training=True)
         self.optimizer.zero_grad()
@@ -209,35 +214,19 @@ class Trainer:
         if self.max_norm is not None:
             clip_grad_norm_(self.model.parameters(), self.max_norm)
         self.optimizer.step()
-        return Score(score.loss.detach(), score.weight, score.sums)
-
-    def _learn_by_repeating(self, batch: Any) -> Score:
-        """`_learn`, captured where the backend can do that and the batch holds nothing but Tensors.
-
-        A batch of another shape than the captured one, the last of an epoch for example, is learned from as
-        it is; and so are all, once capturing was refused.
-        """
-        repeated = self._repeated if backend.xp.captures else None
-        whole = isinstance(batch, tuple) and all(isinstance(x, Tensor) for x in batch)
-        if repeated is None or not whole or repeated.why_not(batch) is not None:
-            return self._learn(batch)
-        try:
-            return repeated(batch)
-        except CaptureError:  # it has changed nothing
-            self._repeated = None
-            return self._learn(batch)
+        return score._replace(loss=score.loss.detach(), each={})
 
     def _read(self) -> None:
         """Fetch the losses of the latest batches in one go; add them up in the order of the batches."""
         unread, sums = self._unread, replace(self.sums, others=dict(self.sums.others))
         if not unread:
             return
-        for i, (numbers, (score, lr)) in enumerate(zip(_fetch([s for s, _ in unread]), unread, strict=True)):
-            loss, *others = numbers
+        fetched = _fetch([score for score, *_ in unread])
+        for i, ((loss, *others), (score, weight, lr)) in enumerate(zip(fetched, unread, strict=True)):
             if not math.isfinite(loss):
                 place = self._place(self.batch - len(unread) + i + 1)
                 raise Diverged(f"{place}: the loss is {loss} at lr {lr:.4g}{ADVICE}")
-            sums.add(loss, score.weight, dict(zip(score.sums, others, strict=True)))
+            sums.add(loss, weight, dict(zip(score.sums, others, strict=True)))
         self.sums, self._unread = sums, []  # at the end: nothing is lost if the device is waited for in vain
 
     def _place(self, batch: int | None = None) -> str:
@@ -268,19 +257,23 @@ def evaluate(
     """
     mode = model.training
     model.eval()
-    scores, rows = list[Score](), list[Mapping[str, Any]]()
+    scores, weights, rows = list[Score](), list[int](), list[Mapping[str, Any]]()
     try:
         with no_grad():
             for batch in batches:
                 if should_stop():
                     raise Interrupted("evaluation")
-                score = task.score(model, batch, training=False)
-                scores.append(Score(score.loss, score.weight, score.sums))
+                told, weight = weighed(batch)
+                score = task.score(model, told, training=False)
+                if isinstance(batches, Carrying):
+                    batches.keep(score.carried)
+                scores.append(Score(score.loss, score.sums))
+                weights.append(weight)
                 if each:
                     rows.append(score.each)
             sums = Sums()
-            for numbers, score in zip(_fetch(scores), scores, strict=True):
-                sums.add(numbers[0], score.weight, dict(zip(score.sums, numbers[1:], strict=True)))
+            for (loss, *others), score, weight in zip(_fetch(scores), scores, weights, strict=True):
+                sums.add(loss, weight, dict(zip(score.sums, others, strict=True)))
     finally:
         model.train(mode)
     gathered = {name: np.concatenate([row[name].numpy() for row in rows]) for name in rows[0]} if rows else {}

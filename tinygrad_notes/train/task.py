@@ -16,17 +16,28 @@ from .settings import Settings
 
 
 class Score(NamedTuple):
-    """What one batch gives. Nothing here waits for the device: the loop reads it, many batches at once.
+    """What one batch gives: Tensors, and nothing that waits for the device. The loop reads many at once.
 
-    `loss` is the mean over `weight` samples, which is differentiated in training. `sums` (0-d) are added up
-    over batches for the figures, such as the number of hits. `each` (N, ...) has a row for each sample;
-    only an evaluation that is asked to keeps them.
+    `loss` is the mean over the batch (see `weighed`), which is differentiated in training. `sums` (0-d) are
+    added up over batches for the figures, such as the number of hits. `each` (N, ...) has a row for each
+    sample; only an evaluation that is asked to keeps them. `carried`, without a graph, goes to the batches.
     """
 
     loss: Tensor
-    weight: int
     sums: Mapping[str, Tensor] = {}
     each: Mapping[str, Tensor] = {}
+    carried: tuple[Tensor, ...] = ()
+
+
+def weighed(batch: tuple[Any, ...]) -> tuple[tuple[Any, ...], int]:
+    """(what `Task.score` is told of a batch, over how many samples its loss is the mean).
+
+    An int in the batch is that number, and for the host alone: a step that a device repeats could not know
+    that of the next batch. Without one it is the length of the last Tensor.
+    """
+    told = tuple(x for x in batch if not isinstance(x, int))
+    count = next((x for x in batch if isinstance(x, int)), None)
+    return told, len(told[-1]) if count is None else count
 
 
 class Dataset(Protocol):
@@ -40,6 +51,8 @@ class Dataset(Protocol):
 class Batches(Protocol):
     """Batches of one epoch, each a tuple of Tensors, and where the iteration stands; see `data.DataLoader`.
 
+    Beside Tensors there may be Settings, and an int, see `weighed`.
+
     Batches that differ in size or length, or that follow one stream, only have to keep to this. The state is
     plain numbers; its `next_batch` counts the batches that were handed out in the epoch under way, and the
     loop may put back a smaller one. After a state was loaded, iterating goes on with the rest of its epoch.
@@ -49,6 +62,14 @@ class Batches(Protocol):
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]: ...
     def state_dict(self) -> dict[str, Any]: ...
     def load_state_dict(self, state: dict[str, Any], /) -> None: ...
+
+
+class Carrying:
+    """Batches that bring along what the score of the one before carried: a base of such ones."""
+
+    def keep(self, carried: tuple[Tensor, ...]) -> None:
+        """What the score of the latest batch carried, before the next one is asked for."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -148,7 +169,7 @@ class Task:
         raise NotImplementedError
 
     def score(self, model: Module, batch: Any, training: bool) -> Score:
-        """The loss of one batch, and what the figures are made of."""
+        """The loss of one batch, without its int, and what the figures are made of."""
         raise NotImplementedError
 
     def figures(self, loss: float, weight: int, sums: Mapping[str, float]) -> dict[str, float]:

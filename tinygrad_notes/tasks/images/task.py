@@ -109,7 +109,7 @@ class Images(Task):
         logits = output[0] if isinstance(output, tuple) else output  # the others are auxiliary
         predicted = logits.detach().argmax(axis=1)
         hits = {"correct": (predicted == labels).sum()}
-        return Score(loss(output, labels), len(labels), hits, {"predicted": predicted, "labels": labels})
+        return Score(loss(output, labels), hits, {"predicted": predicted, "labels": labels})
 
     def figures(self, loss: float, weight: int, sums: Mapping[str, float]) -> dict[str, float]:
         return {"loss": loss, "accuracy": sums["correct"] / weight}

@@ -60,9 +60,7 @@ class Labels(Task):
         logits = model(values, lengths)
         predicted = logits.detach().argmax(axis=1)
         hits = {"correct": (predicted == labels).sum()}
-        return Score(
-            cross_entropy(logits, labels), len(labels), hits, {"predicted": predicted, "labels": labels}
-        )
+        return Score(cross_entropy(logits, labels), hits, {"predicted": predicted, "labels": labels})
 
     def figures(self, loss: float, weight: int, sums: Mapping[str, float]) -> dict[str, float]:
         return {"loss": loss, "accuracy": sums["correct"] / weight}

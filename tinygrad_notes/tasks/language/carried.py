@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from ...autograd import Tensor
 from ...data.text import Streams
+from ...ops.creation import zeros_like
+from ...train.task import Carrying
 
 
-class Carried:
-    """Batches (ids, next ids, self): a model takes `state`, and gives `keep` the one after its batch.
+class Carried(Carrying):
+    """Batches (ids, next ids, characters, *state, how many ids): the model goes on from `state`.
 
-    `characters` (V,) are how many each id has, for what is counted beside the loss.
+    `keep` takes the state behind a batch. An epoch begins with zeros, or the first time without a state: to a
+    model the same. `characters` (V,) are how many each id has, for what is counted beside the loss.
     The state is part of where the training stands: it is saved with it, and comes back when it goes on.
     """
 
@@ -25,14 +28,17 @@ class Carried:
         return len(self.batches)
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        for ids, following, _ in self.batches:
+        return self._run(iter(self.batches))
+
+    def _run(self, batches: Iterator[tuple[Tensor, ...]]) -> Generator[tuple[Any, ...], None, None]:
+        for ids, following, _ in batches:
             index = self.batches.state_dict()["next_batch"] - 1
             if index != self.place or index == 0:
-                self.state, self.place = (), index
-            yield ids, following, self
+                self.state, self.place = tuple(map(zeros_like, self.state)), index
+            yield ids, following, self.characters, *self.state, ids.size
 
-    def keep(self, state: tuple[Tensor, ...]) -> None:
-        self.state, self.place = state, self.place + 1
+    def keep(self, carried: tuple[Tensor, ...]) -> None:
+        self.state, self.place = carried, self.place + 1
 
     def state_dict(self) -> dict[str, Any]:
         arrays = [x.numpy() for x in self.state]

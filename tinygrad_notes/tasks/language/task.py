@@ -64,11 +64,11 @@ class Language(Task):
         return Carried(streams, Units.from_facts(facts).characters)
 
     def score(self, model: Any, batch: Any, training: bool) -> Score:
-        ids, following, carried = batch
-        logits, state = model(ids, carried.state)
-        carried.keep(model.carried(state))
+        ids, following, characters, *before = batch
+        logits, state = model(ids, tuple(before))
         loss = F.cross_entropy(logits.reshape(-1, logits.shape[-1]), following.reshape(-1))
-        return Score(loss, following.size, {"characters": carried.characters[following].sum()})
+        sums = {"characters": characters[following].sum()}
+        return Score(loss, sums, carried=model.carried(state))
 
     def figures(self, loss: float, weight: int, sums: Mapping[str, float]) -> dict[str, float]:
         """Raises FloatingPointError where the perplexity is no number any more."""

@@ -80,7 +80,7 @@ class Pairs(Task):
         raise NotImplementedError
 
     def score(self, model: Module, batch: Any, training: bool) -> Score:
-        _, _, targets, _, count, settings = batch
+        _, _, targets, _, settings = batch
         logits, labels = self.logits(model, batch, training), targets[:, 1:]
         smoothing = settings.label_smoothing if training else 0.0
         loss = F.cross_entropy(
@@ -90,7 +90,7 @@ class Pairs(Task):
             label_smoothing=smoothing,
         )
         hits = ((logits.detach().argmax(axis=2) == labels) & (labels != PAD)).sum()
-        return Score(loss, count, {"correct": hits})
+        return Score(loss, {"correct": hits})
 
     def figures(self, loss: float, weight: int, sums: Mapping[str, float]) -> dict[str, float]:
         return {"loss": loss, "perplexity": perplexity(loss), "accuracy": sums["correct"] / weight}

@@ -62,10 +62,10 @@ class Tables(Task):
         if model.classes:
             predicted = told.argmax(axis=1)
             hits = {"correct": (predicted == targets).sum()}
-            return Score(loss, len(targets), hits, {"predicted": predicted, "labels": targets})
+            return Score(loss, hits, {"predicted": predicted, "labels": targets})
         missed = (told - targets) * model.unit
         each = {"predicted": told * model.unit + model.mean, "labels": targets * model.unit + model.mean}
-        return Score(loss, len(targets), {"squared": (missed**2).sum(), "absolute": abs(missed).sum()}, each)
+        return Score(loss, {"squared": (missed**2).sum(), "absolute": abs(missed).sum()}, each)
 
     def figures(self, loss: float, weight: int, sums: Mapping[str, float]) -> dict[str, float]:
         """Of a number: the root of the mean squared error, and the mean absolute one, in its own unit."""

@@ -41,7 +41,7 @@ class Predicting:
 
 
 class Counted(Windows):
-    """Batches (*Around, how many losses they have): known to the host."""
+    """Batches (*Around, the share of each of their losses in the mean, how many they are)."""
 
     def __init__(self, architecture: str, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -49,7 +49,8 @@ class Counted(Windows):
 
     def _batches(self, key: int, start: int) -> Generator[tuple[Any, ...], None, None]:
         for batch in super()._batches(key, start):
-            yield *batch, losses(batch.seen, self.architecture)
+            count = max(losses(batch.seen, self.architecture), 1)
+            yield *batch, np.array(1 / count), count
 
 
 class Words(Task):
@@ -93,11 +94,11 @@ class Words(Task):
 
     def score(self, model: Any, batch: Any, training: bool) -> Score:
         """The mean as the loss, with the gradient of the sum: the learning rate is that of a single pair."""
-        *around, count = batch
-        total, count = model(around), max(count, 1)
+        *around, share = batch
+        total = model(around)
         value = total.detach()
-        mean = value * (1 / count)
-        return Score(total - value + mean if training else mean, count)
+        mean = value * share.astype(value.dtype)
+        return Score(total - value + mean if training else mean)
 
     def test(
         self, settings: Settings, facts: dict[str, Any], model: Module, part: Any, options: Any
