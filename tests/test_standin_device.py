@@ -315,6 +315,10 @@ def test_the_current_stream_is_that_of_the_with_block(cp):
             assert cp.cuda.get_current_stream() is second
         assert cp.cuda.get_current_stream() is first
     assert cp.cuda.get_current_stream() == null
+    second.use()
+    with first:
+        pass
+    assert cp.cuda.get_current_stream() == null  # not the one in use, as in CuPy
 
 
 def test_time_between_events_can_be_had_after_a_wait(cp, a):

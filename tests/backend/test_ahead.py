@@ -216,9 +216,37 @@ def test_without_page_locked_memory_arrays_enter_as_they_always_do(cupy, copies,
 def test_sizes_of_page_locked_memory_are_few(cupy, monkeypatch):
     sizes, allocate = set(), cupy.cuda.alloc_pinned_memory
     monkeypatch.setattr(cupy.cuda, "alloc_pinned_memory", lambda size: sizes.add(size) or allocate(size))
-    batches = [(np.zeros((1, length), np.float32), np.zeros(1, int)) for length in range(65, 128)]
-    assert len(list(DataLoader(Given(*batches)))) == 63
-    assert sizes == {8, 512}
+    batches = [(np.zeros((1, length), np.float32), np.zeros(1, int)) for length in range(1000, 2000, 9)]
+    assert len(list(DataLoader(Given(*batches)))) == len(batches)
+    assert sizes == {512, 4096, 5120, 6144, 7168, 8192}
+
+
+def test_streams_may_change_between_batches(cupy, copies):
+    loader, found = DataLoader(ArrayDataset(np.zeros((12, 1, 2, 2), np.uint8), np.arange(12)), 2), []
+    batches, streams = iter(loader), [cupy.cuda.Stream(non_blocking=True) for _ in range(2)]
+    for i in range(6):
+        with streams[i % 2]:
+            found += next(batches)[1].numpy().tolist()
+    assert found == list(range(12)) and copies == {(True, True): 12}
+
+
+def test_a_stream_that_is_in_use_stays_so(cupy):
+    stream = cupy.cuda.Stream(non_blocking=True)
+    try:
+        stream.use()
+        list(DataLoader(ArrayDataset(np.zeros((4, 1, 2, 2), np.uint8), np.arange(4)), 2))
+        assert cupy.cuda.get_current_stream() is stream
+    finally:
+        cupy.cuda.Stream.null.use()
+
+
+def test_on_another_gpu_batches_enter_as_they_always_do(cupy, copies, monkeypatch):
+    monkeypatch.setattr(cupy.cuda.runtime, "getDeviceCount", lambda: 2)
+    batches = iter(DataLoader(ArrayDataset(np.zeros((8, 1, 2, 2), np.uint8), np.arange(8)), 2))
+    found = [next(batches)[1].numpy().tolist()]
+    with cupy.cuda.Device(1):
+        found += [y.numpy().tolist() for _, y in batches]
+    assert found == [[0, 1], [2, 3], [4, 5], [6, 7]] and copies[True, True] == 4
 
 
 def test_other_threads_bring_their_arrays_over_by_themselves(cupy, copies):

@@ -38,8 +38,8 @@ class Lane:
 
     def __init__(self) -> None:
         self._device = cupy.cuda.Device()
-        self._home = cupy.cuda.get_current_stream()  # the computing stream
         self._stream = cupy.cuda.Stream(non_blocking=True)
+        self._home = cupy.cuda.get_current_stream()  # the one that computed when the latest batch left
         self._arrived: Any = None  # the event behind the latest copy
 
     def prepared(self, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -54,13 +54,14 @@ class Lane:
         try:
             coming = self._next(enter, batches)
             while coming is not None:
-                entered, arrived = coming
+                entered, arrived, home = coming
                 try:
                     coming = self._next(enter, batches)
                 except Exception as error:
                     coming, failure = None, error
                 if arrived is not None:
-                    self._home.wait_event(arrived)
+                    for stream in {home, cupy.cuda.get_current_stream()}:
+                        stream.wait_event(arrived)
                 yield entered
             if failure is not None:
                 raise failure
@@ -68,15 +69,17 @@ class Lane:
             del failure  # else error -> traceback -> this frame -> error is a cycle
             self._settle()
 
-    def _next(self, enter: Callable[[Any], T], batches: Iterator[Any]) -> tuple[T, Any] | None:
-        """What becomes of the next batch, and the event behind its copies; None behind the last one."""
+    def _next(self, enter: Callable[[Any], T], batches: Iterator[Any]) -> tuple[T, Any, Any] | None:
+        """What becomes of the next batch, the event behind its copies, and the stream that its arrays belong
+        to; None behind the last one."""
         batch = next(batches, None)
         if batch is None:
             return None
-        _entering.lane = self
+        if cupy.cuda.Device() != self._device:  # of another GPU since: no lane leads there
+            return enter(batch), None, None
+        self._home, _entering.lane = cupy.cuda.get_current_stream(), self
         try:
-            with self._home:
-                return enter(batch), self._arrived
+            return enter(batch), self._arrived, self._home
         except BaseException:
             self._settle()
             raise
@@ -119,9 +122,9 @@ def _page_locked(array: Any) -> Any:
     is no such memory left."""
     if type(array) is not np.ndarray or not array.ndim or array.dtype.hasobject or _is_page_locked(array):
         return array
-    size = 1 << max(array.nbytes - 1, 0).bit_length()  # few sizes: CuPy's pool keeps what it had, by size
+    unit = 1 << max(array.nbytes.bit_length() - 3, 9)  # few sizes: CuPy's pool keeps what it had, by size
     try:
-        memory = cupy.cuda.alloc_pinned_memory(size)
+        memory = cupy.cuda.alloc_pinned_memory(max(-(-array.nbytes // unit), 1) * unit)
     except cupy.cuda.runtime.CUDARuntimeError:
         return array
     copy: np.ndarray = np.ndarray(array.shape, array.dtype, memory, order=_order(array))

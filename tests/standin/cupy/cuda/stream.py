@@ -74,7 +74,6 @@ class Stream:
         self.ptr = 0 if null else next(_handles)
         self.device_id = -1 if null else 0
         self.is_non_blocking = non_blocking
-        self._before: list[Any] = []
         self._queue = _order.NULL if null else _order.Queue()
 
     def __eq__(self, other: object) -> bool:
@@ -87,11 +86,13 @@ class Stream:
         return f"<Stream {self.ptr} (device {self.device_id})>"
 
     def __enter__(self) -> Stream:
-        self._before.append(get_current_stream())
+        _entered().append(self)
         return self.use()
 
     def __exit__(self, *error: object) -> None:
-        self._before.pop().use()
+        """Back to the stream of the ``with`` block around; one that was chosen by `use` is forgotten."""
+        _entered().pop()
+        _entered()[-1].use()
 
     def use(self) -> Stream:
         """Make this the current stream."""
@@ -136,6 +137,13 @@ class Stream:
 
 
 Stream.null = Stream(null=True)
+
+
+def _entered() -> list[Stream]:
+    """The streams of the ``with`` blocks that this thread is in, from the outermost."""
+    if not hasattr(_capture.local, "entered"):
+        _capture.local.entered = [Stream.null]
+    return _capture.local.entered  # type: ignore[no-any-return]
 
 
 def get_current_stream(device_id: int = -1) -> Stream:
