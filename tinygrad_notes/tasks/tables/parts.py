@@ -56,8 +56,10 @@ def load(settings: Settings, facts: Facts | None) -> Parts:
     if facts is None:
         facts = _learn(table.fingerprint(), parts["train"], labels, settings, told)
     if isinstance(settings.validation, str):
-        table = read_table(settings.validation, settings.decimal_comma)
-        parts["validation"] = learnable(table, settings, facts, [])
+        own = learnable(read_table(settings.validation, settings.decimal_comma), settings, facts, [])
+        if settings.limit is not None:
+            own = own.rows(in_turns(_strata(own, labels is None, settings), settings.limit))
+        parts["validation"] = own
     ready = {name: rows_of(part, facts, name == "train") for name, part in parts.items()}
     for name, part in ready.items():
         if len(part) == 0:
@@ -121,7 +123,7 @@ def _split(table: Table, labels: np.ndarray | None, settings: Settings) -> dict[
 
     So do the first rows of a part (--limit).
     """
-    strata = _tenths(table[str(settings.target)]) if labels is None else _numbered(labels)
+    strata = _strata(table, labels is None, settings)
     test = held_out(strata, settings.test or 0, settings.seed)
     rest = np.flatnonzero(~test)
     share = 0 if isinstance(settings.validation, str) else settings.validation or 0
@@ -136,8 +138,10 @@ def _split(table: Table, labels: np.ndarray | None, settings: Settings) -> dict[
     return found
 
 
-def _numbered(labels: np.ndarray) -> np.ndarray:
-    return np.unique(labels.astype(str), return_inverse=True)[1]
+def _strata(table: Table, numbers: bool, settings: Settings) -> np.ndarray:
+    """(N,) the class of each row, or in which tenth its number lies."""
+    values = table[str(settings.target)]
+    return _tenths(values) if numbers else np.unique(as_words(values).astype(str), return_inverse=True)[1]
 
 
 def _tenths(values: np.ndarray) -> np.ndarray:
