@@ -327,7 +327,7 @@ class Given:
 def test_scores_of_numbers_are_in_their_own_unit():
     batch = tg.Tensor(np.array([[1.0], [0.0]])), tg.Tensor(np.array([[0.5], [-1.0]]))
     score = TASK.score(Given(), batch, training=False)
-    assert (score.loss.item(), score.weight) == (pytest.approx(1.25 / 2), 2)
+    assert score.loss.item() == pytest.approx(1.25 / 2)
     assert {name: value.item() for name, value in score.sums.items()} == {"squared": 125, "absolute": 15}
     assert {name: value.numpy().tolist() for name, value in score.each.items()} == {
         "predicted": [[110], [100]], "labels": [[105], [90]]}  # fmt: skip
@@ -338,7 +338,7 @@ def test_scores_of_classes():
     model.classes, model.loss = 3, F.cross_entropy
     batch = tg.Tensor(np.array([[1.0, 2, 0], [3, 0, 0], [0, 0, 1]])), tg.Tensor(np.array([1, 2, 2]))
     score = TASK.score(model, batch, training=False)
-    assert score.weight == 3 and {k: v.item() for k, v in score.sums.items()} == {"correct": 2}
+    assert {k: v.item() for k, v in score.sums.items()} == {"correct": 2}
     assert {name: value.numpy().tolist() for name, value in score.each.items()} == {
         "predicted": [1, 0, 2], "labels": [1, 2, 2]}  # fmt: skip
     assert TASK.figures(0.5, 3, {"correct": 2.0}) == {"loss": 0.5, "accuracy": 2 / 3}
