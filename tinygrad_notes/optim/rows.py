@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
 from typing import Any
 
@@ -49,8 +48,6 @@ class RowSGD(Optimizer):
         rows, place, owner = backend.xp.distinct_rows(as_tensor(input)._data, len(weight))
         leaf = embedding(Tensor._wrap(rows), weight.detach())
         leaf.requires_grad = True
-        if running:  # a capture that fails takes its picks along
-            running[-1].undo.append(functools.partial(setattr, self, "_picked", list(self._picked)))
         self._picked.append((weight, rows, owner, leaf))
         return embedding(Tensor._wrap(place), leaf)
 

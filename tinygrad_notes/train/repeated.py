@@ -26,17 +26,24 @@ class Repeated:
     def __init__(self, step: Callable[[tuple[Any, ...]], Score]) -> None:
         self.step = step
         self.forms: dict[Any, Captured] | None = {}
+        self.room = MOST  # for further recordings
 
     def __call__(self, batch: tuple[Any, ...]) -> Score:
         captured = self._captured(batch)
         if captured is None:
             return self.step(batch)
+        new = not captured.recorded
         try:
-            return captured(batch)  # type: ignore[no-any-return]
+            score: Score = captured(batch)
         except CaptureError:  # it has changed nothing
             if not captured.recorded:
                 self.forms = None
             return self.step(batch)
+        if new and captured.recorded:
+            self.room -= 1
+            if self.room == 0:  # the others will not be recorded any more
+                self.forms = {form: one for form, one in (self.forms or {}).items() if one.recorded}
+        return score
 
     def _captured(self, batch: tuple[Any, ...]) -> Captured | None:
         """Who repeats batches of this form; None where they are learned from as they are."""
@@ -44,10 +51,6 @@ class Repeated:
         if self.forms is None or not known or not backend.xp.captures:
             return None
         form = tuple((x.shape, x.dtype) if isinstance(x, Tensor) else x for x in batch)
-        full = sum(one.recorded for one in self.forms.values()) >= MOST
-        if form not in self.forms:
-            if full:
-                return None
+        if form not in self.forms and self.room:
             self.forms[form] = capture(self.step)
-        one = self.forms[form]
-        return one if one.recorded or not full else None
+        return self.forms.get(form)

@@ -36,8 +36,8 @@ def weighed(batch: tuple[Any, ...]) -> tuple[tuple[Any, ...], int]:
     that of the next batch. Without one it is the length of the last Tensor.
     """
     told = tuple(x for x in batch if not isinstance(x, int))
-    count = next((x for x in batch if isinstance(x, int)), None)
-    return told, len(told[-1]) if count is None else count
+    counts = [x for x in batch if isinstance(x, int)]
+    return told, counts[0] if counts else len([x for x in told if isinstance(x, Tensor)][-1])
 
 
 class Dataset(Protocol):
