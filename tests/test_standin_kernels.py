@@ -263,7 +263,10 @@ def test_reductions_broadcast_and_write_into_given_arrays(cp, a):
         "float32 x, float32 y", "float32 s, bool p", "x * y", "a + b", "s = a, p = a > 10", "0", "dots"
     )
     row = cp.asarray(np.float32([1, 2, 3]))
-    s, p = kernel(a, row, axis=1)
+    s, p = cp.empty(2, np.float32), cp.empty(2, bool)
+    with pytest.raises(ValueError, match="returns the first of several results"):
+        kernel(a, row, axis=1)
+    kernel(a, row, s, p, axis=1)
     same(s, HOST @ np.float32([1, 2, 3]))
     same(p, np.array([False, True]))
     out = cp.zeros(2, np.float32)

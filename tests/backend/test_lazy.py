@@ -43,12 +43,36 @@ REAL_RULES = {
     "a number for each": lambda xp, a, b: (xp.zeros((5, *b.shape), b.dtype) + b * xp.full((), 0.5, a.dtype)),
     "sums of numbers": lambda xp, a, b: xp.sum(xp.ones((5, *b.shape)) * b, axis=0) + xp.sum(xp.ones(3)),
     "parts of numbers": lambda xp, a, b: (xp.ones_like(a) + xp.zeros(()))[1:, None] - xp.zeros((12,))[2],
+    "sums together": lambda xp, a, b: (
+        xp.sum(a * b, axis=0), xp.mean(a, axis=0), xp.sum(a - b, axis=0) / 3, xp.sum(b, axis=0) * b[0],
+    ),
+    "a sum of what a sum is in": lambda xp, a, b: (
+        lambda m: (m, xp.mean((a - m) ** 2, axis=1, keepdims=True), xp.sum(b, axis=1, keepdims=True)))(
+        xp.mean(a, axis=1, keepdims=True)),
+    "numbers after a sum": lambda xp, a, b: a / xp.sqrt(xp.mean(a * a, axis=1, keepdims=True) + 0.1),
+    "a choice after a sum": lambda xp, a, b: (lambda s: a / xp.where(s == 0, 1, s))(xp.sum(b - b, axis=0)),
+    "a sum in another shape": lambda xp, a, b: (
+        xp.reshape(xp.sum(a, axis=(0, 1), keepdims=True), ()) * xp.squeeze(xp.sum(b, 0, True), 0),
+        xp.reshape(xp.sum(b, axis=1) * 2 + xp.sum(a, axis=1), (1, -1)),
+        xp.expand_dims(xp.sum(b, axis=1), (0, 2)),
+        xp.reshape(xp.sum(a, axis=1), (3, 1)),
+    ),
+    "parts of sums": lambda xp, a, b: (xp.sum(a * b, axis=1)[1:] + 1, (xp.sum(a, axis=0) + b[0])[::-1]),
+    "joined sums": lambda xp, a, b: xp.concatenate((xp.sum(a, axis=0), xp.sum(b, axis=0) / 2, b[1]), axis=0),
+    "the largest of a chain": lambda xp, a, b: (
+        xp.max(a * b, axis=1, keepdims=True) - xp.max(b - a) + xp.max(-a, axis=(0, 1)) * 2),
+    "one of each row": lambda xp, a, b: (lambda m, at: (
+        ((a - m) * b - xp.sum(a, axis=1, keepdims=True))[xp.arange(3), at] * 2, b[xp.arange(3), at]))(
+        xp.max(a, axis=1, keepdims=True), (a[:, 0] > 0) - 2 * (b[:, 0] > 0)),
+    "one of each row of another": lambda xp, a, b: xp.scatter_add(
+        a[:, 1] * b[:, 0], (xp.arange(3), (a[:, 0] > 0) - 2 * (b[:, 0] > 0)), (3, 5)) * 2 + xp.arange(5),
     "several results": lambda xp, a, b: (a * b, xp.exp(a * b), xp.sum(a * b, axis=0), a),
 }  # fmt: skip
 WHOLE_RULES = {
     "sums and products": lambda xp, a, b: (a + b) * (a - 2),
     "quotients": lambda xp, a, b: a / (b + 1),
     "sums": lambda xp, a, b: xp.sum(a * b, axis=0) + xp.mean(a, axis=0),
+    "sums and numbers": lambda xp, a, b: (xp.sum(a, axis=1) * 3 + 1, xp.mean(b, axis=1) / 7, xp.max(a + b)),
     "functions": lambda xp, a, b: xp.exp(a) + xp.abs(b) + xp.sign(a),
     "larger and smaller": lambda xp, a, b: xp.maximum(a, b) - xp.minimum(a, 1),
     "bits": lambda xp, a, b: (a & b) | (a ^ 1) | ~b,
@@ -154,6 +178,21 @@ def test_nan_and_infinity_are_numpys(gpu):
 
     for got, expected in zip(on_device(gpu, rule, a, b), on_numpy(rule, a, b), strict=True):
         np.testing.assert_array_equal(got, expected)
+    for part in (slice(None), slice(1, 5), slice(2, 3)):
+        assert_same(
+            gpu, lambda xp, a, b: (xp.max(a * 1, axis=0), xp.max(-b, axis=1)), a[part, part], b[part, part]
+        )
+
+
+def test_one_of_each_row_is_not_touched_by_the_others(gpu):
+    x = np.array([[np.nan, 1.0, -np.inf], [np.inf, 2.0, np.nan]])
+    assert_same(gpu, lambda xp, x: (x * 1)[xp.arange(2), xp.arange(2) + 1 - xp.arange(2)], x)
+
+
+def test_an_axis_that_is_not_there_is_refused(gpu):
+    for rule in (lambda xp, x: xp.sum(x, axis=2), lambda xp, x: xp.mean(x * 1, axis=(0, -3))):
+        with pytest.raises(ValueError, match="axis"):
+            on_device(gpu, rule, arrays("float32")[0])
 
 
 def test_float16_is_rounded_after_each_step(gpu):

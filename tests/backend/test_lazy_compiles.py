@@ -40,7 +40,7 @@ def made(gpu, monkeypatch):
             texts.cupy, kind,
             lambda *args, kind=kind, plain=plain, **named: seen.append((kind, args)) or plain(*args, **named),
         )  # fmt: skip
-    for cache in (texts.elementwise_kernel, texts.sum_kernel):
+    for cache in (texts.elementwise_kernel, texts.reduction_kernel):
         cache.cache_clear()
     return seen
 
@@ -52,7 +52,7 @@ def source(index, kind, ins, outs, body):
         for part in filter(None, text.split(", ")):
             dtype, name = part.split()
             c_name = constant + C_NAMES[dtype]
-            if re.fullmatch(r"(s\d+|count)", name):
+            if re.fullmatch(r"[st]\d+", name):
                 arguments.append(f"{c_name} {name}")
             else:
                 arguments.append(f"{c_name} *raw_{name}")
@@ -67,7 +67,7 @@ def function(index, kind, args):
         ins, outs, body, _ = args
         return source(index, kind, ins, outs, body)
     ins, outs, mapped, joined, post, identity, _ = args
-    wide = re.match(r"\((.*?)\)", mapped)[1]
+    wide = "double3" if "double3" in mapped else re.match(r"\((.*?)\)", mapped)[1]
     body = f"{wide} a = {identity};\n{wide} b = {mapped};\na = {joined};\n{post};"
     return source(index, kind, ins, outs, body)
 

@@ -67,12 +67,14 @@ def test_dropout_is_one_launch_each_way(counted):
         ("log_softmax", F.log_softmax, [(3, 4)], (3, 2)),
         ("linear", F.linear, [(3, 4), (5, 4), (5,)], (2, 3)),  # a product, a sum; a launch for each gradient
         ("a stretched factor", lambda a, b: a * b, [(3, 4), (4,)], (1, 2)),
-        ("mse_loss", F.mse_loss, [(3, 4), (3, 4)], (2, 2)),
+        ("mse_loss", F.mse_loss, [(3, 4), (3, 4)], (1, 2)),
         ("local_response_norm", lambda x: F.local_response_norm(x, 3), [(2, 4, 3, 3)], (3, 4)),
-        ("layer_norm", lambda x, g, b: F.layer_norm(x, (4,), g, b), [(3, 4), (4,), (4,)], (4, 5)),
-        ("rms_norm", lambda x, g: F.rms_norm(x, (4,), g), [(3, 4), (4,)], (3, 3)),
-        # means and variances, their kernel, the value; two sums, a kernel for 3 and one for C numbers
-        ("batch_norm", normalization.batch_norm, [(2, 3, 4, 4), (3,), (3,)], (4, 4)),
+        ("layer_norm", lambda x, g, b: F.layer_norm(x, (4,), g, b), [(3, 4), (4,), (4,)], (3, 4)),
+        ("rms_norm", lambda x, g: F.rms_norm(x, (4,), g), [(3, 4), (4,)], (2, 3)),
+        # means, variances, the value; two sums together, gx, and what has C numbers
+        ("batch_norm", normalization.batch_norm, [(2, 3, 4, 4), (3,), (3,)], (3, 3)),
+        # factors: ones, labels, rows, a sum, their kernel; largest, columns, sums, value; Σ; gx alike
+        ("cross_entropy", lambda x: F.cross_entropy(x, tg.Tensor([2, 0, 1])), [(3, 4)], (10, 4)),
         ("concat", lambda a, b: tg.concat([a, b]), [(3, 4), (2, 4)], (2, 0)),
         ("pad", lambda x: tg.pad(x, 1), [(3, 4)], (2, 0)),
     ],
@@ -82,9 +84,21 @@ def test_launches_of_a_rule(counted, name, run, shapes, expected):
     assert forward_and_backward(counted, run, *(tensor(*shape) for shape in shapes)) == expected
 
 
+def test_sums_over_the_same_axes_are_one_launch(counted):
+    def rule(xp, a, b):
+        total = xp.sum(a * b, axis=0)
+        mean = xp.mean(a, axis=0)
+        variance = xp.mean((b - mean) ** 2, axis=0)  # needs a sum itself
+        return a * total + mean, xp.sqrt(variance + 1), xp.sum(b, axis=1)
+
+    a, b = tensor(3, 4)._data, tensor(3, 4, seed=1)._data
+    _, count = launches(counted, lambda: tg.backend.xp.read(rule)(None, a, b))
+    assert count == 2 + 1 + 1  # two of axis 0 and a third that waits for them, one of axis 1; what is (3, 4)
+
+
 @pytest.mark.parametrize(
     ("name", "forward", "backward"),
-    [("RNN", 2, 2), ("LSTM", 2, 2), ("GRU", 2, 3)],
+    [("RNN", 2, 2), ("LSTM", 2, 2), ("GRU", 2, 2)],
 )
 def test_a_step_of_a_recurrence_is_a_product_and_a_kernel(counted, name, forward, backward):
     model = getattr(tg.nn, name)(3, 4)
@@ -126,12 +140,15 @@ def test_a_number_that_changes_compiles_nothing(counted):
     texts = sys.modules["tinygrad_notes.backend.gpu.lazy_texts"]
     x = tensor(3)
     Scaled.apply(x, s=0.1).sum().backward()
-    before = texts.elementwise_kernel.cache_info().misses, texts.sum_kernel.cache_info().misses
+    before = texts.elementwise_kernel.cache_info().misses, texts.reduction_kernel.cache_info().misses
     for s in (0.3, 0.7, 1e-3):
         y = Scaled.apply(x, s=s)
         y.sum().backward()
         np.testing.assert_allclose(y.numpy(), (x.numpy() * np.float32(s)) ** 2, rtol=1e-6)
-    assert before == (texts.elementwise_kernel.cache_info().misses, texts.sum_kernel.cache_info().misses)
+    assert before == (
+        texts.elementwise_kernel.cache_info().misses,
+        texts.reduction_kernel.cache_info().misses,
+    )
 
 
 def test_numbers_of_formulas_stand_in_the_text(counted):

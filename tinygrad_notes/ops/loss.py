@@ -290,7 +290,7 @@ def _targets(op, input, target, weight, ignore_index, reduction, smoothing, conv
     if target.shape != rest:
         raise ValueError(f"{op}: class indices {target.shape} for input {input.shape}; need {rest}")
     weight = None if weight is None else constant(op, "weight", weight)
-    labels = target._data.reshape(-1).astype(np.int64)
+    labels = target._data.reshape(-1).astype(np.int64, copy=False)
     factors = class_factors(op, labels, weight, classes, input.dtype, ignore_index, reduction == "mean",
                             smoothing, convention)  # fmt: skip
     return x, factors, rest

@@ -33,7 +33,7 @@ _ARITHMETIC = {"+": np.add, "-": np.subtract, "*": np.multiply}
 _BITS = {"&": np.bitwise_and, "|": np.bitwise_or, "^": np.bitwise_xor}
 _TOKEN = re.compile(
     r"\s+|//[^\n]*|(?P<number>0[xX][0-9a-fA-F]+[uUlL]*|(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d+)?[fF]?"
-    r"|\d+[eE][+-]?\d+[fF]?|\d+[uUlL]*)(?!\w)|(?P<name>[A-Za-z_]\w*)"
+    r"|\d+[eE][+-]?\d+[fF]?|\d+[uUlL]*)(?!\w)|(?P<name>[A-Za-z_]\w*(?:\.[xyz]\b)?)"
     r"|(?P<sign><<|>>|[<>=!]=|&&|\|\||[-+*/%<>=!~&|^?:(),;])"
 )
 

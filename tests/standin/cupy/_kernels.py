@@ -206,6 +206,13 @@ class ReductionKernel(_Kernel):
         self.map_expr, self.reduce_expr, self.post_map_expr = map_expr, reduce_expr, post_map_expr
         self.identity = "" if identity is None else str(identity)
         self.reduce_type = reduce_type
+        self._parts = 3 if reduce_type == "double3" else 1
+        if self._parts > 1:
+            if (reduce_expr, self.identity) != ("make_double3(a.x + b.x, a.y + b.y, a.z + b.z)",
+                                                "make_double3(0, 0, 0)"):  # fmt: skip
+                raise Refused(f"{name}: of double3 only sums of the parts are computed here")
+            reduce_type = "double"
+            self.reduce_expr, self.identity = "a + b", "0"
         if reduce_type is not None and reduce_type not in _expression.TYPES:
             raise Refused(f"{name}: reduce_type {reduce_type!r} is no C type")
         self._type = np.dtype(_expression.TYPES[reduce_type]) if reduce_type else self.out_params[0].dtype
@@ -215,6 +222,8 @@ class ReductionKernel(_Kernel):
     ) -> Any:
         if stream is not None:
             raise NotImplementedError("cupy stand-in: kernels run on the current stream")
+        if self.nout > 1 and len(args) == self.nin:
+            raise Refused(f"{self.name}: CuPy returns the first of several results; give the arrays")
         if out is not None:
             if self.nout != 1 or len(args) > self.nin:
                 raise ValueError("cannot specify 'out' as both a positional and keyword argument")
@@ -252,11 +261,16 @@ class ReductionKernel(_Kernel):
         self, inputs: list[Any], scalars: dict[str, Any], outs: list[Any], whole: Any, axes: Any
     ) -> None:
         names = dict(zip((p.name for p in self.in_params), inputs, strict=True))
-        mapped = _expression.convert(
-            _expression.evaluate(_expression.expression(self.map_expr), names), self._type
-        )
-        total = self._reduced(np.broadcast_to(mapped, whole), axes, scalars)
-        known = scalars | {"a": total.reshape(outs[0].shape)}
+        mapped = _expression.expression(self.map_expr)
+        call = (mapped.kind, mapped.text, len(mapped.parts))
+        if self._parts > 1 and call != ("call", "make_double3", self._parts):
+            raise Refused(f"{self.name}: map_expr must be make_double3(x, y, z)")
+        known = dict(scalars)
+        for name, part in zip(("a",) if self._parts == 1 else ("a.x", "a.y", "a.z"),
+                              (mapped,) if self._parts == 1 else mapped.parts, strict=True):  # fmt: skip
+            value = _expression.convert(_expression.evaluate(part, names), self._type)
+            total = self._reduced(np.broadcast_to(value, whole), axes, scalars)
+            known[name] = total.reshape(outs[0].shape)
         places = dict(zip((p.name for p in self.out_params), outs, strict=True))
         for declared, name, node in _expression.statements(self.post_map_expr, ","):
             if declared is not None or name not in places:

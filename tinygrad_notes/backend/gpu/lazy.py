@@ -17,8 +17,10 @@ import numpy as np
 
 from ..kernels.steps import Step, cast, step
 from . import lazy_kernels
-from .lazy_kernels import WRITTEN, Node, Pair
+from .lazy_chains import RESHAPED, WRITTEN, Node, Reduction, Reshaped, operand
+from .lazy_kernels import Pair
 
+WAITING = (Step, Reduction, Reshaped)
 LONGEST = 64  # steps of one chain: more are computed in parts
 
 Operand = Any  # a Lazy or a number
@@ -32,6 +34,13 @@ class Lazy(Node):
     __array_priority__ = 1000  # CuPy's operators give way to those here
     __array_ufunc__ = None  # and NumPy's, which then refuse: a host array must not slip in
     __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def array(self) -> Any:
+        """The array of CuPy's, computed now if it was not."""
+        if self._array is None:
+            lazy_kernels.evaluate([(self, None)])
+        return self._array
 
     @property
     def ndim(self) -> int:
@@ -51,7 +60,7 @@ class Lazy(Node):
         return int(self.shape[0])
 
     def __iter__(self) -> Any:
-        return (self[i] for i in range(len(self)))
+        return (self.part(i) for i in range(len(self)))
 
     def __bool__(self) -> bool:
         return bool(self.array)
@@ -69,7 +78,8 @@ class Lazy(Node):
         found = getattr(self.array, name)
         return opaque(found) if callable(found) else wrap(found)
 
-    def __getitem__(self, index: Any) -> Any:
+    def part(self, index: Any) -> Any:
+        """self[index]."""
         parts = index if type(index) is tuple else (index,)
         basic = all(part is None or part is ... or type(part) in (int, slice) for part in parts)
         if basic and type(self.step) is Step:
@@ -87,9 +97,9 @@ class Lazy(Node):
         return Lazy(None, self.shape, dtype, cast(self.dtype, dtype), (self,))
 
     def reshape(self, *shape: Any) -> Any:
-        if type(self.step) is Step and in_one_piece(self, self.shape):
-            return moved(self, lambda array: array.reshape(*shape))
-        return wrap(self.array.reshape(*shape))
+        if type(self.step) in WAITING and not in_one_piece(self, self.shape):
+            return wrap(self.array.reshape(*shape))
+        return viewed(self, lambda array: array.reshape(*shape))
 
     def copy(self) -> Any:
         return wrap(self.array.copy())
@@ -131,7 +141,7 @@ def elementwise(name: str, plain: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Operand) -> Any:
         operands: list[Operand] = []
         kinds: list[Any] = []
-        shape, length = None, 1
+        shape, length, lone = None, 1, None
         for arg in args:
             if type(arg) is not Lazy:
                 arg = _operand(arg, name)
@@ -144,12 +154,16 @@ def elementwise(name: str, plain: Callable[..., Any]) -> Callable[..., Any]:
                 operands[-1] = arg = wrap(arg.array)
             length += arg.size_of_chain
             if shape is None:
-                shape = arg.shape
-            elif shape != arg.shape:
-                shape = _broadcast(shape, arg.shape)
+                shape, lone = arg.shape, arg
+            else:
+                lone = None
+                if shape != arg.shape:
+                    shape = _broadcast(shape, arg.shape)
         found = step(name, *kinds)
         if shape is None or found is None or (found.whole and not _fit(operands, found)):
             return wrap(plain(*map(bare, operands)))
+        if lone is not None and type(lone.step) is Reduction and lone.step.kind != "max":
+            return _followed(lone, found, operands)
         result = Lazy(None, shape, found.dtype, found, tuple(operands))
         result.size_of_chain = length
         if length > LONGEST:
@@ -159,6 +173,23 @@ def elementwise(name: str, plain: Callable[..., Any]) -> Callable[..., Any]:
 
     call.__name__ = name
     return call
+
+
+def _followed(reduced: Lazy, found: Step, operands: list[Operand]) -> Lazy:
+    """The step `found` of a reduction and numbers: the kernel of the reduction does it at its end."""
+    described, numbers = list[Any](), reduced.step.numbers
+    for value, dtype in zip(operands, found.loop, strict=True):
+        if value is reduced:
+            described.append(None)
+            continue
+        text, number = operand(value, dtype)
+        described.append(text)
+        numbers += number
+    old = reduced.step
+    step = Reduction(
+        old.kind, old.dtype, old.axes, old.keepdims, numbers, (*old.then, (found, tuple(described)))
+    )
+    return Lazy(None, reduced.shape, found.dtype, step, reduced.args)
 
 
 WEAK = (int, float, bool)
@@ -187,35 +218,57 @@ def _fit(operands: list[Operand], found: Step) -> bool:
     return True
 
 
-def moved(chain: Lazy, view: Callable[[Any], Any]) -> Lazy:
-    """`view`, which takes some of the elements or moves them, of every array of a chain."""
+def rebuilt(chain: Lazy, leaf: Callable[[Lazy], Lazy]) -> Lazy:
+    """The same steps on `leaf(x)` for each x that the chain begins with."""
     known: dict[int, Lazy] = {}
 
     def follow(node: Lazy) -> Lazy:
         found = known.get(id(node))
         if found is not None:
             return found
-        lazies = [arg for arg in node.args if type(arg) is Lazy]
-        if type(node.step) is Step and lazies:
+        if type(node.step) is Step and any(type(arg) is Lazy for arg in node.args):
             args = tuple(follow(arg) if type(arg) is Lazy else arg for arg in node.args)
             shape = functools.reduce(_broadcast, (arg.shape for arg in args if type(arg) is Lazy))
             new = Lazy(None, shape, node.dtype, node.step, args)
-            new.size_of_chain = node.size_of_chain
-        elif node.shape == () != chain.shape:
-            new = node
+            new.size_of_chain = 1 + sum(arg.size_of_chain for arg in args if type(arg) is Lazy)
         else:
-            array = node.array
-            new = wrap(view(array if array.shape == chain.shape else cupy.broadcast_to(array, chain.shape)))
+            new = leaf(node)
         known[id(node)] = new
         return new
 
     return follow(chain)
 
 
+def moved(chain: Lazy, view: Callable[[Any], Any], reshaped: bool = False) -> Lazy:
+    """`view`, which takes some of the elements or moves them, of every array of a chain.
+
+    `reshaped`: it leaves the order of what lies in one piece, so that reductions can wait.
+    """
+
+    def leaf(node: Lazy) -> Lazy:
+        if node.shape == () != chain.shape:
+            return node
+        if reshaped and type(node.step) in (Reduction, Reshaped) and node.shape == chain.shape:
+            base = node if type(node.step) is Reduction else node.args[0]
+            return Lazy(None, view(np.empty(node.shape, bool)).shape, node.dtype, RESHAPED, (base,))
+        array = node.array
+        moved_array = view(array if array.shape == chain.shape else cupy.broadcast_to(array, chain.shape))
+        return Lazy(moved_array, moved_array.shape, moved_array.dtype)
+
+    return rebuilt(chain, leaf)
+
+
+def viewed(x: Lazy, view: Callable[[Any], Any]) -> Lazy:
+    """x in another shape, by a `view` that leaves the elements in their order."""
+    return moved(x, view, reshaped=True) if type(x.step) in WAITING else wrap(view(x.array))
+
+
 def in_one_piece(node: Node, shape: tuple[int, ...]) -> bool:
     """Whether each array of the chain is one number, or has this shape and lies in one piece."""
     if type(node.step) is Step:
         return all(in_one_piece(arg, shape) for arg in node.args if type(arg) is Lazy)
+    if type(node.step) in (Reduction, Reshaped):
+        return node.shape in ((), shape)
     return (node.shape == () != shape) or (node.shape == shape and bool(node.array.flags.c_contiguous))
 
 

@@ -15,12 +15,14 @@ import cupy
 import numpy as np
 
 from .. import cpu
-from ..kernels import normalization, plain
-from ..kernels.steps import Step, repeated
+from ..kernels import normalization
+from ..kernels.steps import repeated
 from . import lazy_kernels, products
-from .lazy import WEAK, Lazy, elementwise, moved, opaque, unwrap, wrap
-from .lazy_kernels import Joined, Later
-from .lazy_sums import mean, sum_
+from .lazy import WEAK, Lazy, elementwise, opaque, unwrap, viewed, wrap
+from .lazy_chains import Joined, Later
+from .lazy_rows import arange, item, scatter_add
+from .lazy_scan import scan
+from .lazy_sums import max_, mean, sum_
 
 names = SimpleNamespace(ndarray=Lazy)
 
@@ -61,10 +63,12 @@ def fill(namespace: dict[str, Any]) -> None:
     own |= {
         function.__name__.rstrip("_"): function
         for function in (
+            arange,
             concatenate,
             expand_dims,
             full,
             matmul,
+            max_,
             mean,
             moveaxis,
             ones,
@@ -83,6 +87,7 @@ def fill(namespace: dict[str, Any]) -> None:
     }
     own |= dict.fromkeys(("elementwise", "rowwise", "matrixwise"), _called)
     own["elementwise_sum"] = _called_and_summed
+    own["scatter_add"] = scatter_add(namespace["scatter_add"])
     own["normalize"] = functools.partial(normalization.fused_normalize, _called)
     own["normalize_grad"] = functools.partial(normalization.fused_normalize_grad, _called)
     for name in cpu.__all__:
@@ -100,8 +105,8 @@ def _give_operators(own: dict[str, Any]) -> None:
         setattr(Lazy, f"__{short}__", lambda self, other, function=own[name]: function(self, other))
     for short, name in {"neg": "negative", "abs": "abs", "invert": "invert"}.items():
         setattr(Lazy, f"__{short}__", lambda self, function=own[name]: function(self))
-    for name in ("mean", "sum", "swapaxes"):
-        setattr(Lazy, name, own[name])
+    for name, function in {"__getitem__": item, **{n: own[n] for n in ("mean", "sum", "swapaxes")}}.items():
+        setattr(Lazy, name, function)
     Lazy.transpose = lambda self, *axes: transpose(self, *axes)  # type: ignore[attr-defined]
 
 
@@ -184,16 +189,15 @@ def reshape(x: Any, shape: Any) -> Any:
 
 def expand_dims(x: Any, axis: Any) -> Any:
     """x with new axes of length 1."""
-    if type(x.step) is Step:
-        return moved(x, lambda array: cupy.expand_dims(array, axis))
-    return wrap(cupy.expand_dims(x.array, axis))
+    ndim = x.ndim + (1 if isinstance(axis, int) else len(axis))
+    new = np.lib.array_utils.normalize_axis_tuple(axis, ndim)
+    index = tuple(None if i in new else slice(None) for i in range(ndim))
+    return viewed(x, lambda array: array[index])
 
 
 def squeeze(x: Any, axis: Any = None) -> Any:
     """x without axes of length 1."""
-    if type(x.step) is Step:
-        return moved(x, lambda array: cupy.squeeze(array, axis))
-    return wrap(cupy.squeeze(x.array, axis))
+    return viewed(x, lambda array: array.squeeze(axis))
 
 
 def transpose(x: Any, axes: Any = None) -> Any:
@@ -259,28 +263,4 @@ def matmul(a: Any, b: Any) -> Any:
     if min(a.ndim, b.ndim) < 2 or a.shape[-1] != b.shape[-2] or a.dtype != b.dtype:
         return opaque(products.matmul)(a, b)
     shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
-    return Lazy(None, shape, a.dtype, Later(lambda out: products.matmul(a.array, b.array, out=out)))
-
-
-def scan(
-    step: Callable[..., Any], sequences: Any, states: Any, constants: Any, mask: Any, reverse: bool
-) -> Any:
-    """`plain.scan`, whose results are written to their rows by the kernels of each step."""
-    times = plain.check_times(sequences)
-    states, count, stacked = tuple(states), len(states), None
-    for t in reversed(times) if reverse else times:
-        new = step(*(s[t] for s in sequences), *states, *constants)
-        if mask is not None:
-            new = tuple(
-                names.where(mask[t].reshape(-1, *(1,) * (value.ndim - 1)), value, before)
-                for value, before in zip(new, states + (0,) * (len(new) - count), strict=True)
-            )
-        if stacked is None:
-            stacked = [cupy.empty((len(times), *value.shape), value.dtype) for value in new[count:]]
-        rows = [(value, out[t]) for value, out in zip(new[count:], stacked, strict=True)]
-        lazy_kernels.evaluate([*rows, *((state, None) for state in new[:count])])
-        states = tuple(new[:count])
-    assert stacked is not None
-    # a last state that is a row must not share its memory with the results
-    last = (state.array if state.array.base is None else state.array.copy() for state in states)
-    return *map(wrap, last), *map(wrap, stacked)
+    return Lazy(None, shape, a.dtype, Later(lambda out: products.matmul(a.array, b.array, out=out)), (a, b))

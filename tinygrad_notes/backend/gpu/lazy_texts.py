@@ -1,5 +1,7 @@
 """The texts of kernels in CUDA C, made from descriptions of chains (`lazy_kernels.Description`).
 
+Several sums share a kernel as the parts of a `double3`, which lies in memory as three doubles do.
+
 The compiler may not join a product and a sum into one rounding (``--fmad=false``): a chain gives the numbers
 that its operations give one by one.
 """
@@ -16,6 +18,10 @@ from ..kernels.steps import C_TYPES, Step
 
 OPTIONS = ("--fmad=false",)
 LONGEST_TEXT, DEEPEST_TEXT = 3000, 12  # letters and steps of the expression under a sum: nothing has a name
+SUMS = 3  # of one kernel
+LOWEST = {"float": "__int_as_float(0xff800000)", "double": "__longlong_as_double(0xfff0000000000000)"}  # −∞
+
+WIDE = {"f": "double", "u": "unsigned long long"}  # what numbers are added up in
 
 Key = tuple[Any, ...]  # the values of a description
 
@@ -86,8 +92,8 @@ def elementwise_kernel(values: Key, targets: tuple[int, ...]) -> Any:
     )  # fmt: skip
 
 
-def nested(values: Key, target: int) -> str | None:
-    """The value `target` as one expression; None if it would be too long."""
+def nested(values: Key, targets: tuple[int, ...]) -> list[str] | None:
+    """The values `targets` as one expression each; None if one would be too long."""
     _, names = parameters(values)
     texts: list[str] = []
     depths: list[int] = []
@@ -102,25 +108,62 @@ def nested(values: Key, target: int) -> str | None:
         if len(text) > LONGEST_TEXT or depths[-1] > DEEPEST_TEXT:
             return None
         texts.append(text)
-    return texts[target]
+    return [texts[target] for target in targets]
 
 
 @functools.cache
-def sum_kernel(values: Key, target: int, dtype: np.dtype[Any], mean: bool) -> Any:
-    """The kernel of Σ of a value (or its mean, with the count as last argument) as `dtype`; None if too long.
+def reduction_kernel(values: Key, targets: tuple[int, ...], ends: tuple[Any, ...]) -> Any:
+    """The kernel of one reduction (kind, dtype, then) of each of the values `targets`; None if too long.
 
-    Real numbers are added up in double, integers in 64 bits.
+    Numbers that `ends` take are arguments after those of the values. Real numbers are added up in double,
+    integers in 64 bits. Several reductions must be sums or means of real numbers.
     """
-    text = nested(values, target)
-    if text is None:
+    texts = nested(values, targets)
+    if texts is None:
         return None
-    wide = "double" if dtype.kind == "f" else "unsigned long long" if dtype.kind == "u" else "long long"
-    ins, _ = parameters(values)
-    result = "a / count" if mean else "a"
-    if dtype != np.float64:
-        result = f"({'float16' if dtype == np.float16 else C_TYPES[dtype.name]})({result})"
+    several = len(targets) > 1
+    kind, dtype, _ = ends[0]
+    wide = C_TYPES[dtype.name] if kind == "max" else WIDE.get(dtype.kind, "long long")
+    names = [f"a.{letter}" for letter in "xyz"] if several else ["a"]
+    mapped = [f"({wide}){text}" for text in texts]
+    ins, numbers = parameters(values)[0], list[str]()
+    outs, posts = [], []
+    for k, (end, name) in enumerate(zip(ends, names, strict=False)):
+        held, text = ended(end, name, numbers)
+        outs.append(f"{held.name} out{k}")
+        posts.append(f"out{k} = {text}")
+    join, start = ("(a >= b || a != a) ? a : b", LOWEST[wide]) if kind == "max" else ("a + b", "0")
+    if several:
+        mapped = [f"make_double3({', '.join((mapped + ['0'])[:SUMS])})"]
+        join = "make_double3(a.x + b.x, a.y + b.y, a.z + b.z)"
+        wide, start = "double3", "make_double3(0, 0, 0)"
     return cupy.ReductionKernel(
-        ", ".join([*ins, *(["float64 count"] * mean)]), f"{dtype.name} out0", f"({wide}){text}", "a + b",
-        f"out0 = {result}", "0", kernel_name("mean" if mean else "sum", values), reduce_type=wide,
-        options=OPTIONS,
+        ", ".join(ins + numbers), ", ".join(outs), mapped[0], join, ", ".join(posts), start,
+        kernel_name(kind, values), reduce_type=wide, options=OPTIONS,
     )  # fmt: skip
+
+
+def ended(end: tuple[str, np.dtype[Any], Any], name: str, numbers: list[str]) -> tuple[np.dtype[Any], str]:
+    """The type and the text of a result: the reduction `name` rounded to its type, then the steps after it.
+
+    Parameters for the numbers that it takes are put to `numbers`.
+    """
+
+    def parameter(dtype: np.dtype[Any]) -> str:
+        numbers.append(f"{'float32' if dtype == np.float16 else dtype.name} t{len(numbers)}")
+        return f"t{len(numbers) - 1}"
+
+    kind, dtype, then = end
+    text = f"{name} / {parameter(np.dtype(np.float64))}" if kind == "mean" else name
+    if dtype == np.float16:
+        text = f"(float)(float16)({text})"
+    elif dtype != np.float64:
+        text = f"({C_TYPES[dtype.name]})({text})"
+    for step, operands in then:
+        written = [
+            (f"({text})", dtype) if value is None
+            else (loaded(value, value[2] if value[0] == "literal" else parameter(value[1])), value[1])
+            for value in operands
+        ]  # fmt: skip
+        text, dtype = step.written(written), step.dtype
+    return dtype, f"(float16)({text})" if dtype == np.float16 else text

@@ -9,7 +9,7 @@ one product, whatever N is:
 change places with channels: for x and gx that costs nothing, im2col and col2im have either order; y is turned
 back by a launch that adds the bias as well, gy is turned by a copy. Groups are a batch of such products.
 
-A 1×1 kernel of stride 1 needs no columns: y is a batch of products with copies of w, which is smaller than x.
+A 1×1 kernel of stride 1 needs no columns: y is a batch of products, which all read one w.
 What is not all float16, float32 or float64, and empty batches, are left to the plain definitions.
 
 Sums are cuBLAS's: float32 (and float16) is added up in float32, the weight gradient over all N·P too, as by
@@ -68,7 +68,7 @@ def conv2d(
         return winograd.forward(x, w, b, conv)
     n, o, places = x.shape[0], w.shape[0], math.prod(conv.out)
     if _is_product(conv):
-        y = matmul(_copies(_rows(w, conv), n), x.reshape(n, groups, x.shape[1] // groups, places))
+        y = matmul(_rows(w, conv), x.reshape(n, groups, x.shape[1] // groups, places))
         y = y.reshape(n, o, *conv.out)
         return y if b is None else cupy.add(y, b.reshape(o, 1, 1), out=y)
     if n == 1 and b is None:  # one image is in order
@@ -98,7 +98,7 @@ def conv2d_input_grad(
         return winograd.input_grad(gy, w, conv)
     n, places, turned = x_shape[0], math.prod(conv.out), _rows(w, conv).swapaxes(1, 2)
     if _is_product(conv):
-        gx = matmul(_copies(turned, n), gy.reshape(n, groups, w.shape[0] // groups, places))
+        gx = matmul(turned, gy.reshape(n, groups, w.shape[0] // groups, places))
         return gx.reshape(x_shape)
     done = []
     for first, stop in _parts(conv):
@@ -143,14 +143,9 @@ def _tuned(*arrays: Array) -> bool:
 
 
 def _is_product(conv: Conv) -> bool:
-    """Whether the windows are the pixels, and copies of w for every image cost less than turning x and y."""
+    """Whether the windows are the pixels; copies of w, for groups, must cost less than columns."""
     pixels = conv.w[2:] == ONE and conv.stride == ONE and conv.padding == ZERO
-    return pixels and max(conv.w[:2]) <= math.prod(conv.out)
-
-
-def _copies(rows: Array, n: int) -> Array:
-    """(n, G, ...): of one image rows itself, which CuPy need not repeat."""
-    return cupy.ascontiguousarray(cupy.broadcast_to(rows, (n, *rows.shape)))
+    return pixels and (conv.groups == 1 or max(conv.w[:2]) <= math.prod(conv.out))
 
 
 def _parts(conv: Conv) -> list[tuple[int, int]]:
