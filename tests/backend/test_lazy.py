@@ -59,6 +59,7 @@ REAL_RULES = {
     ),
     "parts of sums": lambda xp, a, b: (xp.sum(a * b, axis=1)[1:] + 1, (xp.sum(a, axis=0) + b[0])[::-1]),
     "joined sums": lambda xp, a, b: xp.concatenate((xp.sum(a, axis=0), xp.sum(b, axis=0) / 2, b[1]), axis=0),
+    "a sum and others joined": lambda xp, a, b: xp.concatenate((xp.sum(a, axis=1), b[0], xp.mean(b)[None])),
     "the largest of a chain": lambda xp, a, b: (
         xp.max(a * b, axis=1, keepdims=True) - xp.max(b - a) + xp.max(-a, axis=(0, 1)) * 2),
     "one of each row": lambda xp, a, b: (lambda m, at: (

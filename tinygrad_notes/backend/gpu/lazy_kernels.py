@@ -11,6 +11,7 @@ from typing import Any
 import cupy
 import numpy as np
 
+from ..kernels.steps import Step
 from .lazy_chains import WRITTEN, Description, Joined, Later, Node, Reduction, Reshaped
 from .lazy_texts import SUMS, elementwise_kernel, reduction_kernel
 
@@ -102,9 +103,9 @@ def _directly(node: Node, out: Any) -> bool:
     if node._array is not None:
         out[...] = node._array
         return True
-    name = node.step.name
-    if out is not None or name not in SINGLE:
+    if out is not None or type(node.step) is not Step or node.step.name not in SINGLE:
         return False
+    name = node.step.name
     args: list[Any] = [
         arg if not isinstance(arg, Node) else None if arg.size_of_chain == WRITTEN else arg._array
         for arg in node.args
