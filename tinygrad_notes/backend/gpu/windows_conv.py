@@ -10,6 +10,7 @@ change places with channels: for x and gx that costs nothing, im2col and col2im 
 back by a launch that adds the bias as well, gy is turned by a copy. Groups are a batch of such products.
 
 A 1×1 kernel of stride 1 needs no columns: y is a batch of products, which all read one w.
+3×3 kernels of stride 1 in float32 are Winograd's where that is less work (winograd.py).
 What is not all float16, float32 or float64, and empty batches, are left to the plain definitions.
 
 Sums are cuBLAS's: float32 (and float16) is added up in float32, the weight gradient over all N·P too, as by
@@ -124,6 +125,8 @@ def conv2d_weight_grad(
     expect_shape(op, "gy", gy, (x.shape[0], w_shape[0], *conv.out))
     if not _tuned(gy, x):
         return plain.conv2d_weight_grad(cupy, gy, x, w_shape, stride, padding, dilation, groups)
+    if winograd.takes(conv, x.dtype):
+        return winograd.weight_grad(gy, x, conv)
     gw = None
     for first, stop in _parts(conv):
         cols, rows = _columns(x[first:stop], conv), gy[first:stop]

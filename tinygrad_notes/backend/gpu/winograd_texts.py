@@ -6,7 +6,8 @@ A thread transforms one tile in registers, y = M x Mᵀ, line by line down and t
 A pixel reaches every output of its tile, multiplied by what adds up to zero for those that do not see it. So
 a tile in which a number stands out (kernels/outliers.py) is marked by NaN, and the matrix product hands the
 NaN on to all that is made of the tile. Whatever comes back not finite, for this or for another reason, is
-computed by the definition, in the thread that finds it: the host need not know.
+computed by the definition, in the thread that finds it: the host need not know. Where all is NaN that is many
+times slower, and right.
 """
 
 from __future__ import annotations
@@ -62,25 +63,27 @@ G, AT = winograd.matrices(3)
 FIELDS = "images channels height width rows columns top left outputs high wide blocks"
 SIZES = launch.struct("Sizes", FIELDS)
 
-# A tile of SIZE×SIZE pixels of one plane, zeros outside; marked by NaN if a number is larger than `most`.
-TILE = f"""
+# Tile t of the (channels, images, rows, columns) of `planes` (images, channels, height, width): SIZE×SIZE
+# pixels, zeros outside, which begin `top` rows above and `left` columns before its 4×4 outputs.
+TILE = """
 template <int SIZE> __device__ __forceinline__ void tile(
-    const float* plane, I height, I width, I row, I column, float most, float* x) {{
-  float largest = 0.0f;
+    const float* planes, I t, I channels, I height, I width, I top, I left, Sizes s, float* x) {
+  I column = t % s.columns, rest = t / s.columns;
+  I row = rest % s.rows, n = rest / s.rows % s.images, c = rest / s.rows / s.images;
+  planes += (n * channels + c) * height * width;
   #pragma unroll
-  for (int i = 0; i < SIZE; ++i) {{
+  for (int i = 0; i < SIZE; ++i) {
     #pragma unroll
-    for (int j = 0; j < SIZE; ++j) {{
-      I p = row + i, q = column + j;
+    for (int j = 0; j < SIZE; ++j) {
+      I p = 4 * row - top + i, q = 4 * column - left + j;
       bool inside = p >= 0 && p < height && q >= 0 && q < width;
-      float pixel = inside ? plane[p * width + q] : 0.0f;
-      largest = fmaxf(largest, fabsf(pixel));
-      x[SIZE * i + j] = pixel;
-    }}
-  }}
-  if (largest > most) x[0] = __int_as_float(0x7fc00000);
-}}
+      x[SIZE * i + j] = inside ? planes[p * width + q] : 0.0f;
+    }
+  }
+}
+"""
 
+SAMPLED = f"""
 // What the finite numbers of the sample add up to in size: asked by a whole block, added in one order.
 __device__ float sampled(const float* x, I size) {{
   __shared__ float sums[{launch.THREADS}], parts[{launch.THREADS // 16}];
@@ -104,10 +107,17 @@ __device__ float sampled(const float* x, I size) {{
   for (int t = 0; t < {launch.THREADS // 16}; ++t) sum += parts[t];
   return sum;
 }}
+
+template <int SIZE> __device__ __forceinline__ bool stands_out(const float* x, float most) {{
+  bool found = false;
+  #pragma unroll
+  for (int i = 0; i < SIZE; ++i) found |= !(fabsf(x[i]) <= most);
+  return found;
+}}
 """
 
 INPUTS = launch.Template("winograd_inputs", (
-    SIZES + _both_sides("tile_in", winograd.BT) + _both_sides("kernel_in", G) + TILE) + """
+    SIZES + TILE + SAMPLED + _both_sides("tile_in", winograd.BT) + _both_sides("kernel_in", G)) + """
 // v (36, channels, tiles) of x, and u (36, kernels) of w (kernels, 3, 3), each turned around if `flipped`.
 extern "C" __global__ void winograd_inputs(
     long long count, const float* x, const float* w, float* v, float* u, int flipped, float share, Sizes s) {
@@ -126,10 +136,8 @@ extern "C" __global__ void winograd_inputs(
   }
   float most = share * sampled(x, s.images * s.channels * s.height * s.width);
   if (t >= s.channels * tiles) return;
-  I column = t % s.columns, rest = t / s.columns;
-  I row = rest % s.rows, n = rest / s.rows % s.images, c = rest / s.rows / s.images;
-  x += (n * s.channels + c) * s.height * s.width;
-  tile<6>(x, s.height, s.width, 4 * row - s.top, 4 * column - s.left, most, from);
+  tile<6>(x, t, s.channels, s.height, s.width, s.top, s.left, s, from);
+  if (stands_out<36>(from, most)) from[0] = __int_as_float(0x7fc00000);  // NaN
   tile_in(from, to);
   #pragma unroll
   for (int e = 0; e < 36; ++e) v[e * s.channels * tiles + t] = to[e];
@@ -179,5 +187,82 @@ extern "C" __global__ void winograd_outputs(
     if (none != 0.0f) value = direct(x, w, flipped ? 9 * s.outputs : 9, flipped, p - s.top, q - s.left, s);
     y[p * s.wide + q] = value + more;
   }
+}
+""")  # fmt: skip
+
+# A sum over tiles marked by NaN would be lost. In those of the weight gradient a tile in which a number
+# stands out counts as zeros, and in a 37th row as 2 where others count as 1. There the product is the number
+# of tiles exactly if none was left out on either side; otherwise those left out are added by the definition.
+BOTH = launch.Template("winograd_both", (
+    SIZES + TILE + SAMPLED + _both_sides("tile_in", winograd.BT) + _both_sides("output_in", AT.T)) + """
+__device__ __forceinline__ void store(const float* y, bool out, float* to, I step) {
+  #pragma unroll
+  for (int e = 0; e < 36; ++e) to[e * step] = out ? 0.0f : y[e];
+  to[36 * step] = out ? 2.0f : 1.0f;
+}
+
+// v (37, channels, tiles) of x, and from thread THREADS·blocks on d (37, outputs, tiles) of gy.
+extern "C" __global__ void winograd_both(
+    long long count, const float* x, const float* gy, float* v, float* d, float share_x, float share_gy,
+    Sizes s) {
+  I t = (I)blockIdx.x * blockDim.x + threadIdx.x, tiles = s.images * s.rows * s.columns;
+  float from[36], to[36];
+  if (blockIdx.x < s.blocks) {
+    float most = share_x * sampled(x, s.images * s.channels * s.height * s.width);
+    if (t >= s.channels * tiles) return;
+    tile<6>(x, t, s.channels, s.height, s.width, s.top, s.left, s, from);
+    tile_in(from, to);
+    store(to, stands_out<36>(from, most), v + t, s.channels * tiles);
+  } else {
+    float most = share_gy * sampled(gy, s.images * s.outputs * s.high * s.wide);
+    t -= s.blocks * blockDim.x;
+    if (t >= s.outputs * tiles) return;
+    tile<4>(gy, t, s.outputs, s.high, s.wide, 0, 0, s, from);
+    output_in(from, to);
+    store(to, stands_out<16>(from, most), d + t, s.outputs * tiles);
+  }
+}
+""")  # fmt: skip
+
+KERNELS = launch.Template("winograd_kernels", SIZES + _both_sides("kernel_out", G.T) + """
+// What the outputs (row, column) of one tile add to a kernel by the definition.
+__device__ __forceinline__ void add(const float* x, const float* gy, I row, I column, Sizes s, float* to) {
+  for (I p = row; p < s.high && p < row + 4; ++p)
+    for (I q = column; q < s.wide && q < column + 4; ++q)
+      #pragma unroll
+      for (int i = 0; i < 9; ++i) {
+        I k = p - s.top + i / 3, l = q - s.left + i % 3;
+        bool inside = k >= 0 && k < s.height && l >= 0 && l < s.width;
+        to[i] += gy[p * s.wide + q] * (inside ? x[k * s.width + l] : 0.0f);
+      }
+}
+
+// gw (outputs, channels, 3, 3) of du (37, outputs, channels); of the tiles left out too, or if the sum is not
+// finite of all. v and d are the last rows of what was multiplied.
+extern "C" __global__ void winograd_kernels(
+    long long count, const float* du, const float* v, const float* d, const float* x, const float* gy,
+    float* gw, Sizes s) {
+  I t = (I)blockIdx.x * blockDim.x + threadIdx.x;
+  if (t >= count) return;
+  float from[36], to[9], none = 0.0f;
+  #pragma unroll
+  for (int e = 0; e < 36; ++e) from[e] = du[e * count + t];
+  kernel_out(from, to);
+  #pragma unroll
+  for (int i = 0; i < 9; ++i) none += 0.0f * to[i];
+  I tiles = s.images * s.rows * s.columns, c = t % s.channels, o = t / s.channels;
+  bool all = none != 0.0f;
+  if (all || du[36 * count + t] != (float)tiles) {
+    #pragma unroll
+    for (int i = 0; i < 9; ++i) to[i] = all ? 0.0f : to[i];
+    for (I k = 0; k < tiles; ++k) {
+      if (!all && v[c * tiles + k] == 1.0f && d[o * tiles + k] == 1.0f) continue;
+      I column = k % s.columns, row = k / s.columns % s.rows, n = k / s.columns / s.rows;
+      add(x + (n * s.channels + c) * s.height * s.width, gy + (n * s.outputs + o) * s.high * s.wide,
+          4 * row, 4 * column, s, to);
+    }
+  }
+  #pragma unroll
+  for (int i = 0; i < 9; ++i) gw[9 * t + i] = to[i];
 }
 """)  # fmt: skip
