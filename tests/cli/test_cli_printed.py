@@ -1,0 +1,301 @@
+"""What commands print, line by line, and that programs are told the same: on models and words small enough to
+know every cell."""
+
+import importlib.util
+import json
+import math
+from dataclasses import replace
+
+import pytest
+
+from tinygrad_notes import nn
+from tinygrad_notes.cli import chain, derivation, difference, main, networks
+from tinygrad_notes.cli.operations import plain, suggestion
+from tinygrad_notes.cli.output import picture_file
+from tinygrad_notes.models.variants import Row
+from tinygrad_notes.train.options import RunError
+
+needs_sympy = pytest.mark.skipif(importlib.util.find_spec("sympy") is None, reason="SymPy is not installed")
+
+
+def lines(capsys, *words):
+    """The lines that are printed, each as its words, and what a program is told."""
+    assert main([*map(str, words)]) == 0
+    printed = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert main([*map(str, words), "--json"]) == 0
+    return printed, json.loads(capsys.readouterr().out)
+
+
+# ---- the chain of a network --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lang", "head", "columns"),
+    [
+        ("en", "MLP: one step of training on two samples, from the loss back to the input",
+         "layer rule gy hands on file and line"),
+        ("zh", "MLP: 两个样本的一步训练，从损失反向到输入", "层 规则 gy 传出的梯度 文件与行号"),
+    ],
+)  # fmt: skip
+def test_a_chain_has_its_columns_in_their_order(lang, head, columns, capsys):
+    printed, found = lines(capsys, "derive", "mlp", "--lang", lang)
+    assert found["model"] == "MLP" and [" ".join(line) for line in printed[:3]] == [head, "", columns]
+    rows = found["chain"]
+    assert [(row["layer"], row["operation"]) for row in rows] == [
+        ("loss", "Sum"), ("loss", "CrossEntropyOfClasses"), ("layers.5", "Linear"), ("layers.4", "ReLU"),
+        ("layers.3", "Linear"), ("layers.2", "ReLU"), ("layers.1", "Linear"), ("layers.0", "Reshape"),
+    ]  # fmt: skip
+    for k, (row, cells) in enumerate(zip(rows, printed[3:], strict=False), 1):
+        takes = ",".join("×".join(map(str, shape)) or "1" for shape in row["takes"])
+        gives = ",".join(f"g{name}" + "×".join(map(str, s)) for name, s in row["gives"].items())
+        assert cells[:4] == [str(k), row["layer"], row["operation"], takes] and cells[-1] == row["where"]
+        assert "".join(cells[4:-1]) == gives
+    assert rows[0]["takes"] == [[]] and rows[0]["gives"] == {"x": [2]}
+    assert rows[-1]["takes"] == [[2, 784]] and rows[-1]["gives"] == {"x": [2, 1, 28, 28]}
+    told = {"en": "told step by step by `tinygrad-notes derive`: ", "zh": "可用 `tinygrad-notes derive` "}
+    if importlib.util.find_spec("sympy"):
+        assert rows[0]["derivation"] == [] and rows[3]["derivation"] == ["relu"]
+        said = " ".join(printed[-1])
+        assert said.startswith(told[lang]) and said.endswith(": cross entropy of classes, linear, relu")
+
+
+def test_nothing_is_told_where_no_rule_has_a_derivation(capsys):
+    row = {"layer": "a", "operation": "Sum", "takes": [[]], "gives": {"x": [2, 3]}, "where": "f.py:1",
+           "derivation": []}  # fmt: skip
+    chain.print_chain("A", [row], derivation.CHAIN["en"])
+    assert capsys.readouterr().out.splitlines()[-1].split() == ["1", "a", "Sum", "1", "gx", "2×3", "f.py:1"]
+
+
+def test_the_forwards_of_a_model_are_as_before_when_its_chain_is_known():
+    with pytest.raises(ZeroDivisionError), chain._watched(model := nn.Sequential(nn.Tanh()), []):
+        raise ZeroDivisionError
+    assert all("forward" not in vars(module) for module in model.modules())
+
+
+# ---- derivations of operations -----------------------------------------------------------------
+
+
+@needs_sympy
+def test_an_operation_is_told_with_its_file_its_source_and_its_slopes(capsys):
+    printed, found = lines(capsys, "derive", "leaky-relu")
+    assert found.keys() >= {"operation", "module", "formula", "source", "derivatives", "derivations"}
+    assert (found["operation"], found["module"]) == ("LeakyReLU", "tinygrad_notes.ops.activation")
+    assert found["passed"] is True and found["formula"].startswith("y = ")
+    assert found["source"].startswith("class LeakyReLU(Function):") and found["formula"] in found["source"]
+    assert ["LeakyReLU", "in", "tinygrad_notes.ops.activation"] in printed
+    positive, negative = found["derivatives"].items()
+    assert positive[0].startswith("near x = 1.75, ") and "; near x = 0.25, " in positive[0]
+    assert negative[0].startswith("near x = -1.75, ") and "; near x = -0.25, " in negative[0]
+    assert positive[1] == {"y": "x", "∂y/∂x": "1"}
+    assert negative[1]["y"] == f"{negative[1]['∂y/∂x']}*x"
+    at = printed.index(["by", "SymPy,", "from", "the", "forward", "above:"])
+    assert [" ".join(line) for line in printed[at + 1 : at + 4]] == [f"{positive[0]}:", "y = x", "∂y/∂x = 1"]
+
+
+@needs_sympy
+@pytest.mark.parametrize(
+    ("name", "regions"),
+    [
+        ("Exp", {"everywhere": {"y": "exp(x)", "∂y/∂x": "exp(x)"}}),
+        ("Multiply", {"everywhere": {"y": "a*b", "∂y/∂a": "b", "∂y/∂b": "a"}}),
+        ("Sqrt", {"everywhere": {"y": "sqrt(x)", "∂y/∂x": "1/(2*sqrt(x))"}}),
+        ("Abs", {"near x = 1.75; near x = 0.25": {"y": "x", "∂y/∂x": "1"},
+                 "near x = -1.75; near x = -0.25": {"y": "-x", "∂y/∂x": "-1"}}),
+    ],
+)  # fmt: skip
+def test_slopes_of_operations_on_single_numbers(name, regions):
+    operation = derivation.all_operations()[plain(name)]
+    found = derivation._derivatives(operation)
+    assert found == regions
+
+
+@needs_sympy
+def test_a_derivation_of_no_operation_has_no_source(capsys):
+    printed, found = lines(capsys, "derive", "xavier")
+    assert found.keys() == {"derivations", "passed"}
+    assert printed[0][:2] == ["derivation:", "xavier"] and not any("class" in line for line in printed)
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_unknown_names_come_close_to_networks_and_to_derivations(installed, monkeypatch, capsys):
+    if installed:
+        pytest.importorskip("sympy")
+    find = importlib.util.find_spec
+    hidden = () if installed else ("sympy",)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in hidden else find(name))
+    assert main(["derive", "xavir"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("tinygrad-notes: unknown operation 'xavir'; ")
+    assert ("did you mean xavier" in said) == installed
+    assert main(["derive", "lenet"]) == 2
+    assert "did you mean LeNet5" in capsys.readouterr().err
+
+
+# ---- differences -------------------------------------------------------------------------------
+
+
+def test_sizes_of_forms_and_how_they_start(capsys):
+    rows = [Row("one", 1234, 56789, "A 1990", "plain", "zeros"), Row("two", 5, 6, "B", "with bias", "ones")]
+    difference._print_sizes(rows, "steps")
+    assert capsys.readouterr().out.splitlines() == [
+        "variant  source  parameters   steps",
+        "one      A 1990       1,234  56,789",
+        "two      B                5       6",
+        "",
+        "one  plain",
+        "two  with bias",
+        "",
+        "how weights start; biases from 0 unless it says otherwise",
+        "",
+        "one  zeros",
+        "two  ones",
+    ]
+    difference._print_sizes([rows[0], replace(rows[1], initialization="zeros")], "steps")
+    assert "how weights start" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "macs", "title", "head", "count"),
+    [
+        ("lenet5", "multiply-adds", "layers", ["layer", "notes", "paper"], 9),
+        ("lstm", "multiply-adds of a step", "parameters",
+         ["parameter", "torch", "1997", "peephole", "projection"], 6),
+        ("rnn", "multiply-adds of a step", None, None, 0),
+    ],
+)  # fmt: skip
+def test_a_difference_is_told_in_words_of_its_family(name, macs, title, head, count, capsys):
+    printed, found = lines(capsys, "diff", name)
+    assert printed[0] == ["variant", "source", "parameters", *macs.split()]
+    assert len(found["layers"]) == count and found["model"].lower() == name
+    starts = [
+        i
+        for i, line in enumerate(printed)
+        if line[1:] == ["that", "are", "not", "alike", "in", "all", "(same:", "as", "in", "the", "first)"]
+    ]
+    assert [printed[i][0] for i in starts] == [title] * bool(title)
+    if title:
+        (at,) = starts
+        assert printed[at + 2] == head
+        assert [line[0] for line in printed[at + 3 : at + 3 + count]] == [x["layer"] for x in found["layers"]]
+    assert ("equations" in found) == (name != "lenet5")
+
+
+def test_layers_are_matched_by_place_where_all_have_as_many(monkeypatch):
+    forms = [nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1)),
+             nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 4))]  # fmt: skip
+
+    class Form:
+        def __init__(self, model):
+            self.build = lambda: model
+
+    monkeypatch.setattr(difference, "VARIANTS", {"F": [Form(model) for model in forms]})
+    assert difference.different_layers("F") == [["2", "3→1", "3→4"]]
+    longer = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 4), nn.Conv2d(4, 6, (3, 5), 2, 1, groups=2))
+    monkeypatch.setattr(difference, "VARIANTS", {"F": [Form(forms[0]), Form(longer)]})
+    assert difference.different_layers("F") == [["2", "3→1", "4→6 3×5 s2 p1 g2"], ["1", "none", "3→4"]]
+
+
+# ---- names -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "said"),
+    [
+        ("sigmod", ["Tanh", "Sigmoid"], "did you mean Sigmoid"),
+        ("batch-norn", ["Batch_Norm", "BatchNormFixed"], "did you mean Batch_Norm or BatchNormFixed"),
+        ("x", ["Tanh", "Abs"], "known are Abs, Tanh"),
+    ],
+)
+def test_an_unknown_name_has_three_that_come_close_or_all(name, known, said):
+    assert suggestion(name, known) == said
+
+
+def test_names_of_networks():
+    assert plain("Batch_Norm-2d") == "batchnorm2d"
+    assert [networks.find_network(f"ResNet-{depth}").name for depth in (20, 32, 44, 56, 110)] == [
+        "ResNet20", "ResNet32", "ResNet44", "ResNet56", "ResNet110"]  # fmt: skip
+    for depth in (20, 32, 44, 56, 110):
+        names = [name for name, _ in networks.find_network(f"resnet{depth}").undrawn().named_modules()]
+        blocks = {name for name in names if name.count(".") == 1 and name.startswith("layer")}
+        assert len(blocks) == (depth - 2) // 2
+    found = networks.find_network("resnet20", "B")
+    assert (found.name, found.family) == ("ResNet20 (B)", "CifarResNet")
+    assert networks.find_network("lenet_5", "paper").name == "LeNet5 (paper)"
+    with pytest.raises(ValueError, match="unknown network 'resne'; did you mean ResNet or Resned or "):
+        networks.find_network("resne", others=("Resned", "lstm"))
+    network = networks.find_network("simplecnn")
+    assert not any(p.numpy().any() for p in network.undrawn().parameters())
+    assert any(p.numpy().any() for p in network.build().parameters())
+
+
+# ---- pictures ----------------------------------------------------------------------------------
+
+
+def test_a_picture_without_an_ending_is_a_png(tmp_path):
+    pytest.importorskip("matplotlib")
+    assert picture_file(str(tmp_path / "p")) == str(tmp_path / "p.png")
+    for name in ("p.svg", "p.PDF", "p.x.jpg"):
+        assert picture_file(str(tmp_path / name)) == str(tmp_path / name)
+    with pytest.raises(
+        RunError, match=r"p.xyz: .xyz is no format of pictures; those are .*jpg.*, png, .*svg"
+    ):
+        picture_file(str(tmp_path / "p.xyz"))
+
+
+# ---- words -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def plane(tmp_path):
+    """Vectors in a plane: b is 60 degrees from a, c 90, d 180; a and e are alike."""
+    turns = {"a": 0, "b": 60, "c": 90, "d": 180, "e": 0}
+    rows = [f"{w} {math.cos(math.radians(t)):.8f} {math.sin(math.radians(t)):.8f}" for w, t in turns.items()]
+    (tmp_path / "v.txt").write_text("\n".join(["5 2", *rows, ""]))
+    return tmp_path / "v.txt"
+
+
+def test_neighbors_are_printed_with_their_cosines(plane, capsys):
+    printed, found = lines(capsys, "neighbors", plane, "a", "--count", 3)
+    assert printed == [["word", "cosine"], ["e", "1.000"], ["b", "0.500"], ["c", "0.000"]]
+    assert (found["source"], found["word"]) == (str(plane), "a")
+    assert list(found["neighbors"]) == ["e", "b", "c"]
+    assert list(found["neighbors"].values()) == pytest.approx([1, 0.5, 0], abs=1e-6)
+    assert len(lines(capsys, "neighbors", plane, "a", "--count", 1)[0]) == 2
+    assert len(lines(capsys, "neighbors", plane, "a")[0]) == 5  # all others: fewer than 8
+
+
+def test_an_analogy_tells_what_was_given(plane, capsys):
+    printed, found = lines(capsys, "analogy", plane, "a", "b", "c", "--count", 1)
+    cosine = 0.5 / math.hypot(0.5, 1 + math.sqrt(0.75))  # of b - a + c and d
+    assert printed == [["word", "cosine"], ["d", f"{cosine:.3f}"]] and found["given"] == ["a", "b", "c"]
+    assert found["source"] == str(plane) and list(found["neighbors"]) == ["d"]
+
+
+def test_vectors_are_counted_written_and_evaluated(plane, tmp_path, capsys):
+    printed, found = lines(capsys, "vectors", plane)
+    assert found == {"source": str(plane), "words": 5, "dimensions": 2}
+    assert printed == [["value"], ["source", str(plane)], ["words", "5"], ["dimensions", "2"]]
+    (tmp_path / "pairs.tsv").write_text("a\tb\t9\na\tc\t5\na\td\t1\n")
+    printed, found = lines(
+        capsys,
+        "vectors",
+        plane,
+        "--out",
+        tmp_path / "o",
+        "--form",
+        "glove",
+        "--evaluate",
+        tmp_path / "pairs.tsv",
+    )
+    assert (found["file"], found["form"]) == (str(tmp_path / "o"), "glove")
+    assert found["evaluation"]["spearman"] == pytest.approx(1)
+    assert (tmp_path / "o").read_text().count("\n") == 5
+    names = [line[0] for line in printed[1:]]
+    assert names[:5] == ["source", "words", "dimensions", "file", "form"] and "spearman" in names
+    assert "evaluation" not in names and "sections" not in names
+
+
+def test_a_count_of_one_is_taken_and_none_is_not(plane, capsys):
+    for command in (["neighbors", plane, "a"], ["analogy", plane, "a", "b", "c"]):
+        assert main([*map(str, command), "--count", "0"]) == 2
+        assert capsys.readouterr().err == "tinygrad-notes: --count must be at least 1, got 0\n"
