@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from tinygrad_notes import nn
-from tinygrad_notes.cli import chain, derivation, difference, main, networks
+from tinygrad_notes.cli import chain, derivation, difference, main, networks, steps
 from tinygrad_notes.cli.operations import plain, suggestion
-from tinygrad_notes.cli.output import picture_file
+from tinygrad_notes.cli.output import picture_file, print_json
 from tinygrad_notes.models.variants import Row
 from tinygrad_notes.train.options import RunError
 
@@ -299,3 +299,128 @@ def test_a_count_of_one_is_taken_and_none_is_not(plane, capsys):
     for command in (["neighbors", plane, "a"], ["analogy", plane, "a", "b", "c"]):
         assert main([*map(str, command), "--count", "0"]) == 2
         assert capsys.readouterr().err == "tinygrad-notes: --count must be at least 1, got 0\n"
+
+
+# ---- derivations, as they are written ----------------------------------------------------------
+
+STEP = {"unicode": "gx = a", "left": "gx", "goes_on": False, "reason": "Why.", "passed": True,
+        "residual": 2e-35, "residual_float64": None}  # fmt: skip
+TOLD = {
+    "name": "small", "rule": "a.py:3", "about": "About it.", "numbers": ["n_i"], "chances": ["w"],
+    "given": {"x": [2, 3], "s": []}, "gradients": {"gy": "y"},
+    "definitions": [{"unicode": "y = x", "reason": ""}, {"unicode": "z = y", "reason": "as before"}],
+    "steps": [STEP, STEP | {"unicode": "gx = b", "goes_on": True, "residual_float64": 3e-16}],
+    "shipped": {"the shipped forward": {"residual": None, "residual_float64": 0.0, "passed": True},
+                "the shipped gradient of x": {"residual": 0.5, "residual_float64": 1.0, "passed": False}},
+    "example": None,
+}  # fmt: skip
+ENGLISH = """\
+derivation: small (a.py:3)
+About it.
+
+given:
+  nᵢ: a number
+  w: chance variables
+  x: 2 × 3
+  s: a number
+  gy = ∂L/∂y, from outside
+definitions:
+  y = x
+  z = y  (as before)
+
+  1. gx = a
+       Why.  [residual 2e-35]
+  2.    = b
+       Why.  [residual 2e-35, in float64 3e-16]
+
+the shipped rule, a.py:3:
+  the forward  [in float64 0]
+  the gradient of x  [residual 0.5, in float64 1, WRONG]
+"""
+CHINESE = """\
+推导：small (a.py:3)
+About it.
+
+已知：
+  nᵢ: 数
+  w: 随机变量
+  x: 2 × 3
+  s: 数
+  gy = ∂L/∂y，由外部给出
+定义：
+  y = x
+  z = y（as before）
+
+  1. gx = a
+       Why.  [残差 2e-35]
+  2.    = b
+       Why.  [残差 2e-35, float64 下 3e-16]
+
+代码中的规则（a.py:3）：
+  前向传播  [float64 下 0]
+  x 的梯度  [残差 0.5, float64 下 1, 不成立]
+"""
+
+
+@needs_sympy
+@pytest.mark.parametrize(
+    ("lang", "text", "title"), [("en", ENGLISH, "an example for paper:"), ("zh", CHINESE, "手算示例：")]
+)
+def test_every_line_of_a_derivation(lang, text, title, capsys):
+    steps.print_derivation(TOLD, lang)
+    assert capsys.readouterr().out == text
+    example = [
+        {"kind": "given", "line": "", "name": "x", "value": "2"},
+        {"kind": "step", "line": "a = 1 + 2", "name": "a", "value": "3"},
+        {"kind": "value", "line": "b = 4", "name": "b", "value": "4"},
+        {"kind": "step", "line": "", "name": "c", "value": "5"},
+    ]
+    steps.print_derivation(TOLD | {"example": example}, lang)
+    assert capsys.readouterr().out == text + (
+        f"\n{title}\n     x = 2\n  1. a = 1 + 2\n     a = 3\n     b = 4\n  2. c = 5\n"
+    )
+
+
+@needs_sympy
+def test_long_reasons_are_folded_below_their_step(capsys):
+    steps.print_derivation(TOLD | {"steps": [STEP | {"reason": 29 * "word " + "end."}]}, "en")
+    first, second = capsys.readouterr().out.splitlines()[14:16]
+    assert (
+        first == 7 * " " + (20 * "word ").rstrip()
+        and second == 7 * " " + 9 * "word " + "end.  [residual 2e-35]"
+    )
+
+
+@needs_sympy
+def test_what_a_derivation_tells_programs(capsys):
+    assert main(["derive", "mse", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    (told,) = found["derivations"]
+    assert found["passed"] is True and told["example"] is None
+    assert list(told) == ["name", "about", "rule", "numbers", "chances", "given", "gradients", "definitions",
+                          "steps", "shipped", "example"]  # fmt: skip
+    assert told["gradients"] and all(name == f"g{y}" for name, y in told["gradients"].items())
+    for step in told["steps"]:
+        assert step.keys() == {"latex", "unicode", "reason", "residual", "residual_float64", "passed", "left",
+                               "goes_on"}  # fmt: skip
+        assert step["unicode"].startswith(f"{step['left']} = ") and step["passed"] is True
+    assert [step["goes_on"] for step in told["steps"]][:2] == [False, True]
+    assert {name.partition(" of ")[0] for name in told["shipped"]} <= {
+        "the shipped forward", "the shipped gradient", "the shipped code"}  # fmt: skip
+    assert main(["derive", "mse", "--json", "--lang", "zh"]) == 0
+    (chinese,) = json.loads(capsys.readouterr().out)["derivations"]
+    assert chinese["about"] != told["about"] and chinese["steps"][0]["reason"] != told["steps"][0]["reason"]
+    assert [s["unicode"] for s in chinese["steps"]] == [s["unicode"] for s in told["steps"]]
+
+
+@needs_sympy
+@pytest.mark.parametrize(
+    ("name", "found"), [("batch-norm", ["batch norm"]), ("Batch_Norm", ["batch norm"]), ("nothing", [])]
+)
+def test_derivations_by_name(name, found):
+    assert [entry.name for entry in steps.derivations_of(name=name)] == found
+
+
+def test_json_is_indented_and_keeps_letters(capsys):
+    print_json({"a": ["é", None], "b": True})
+    assert capsys.readouterr().out == '{\n  "a": [\n    "é",\n    null\n  ],\n  "b": true\n}\n'

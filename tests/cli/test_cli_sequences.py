@@ -43,5 +43,8 @@ def test_diff_of_attentions(capsys):
 
 def test_graph_of_a_language_model(capsys):
     assert main(["graph", "charlm", "--json"]) == 0
-    operations = [node["operation"] for node in json.loads(capsys.readouterr().out)["nodes"]]
-    assert {"Embedding", "LSTM"} <= set(operations)
+    nodes = json.loads(capsys.readouterr().out)["nodes"]
+    assert {"Embedding", "LSTM"} <= {node["operation"] for node in nodes}
+    assert [(node["operation"], node["shape"]) for node in nodes[-4:]] == [
+        ("Linear", [1, 64, 65]), ("Reshape", [64, 65]), ("CrossEntropyOfClasses", [64]), ("Sum", []),
+    ]  # fmt: skip
