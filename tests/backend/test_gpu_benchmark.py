@@ -34,9 +34,19 @@ def test_a_step_is_counted_and_does_not_wait(gpu):
     row = gpu_row.dry("mlp")
     assert row["updates"] == 6 and row["rules"] == row["forward"] + row["backward"] + 6
     assert row["launches"] > 0 and row["launches_per_rule"] == round(row["launches"] / row["rules"], 2)
-    assert row["launches_per_rule"] < 1.7  # 1.58 of the MLP
     assert (row["syncs"], row["transfers"]) == (0, 0)
     assert row["captured_equal"] and row["captured_launches"] == 1
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [("mlp", 1.35), ("lenet5", 1.3), ("googlenet", 1.35), ("resnet18", 1.8), ("gru", 16.6), ("encoder", 1.1)],
+)
+def test_a_step_launches_no_more_than_is_told(gpu, monkeypatch, name, most):
+    """As the table of docs/gpu.md has it; a recurrence has 50 steps there, a product and a kernel each."""
+    monkeypatch.setattr(tg, "capture", lambda step: step)  # which is not asked for here
+    assert 0.9 < gpu_row.dry(name)["launches_per_rule"] <= most
 
 
 def test_tiny_cases_have_the_layers_of_the_whole_ones():
