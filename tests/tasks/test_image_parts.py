@@ -11,6 +11,7 @@ import pytest
 import tinygrad_notes as tg
 from tinygrad_notes import nn
 from tinygrad_notes.data import ArrayDataset, held_out
+from tinygrad_notes.models.count import undrawn
 from tinygrad_notes.tasks import find_task
 from tinygrad_notes.tasks.images import files, parts, pipeline
 from tinygrad_notes.tasks.images.settings import ImageSettings, ImageTesting
@@ -366,3 +367,55 @@ def test_files_are_named_below_the_folder_of_the_data():
     settings = ImageSettings("mlp", "/data/pictures")
     found = [files._name(Path(path), settings) for path in ("/data/pictures/a/0.png", "/own/a/0.png")]
     assert found == ["a/0.png", "/own/a/0.png"]
+
+
+# ---- networks ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "shape", "classes", "message"),
+    [
+        ("lenet5", {}, [1, 9, 9], 3, None),
+        (
+            "lenet5",
+            {"size": 28},
+            [1, 28, 28],
+            3,
+            "LeNet-5: images must be 32×32, got 28×28; leave out --size",
+        ),
+        ("lenet5", {"variant": "paper"}, [1, 9, 9], 10, None),
+        (
+            "lenet5",
+            {"variant": "paper"},
+            [1, 9, 9],
+            9,
+            "compares with bitmaps of the 10 digits; the data has 9 cl",
+        ),
+        ("mlp", {}, [3, 4, 5], 7, None),
+        ("simplecnn", {}, [3, 8, 8], 7, None),
+        ("resnet20", {"variant": "B"}, [3, 32, 32], 7, None),
+    ],
+)
+def test_networks_fit_their_images_and_classes(model, options, shape, classes, message):
+    task_settings, facts = IMAGES.settings(model, **options), {"shape": shape, "classes": ["c"] * classes}
+    if message is not None:
+        with pytest.raises(ValueError, match=message):
+            IMAGES.build(task_settings, facts)
+        return
+    made = IMAGES.build(task_settings, facts)
+    _, height, width = pipeline.network_shape(task_settings, shape)
+    image = np.zeros((2, shape[0], height, width), np.float32)
+    with tg.no_grad():
+        assert made.eval()(image).shape == (2, classes)
+
+
+@pytest.mark.parametrize(("depth", "variant"), [(20, None), (32, "A-centered"), (44, "B")])
+def test_deep_networks_have_the_depth_of_their_name(depth, variant):
+    with undrawn():
+        made = IMAGES.build(
+            IMAGES.settings(f"resnet{depth}", variant=variant), {"shape": [3, 32, 32], "classes": ["c"] * 4}
+        )
+    convolutions = [m for m in made.modules() if isinstance(m, nn.Conv2d)]
+    ours = [m for m in convolutions if m.weight.shape[2:] == (3, 3)]
+    assert len(ours) == depth - 1  # and a linear layer
+    assert len(convolutions) - len(ours) == (2 if variant == "B" else 0)  # projections

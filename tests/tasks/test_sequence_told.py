@@ -389,3 +389,41 @@ def test_an_evaluation_of_words_asks_questions_where_there_are_any(monkeypatch):
     asked = WORDS.test(None, FOUR, Table(), None, WORDS.Testing("a/b.tsv"))
     assert asked.text == f"test loss 0.5000 a pair; b.tsv: {_said(rank)}"
     assert asked.details == {"evaluation": rank}
+
+
+# ---- how targets are written ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_targets_are_written_a_few_at_once(monkeypatch, beams):
+    """By the likeliest id with one beam, else by a search with the penalty that was asked for."""
+    module, asked = "tinygrad_notes.tasks.pairs.task", []
+    monkeypatch.setattr(f"{module}.AT_ONCE", 2)
+
+    def generate(step, first, most, state, stop):
+        asked.append((step, first.tolist(), most, state, stop))
+        return [[3, row] for row in range(len(first))]
+
+    def beam_search(step, first, most, stop, width, penalty, state):
+        asked.append((step, first.tolist(), most, state, stop, width, penalty))
+        return [[Hypothesis([3, row], -1.5), Hypothesis([9], -2.0)] for row in range(len(first))]
+
+    monkeypatch.setattr(f"{module}.generate", generate)
+    monkeypatch.setattr(f"{module}.beam_search", beam_search)
+    monkeypatch.setattr(SEQ2SEQ, "start", lambda model, ids, lengths: (ids.tolist(), lengths.tolist()))
+    model, settings = SimpleNamespace(step="step"), SEQ2SEQ.settings("seq2seq", longest=7)
+    options = Decoding(beams=beams, length_penalty=0.25)
+    made = SEQ2SEQ.write(model, [[3, 2], [4, 3, 2], [2]], settings, options)
+    more = () if beams == 1 else (3, 0.25)
+    assert asked == [
+        ("step", [[texts.START]] * 2, 7, ([[3, 2, texts.PAD], [4, 3, 2]], [2, 3]), texts.END, *more),
+        ("step", [[texts.START]], 7, ([[2]], [1]), texts.END, *more),
+    ]
+    score = 0.0 if beams == 1 else -1.5
+    assert [(list(h.ids), h.score) for h in made] == [([3, 0], score), ([3, 1], score), ([3, 0], score)]
+
+
+def test_figures_of_pairs():
+    found = SEQ2SEQ.figures(math.log(2), 8, {"correct": 6.0})
+    assert found == {"loss": math.log(2), "perplexity": pytest.approx(2), "accuracy": 0.75}
+    assert list(found) == ["loss", "perplexity", "accuracy"]
