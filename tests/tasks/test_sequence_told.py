@@ -8,7 +8,7 @@ import pytest
 
 import tinygrad_notes as tg
 from tinygrad_notes import nn
-from tinygrad_notes.data import WordVectors
+from tinygrad_notes.data import DataError, WordVectors
 from tinygrad_notes.data.text import BytePairs, Ragged, Sequences, Stream, Vocabulary
 from tinygrad_notes.models.decoding import Hypothesis
 from tinygrad_notes.tasks import find_task
@@ -87,7 +87,8 @@ def test_predicted_series_are_numbered_within_their_file(tmp_path):
     for name, count in (("p", 2), ("q", 1)):
         rows = "".join(f"{i},x,{10 * i}\n" for i in range(count))
         (tmp_path / f"{name}.csv").write_text(f"s,l,v\n{rows}")
-    names, values = _inputs({"mean": [0.0]}, [str(tmp_path / "p.csv"), str(tmp_path / "q.csv")])
+    settings, facts = LABELS.settings("classify"), {"mean": [0.0]}
+    names, values = _inputs(settings, facts, [str(tmp_path / "p.csv"), str(tmp_path / "q.csv")])
     assert names == [
         f"{tmp_path}/p.csv, series 1",
         f"{tmp_path}/p.csv, series 2",
@@ -95,8 +96,20 @@ def test_predicted_series_are_numbered_within_their_file(tmp_path):
     ]
     assert [v.tolist() for v in values] == [[[0]], [[10]], [[0]]]
     with pytest.raises(RunError, match="predict: a text is empty; it needs at least one character"):
-        _inputs({"characters": {}}, ["a", ""])
-    assert _inputs({"characters": {}}, ["a", "b"]) == (["a", "b"], ["a", "b"])
+        _inputs(settings, {"characters": {}}, ["a", ""])
+    assert _inputs(settings, {"characters": {}}, ["a", "b"]) == (["a", "b"], ["a", "b"])
+
+
+def test_files_are_predicted_from_as_they_were_trained_on(tmp_path):
+    """Also where their bytes are no UTF-8, and the training read them all the same."""
+    (tmp_path / "x.csv").write_bytes(b"s,l,v\n\xff,x,1\n")
+    for errors in ("raise", "replace"):
+        settings = LABELS.settings("classify", errors=errors)
+        if errors == "raise":
+            with pytest.raises(DataError, match="no UTF-8"):
+                _inputs(settings, {"mean": [0.0]}, [str(tmp_path / "x.csv")])
+        else:
+            assert _inputs(settings, {"mean": [0.0]}, [str(tmp_path / "x.csv")])[1][0].tolist() == [[1]]
 
 
 def test_a_test_of_labels_has_their_table():

@@ -76,7 +76,7 @@ class Labels(Task):
         self, settings: Settings, facts: dict[str, Any], model: Module, inputs: Sequence[str], options: Any
     ) -> Outcome:
         """The class of each text, or of each series of a file, and its probability."""
-        names, values = _inputs(facts, inputs)
+        names, values = _inputs(settings, facts, inputs)
         ragged = samples.encoded(values, facts, "predict")
         shares = np.concatenate([
             _shares(model, *ragged.padded(np.array([i]), 0)) for i in range(len(ragged))
@@ -100,15 +100,15 @@ class Labels(Task):
             classification.confusion_plot(counts, classes, run.folder / "confusion_matrix.png")
 
 
-def _inputs(facts: dict[str, Any], inputs: Sequence[str]) -> tuple[list[str], list[Any]]:
-    """The texts themselves, or the series of the files named."""
+def _inputs(settings: Settings, facts: dict[str, Any], inputs: Sequence[str]) -> tuple[list[str], list[Any]]:
+    """The texts themselves, or the series of the files named, read as those of the training were."""
     if "characters" in facts:
         if "" in inputs:
             raise RunError("predict: a text is empty; it needs at least one character")
         return list(inputs), list(inputs)
     names, values = list[str](), list[Any]()
     for file in inputs:
-        read = samples.read(file)
+        read = samples.read(file, settings.errors)
         names += [f"{file}, series {i + 1}" for i in range(len(read.values))]
         values += read.values
     return names, values
