@@ -297,6 +297,24 @@ def test_a_scan_is_the_plain_one(gpu, masked, reverse):
     np.testing.assert_allclose(backend.to_numpy(found[0]), rule(np, s, h, w, mask)[0], rtol=1e-13)
 
 
+def test_a_scan_whose_results_are_products(gpu):
+    from tinygrad_notes.backend.kernels import plain
+
+    rng = np.random.default_rng(0)
+    given = rng.standard_normal((4, 2, 3)), rng.standard_normal((2, 3)), rng.standard_normal((3, 3))
+
+    def rule(xp, s, h, w):
+        def step(s, h, w):
+            product = xp.matmul(h * s, w)
+            return xp.tanh(product) + h, product, xp.matmul(s, w)
+
+        scan = xp.scan if xp is not np else lambda *args: plain.scan(np, *args)
+        return scan(step, (s,), (h,), (w,), None, False)
+
+    for got, expected in zip(on_device(gpu, rule, *given), rule(np, *given), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-13)
+
+
 def test_a_sum_of_many_is_exact_in_double(gpu):
     x = np.random.default_rng(0).random((64, 1024)).astype(np.float32)
     for rule in (

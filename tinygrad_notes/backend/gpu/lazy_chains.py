@@ -98,50 +98,62 @@ class Description:
         self.numbers: list[Any] = []
         self.places: dict[int, int] = {}
         self.placed: list[Node] = []  # lives as long as its id is a key
+        self.unsettled: list[Node] = []  # of the arrays those that are nodes
         self.apart = apart  # ids of nodes that are computed before
 
     def place(self, node: Node) -> int:
         """The number of `node`'s value."""
-        found = self.places.get(id(node))
+        places = self.places
+        found = places.get(id(node))
         if found is not None:
             return found
         self.placed.append(node)
         step = node.step
         if type(step) is Step and id(node) not in self.apart:
-            parts = [
-                self.place(arg) if isinstance(arg, Node) else self.number(arg, dtype)
-                for arg, dtype in zip(node.args, step.loop, strict=True)
-            ]
-            value: Any = (step, *parts)
+            parts: list[Any] = [step]
+            for arg, dtype in zip(node.args, step.loop, strict=True):
+                if isinstance(arg, Node):
+                    found = places.get(id(arg))
+                    parts.append(self.place(arg) if found is None else found)
+                else:
+                    parts.append(self.number(arg, dtype))
+            value: Any = tuple(parts)
         else:
             if node.size_of_chain == WRITTEN:
                 raise RuntimeError(
                     f"a rule wrote into an array of shape {node.shape} that an expression made before it had "
                     "yet to read; make the expression from a copy, or use xp.where"
                 )
-            array = node if node._array is None else node._array
-            found = self.places.get(id(array))
+            array = node._array
+            if array is None:
+                array = node
+                self.unsettled.append(node)
+            found = places.get(id(array))
             if found is not None:
                 return found
             self.arrays.append(array)
-            self.places[id(array)] = len(self.values)
+            places[id(array)] = len(self.values)
             value = node.dtype
-        self.places[id(node)] = len(self.values)
+        places[id(node)] = len(self.values)
         self.values.append(value)
         return len(self.values) - 1
 
     def waiting(self) -> list[Node]:
         """The reductions that it reads."""
-        return [a for a in self.arrays if isinstance(a, Node) and type(a.step) in (Reduction, Reshaped)]
+        return [node for node in self.unsettled if type(node.step) in (Reduction, Reshaped)]
 
     def inputs(self) -> list[Any]:
         """What a kernel is called with: arrays, then numbers."""
+        if not self.unsettled:
+            return self.arrays + self.numbers
         return [a.array if isinstance(a, Node) else a for a in self.arrays] + self.numbers
 
     def reaches(self, shape: tuple[int, ...]) -> bool:
         """Whether the arrays have this shape together; what is one number for all elements has none."""
-        shapes = [array.shape for array in self.arrays]
-        return shape in shapes or (bool(shapes) and np.broadcast_shapes(*shapes) == shape)
+        for array in self.arrays:
+            if array.shape == shape:
+                return True
+        return bool(self.arrays) and np.broadcast_shapes(*(a.shape for a in self.arrays)) == shape
 
     def number(self, value: Any, dtype: np.dtype[Any]) -> int:
         """The number of the value of a Python number that is used as `dtype`."""

@@ -44,14 +44,20 @@ def evaluate(pairs: list[Pair]) -> None:
         else:
             groups.setdefault(node.shape, []).append((node, out))
     plans = _planned(groups)
-    _reduce(reductions + [node for _, described, _ in plans for node in described.waiting()])
+    for _, described, _ in plans:
+        if described.unsettled:
+            reductions += described.waiting()
+    if reductions:
+        _reduce(reductions)
     for plan in plans:
         _compute(*plan)
-    _finish([pair for pair in later if pair[1] is not None])  # the parts of what is joined
+    if later:
+        _finish([pair for pair in later if pair[1] is not None])  # the parts of what is joined
     for node, out in joined:
         if node._array is None:
             node.settle(out)
-    _finish([pair for pair in later if pair[1] is None])
+    if later:
+        _finish([pair for pair in later if pair[1] is None])
 
 
 def _finish(pairs: list[Pair]) -> None:
@@ -67,19 +73,25 @@ def _planned(groups: dict[tuple[int, ...], list[Pair]]) -> list[Plan]:
     """A kernel for the chains of each shape; larger ones read what smaller ones give."""
     plans: list[Plan] = []
     given: set[int] = set()
-    for shape in sorted(groups, key=math.prod):
-        written = {id(node) for node, out in groups[shape] if out is not None}
-        wanted = {
-            (id(node), id(out)): (node, out)
-            for node, out in groups[shape]
-            if out is not None or (node._array is None and id(node) not in written)
-        }
-        pairs = list(wanted.values())
+    for shape in sorted(groups, key=math.prod) if len(groups) > 1 else groups:
+        pairs = groups[shape] if len(groups[shape]) == 1 else _wanted(groups[shape])
         if pairs and not (len(pairs) == 1 and _directly(*pairs[0])):
             described = Description(given)
             plans.append((pairs, described, tuple(described.place(node) for node, _ in pairs)))
-            given = given | {id(node) for node, _ in pairs}
+            if len(groups) > 1:
+                given = given | {id(node) for node, _ in pairs}
     return plans
+
+
+def _wanted(pairs: list[Pair]) -> list[Pair]:
+    """Each node once for each place that it is written to; without one only if nothing else computes it."""
+    written = {id(node) for node, out in pairs if out is not None}
+    wanted = {
+        (id(node), id(out)): (node, out)
+        for node, out in pairs
+        if out is not None or (node._array is None and id(node) not in written)
+    }
+    return list(wanted.values())
 
 
 def _compute(pairs: list[Pair], described: Description, targets: tuple[int, ...]) -> None:

@@ -98,13 +98,13 @@ def fill(namespace: dict[str, Any]) -> None:
 def _give_operators(own: dict[str, Any]) -> None:
     for short, name in OPERATORS.items():
         function = own[name]
-        setattr(Lazy, f"__{short}__", lambda self, other, function=function: function(self, other))
+        setattr(Lazy, f"__{short}__", function)
         setattr(Lazy, f"__r{short}__", lambda self, other, function=function: function(other, self))
         setattr(Lazy, f"__i{short}__", _in_place(function))
     for short, name in COMPARISONS.items():
-        setattr(Lazy, f"__{short}__", lambda self, other, function=own[name]: function(self, other))
+        setattr(Lazy, f"__{short}__", own[name])
     for short, name in {"neg": "negative", "abs": "abs", "invert": "invert"}.items():
-        setattr(Lazy, f"__{short}__", lambda self, function=own[name]: function(self))
+        setattr(Lazy, f"__{short}__", own[name])
     for name, function in {"__getitem__": item, **{n: own[n] for n in ("mean", "sum", "swapaxes")}}.items():
         setattr(Lazy, name, function)
     Lazy.transpose = lambda self, *axes: transpose(self, *axes)  # type: ignore[attr-defined]

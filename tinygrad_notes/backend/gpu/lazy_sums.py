@@ -43,10 +43,11 @@ def max_(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 def _summed(x: Any, axis: Any, keepdims: bool, dtype: Any, count: float | None) -> Any:
     """Σ x; by many blocks where all of many numbers become one, which CuPy's kernels give to one block."""
-    rows = min(x.size & -x.size, 1024)  # the largest power of two that divides it
     whole = axis is None or (type(axis) is tuple and len(axis) == x.ndim)
     kind, numbers = ("sum", ()) if count is None else ("mean", (count,))
-    if whole and x.size >= MANY and rows >= 32 and x.dtype.kind == "f" and in_one_piece(x, x.shape):
+    size = x.size if whole and x.dtype.kind == "f" else 0
+    rows = min(size & -size, 1024)  # the largest power of two that divides it
+    if size >= MANY and rows >= 32 and in_one_piece(x, x.shape):
         parts = _reduced("sum", x.reshape(rows, -1), 1, False, np.dtype(np.float64))
         return _reduced(kind, parts, None, False, dtype, numbers).reshape((1,) * x.ndim if keepdims else ())
     return _reduced(kind, x, axis, keepdims, dtype, numbers)
