@@ -5,10 +5,12 @@ import os
 import numpy as np
 import pytest
 
-from tinygrad_notes.data import ArrayDataset, DataError, ImageFolder, WordVectors, sources, wordtests
+from tinygrad_notes.data import ArrayDataset, DataError, ImageFolder, WordVectors, cifar, sources, wordtests
 from tinygrad_notes.data.download import SOURCES, by_hand
 from tinygrad_notes.data.listing import TEST_FOLDERS, list_images, list_parts, part_folder
 from tinygrad_notes.data.resize import LUMA, Resize, weights, with_channels
+from tinygrad_notes.data.text import symbols
+from tinygrad_notes.data.windows import Around
 
 
 @pytest.fixture
@@ -246,3 +248,37 @@ def test_analogies_are_counted_by_section(tmp_path):
     file.write_text("\n# nothing\n")
     with pytest.raises(DataError, match="no questions"):
         wordtests.evaluate_vectors(WORDS, file)
+
+
+# ---- names and samples ---------------------------------------------------------------------------
+
+
+def test_names_of_classes_that_are_no_ascii_are_read(tmp_path):
+    for name in (*cifar.TRAIN_FILES, cifar.TEST_FILE):
+        (tmp_path / name).write_bytes(bytes(cifar.RECORD))
+    (tmp_path / cifar.META).write_bytes("a b c d e f g h i \xe9".encode("latin-1"))
+    train, test = cifar.load_cifar10(tmp_path)
+    assert train.classes == test.classes == (*"abcdefghi", "\ufffd") and (len(train), len(test)) == (5, 1)
+    (tmp_path / cifar.META).write_text("a b c")
+    with pytest.raises(DataError, match=r"batches\.meta\.txt: names 3 classes, expected 10"):
+        cifar.load_cifar10(tmp_path)
+
+
+@pytest.mark.parametrize(("window", "questions"), [(5, 6), (2, 3)])
+def test_a_sample_of_windows_has_the_shapes_of_one_word(window, questions):
+    sample = Around.blank(window, questions)
+    places = 2 * window + 1
+    assert [array.shape for array in sample] == [
+        (1, places), (1, places, 1), (1, questions), (1, 1, questions), (1, 1, questions)]  # fmt: skip
+    if window == 5:
+        assert [array.shape for array in Around.blank()] == [array.shape for array in sample]
+    assert not sample.words.any() and sample.seen.all() and not sample.ids.any()
+
+
+def test_bytes_have_the_characters_of_gpt2():
+    assert len(set(symbols.CHARACTERS)) == 256
+    shown = {32: "Ġ", 10: "Ċ", 0: "Ā", 127: "ġ", 160: "ł", 173: "Ń", 33: "!", 126: "~", 161: "¡", 255: "ÿ"}
+    assert {byte: symbols.CHARACTERS[byte] for byte in shown} == shown
+    assert all(symbols.BYTES[character] == byte for byte, character in enumerate(symbols.CHARACTERS))
+    assert symbols.smallest_symbols("é a", "bytes") == ["Ã", "©", "Ġ", "a"]
+    assert symbols.smallest_symbols("low", "words") == ["l", "o", "w</w>"]

@@ -253,3 +253,58 @@ def test_without_sympy_the_message_says_what_to_install():
             "except ImportError as e: print(e)")  # fmt: skip
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "pip install 'tinygrad-notes[verify]'" in run.stdout
+
+
+# ---- numbers that are two things at once ----------------------------------------------------------
+
+
+def test_infinite_scores_keep_their_sign():
+    for x, sign in ((math.inf, sympy.oo), (-np.inf, -sympy.oo)):
+        assert scalar.lift(x).expr == sign and scalar.lift(x).value == scalar.mp.mpf(x)
+
+
+@pytest.mark.parametrize(
+    ("answer", "decided"),
+    [(lambda s: s < 2, False), (lambda s: s <= 2, True), (lambda s: s > 2, False), (lambda s: s >= 2, True),
+     (lambda s: s == 2, True), (lambda s: s != 2, False), (bool, True), (lambda s: bool(s - 2), False),
+     (lambda s: s < 3, True), (lambda s: s > 1, True)],
+)  # fmt: skip
+def test_every_comparison_is_by_the_value_and_noted(answer, decided):
+    (s,) = symbolic.symbols(np.array([2.0]), "s")
+    scalar.trace.clear()
+    assert answer(s) is decided and len(scalar.trace.decisions) == 1
+
+
+@pytest.mark.parametrize(
+    "how",
+    [lambda s: s + 2, lambda s: 2 + s, lambda s: s - 2, lambda s: 2 - s, lambda s: s * 2, lambda s: 2 * s,
+     lambda s: s / 2, lambda s: 2 / s, lambda s: s**2, lambda s: 2**s, lambda s: -s, lambda s: +s,
+     lambda s: abs(-s)],
+)  # fmt: skip
+def test_every_operator_is_of_both_in_its_order(how):
+    (s,) = symbolic.symbols(np.array([3.0]), "s")
+    y = how(s)
+    assert abs(y.value - how(scalar.mp.mpf(3))) < 1e-45
+    assert abs(scalar.mp.mpf(str(y.expr.subs(sympy.Symbol("s_0", real=True), 3).evalf(50))) - y.value) < 1e-45
+    (n,) = symbolic.numbers(np.array([3.0]))
+    assert how(n).expr is None and how(n).value == y.value
+
+
+def test_what_is_rounded_is_told_of_the_first_float_that_is_too_fine():
+    for x, rounded in ((2.0**-24, False), (2.0**-25, True), (7, False), (Fraction(1, 1 << 30), False)):
+        scalar.trace.clear()
+        numerator, denominator = x.as_integer_ratio()
+        assert scalar.lift(x).value == scalar.mp.mpf(numerator) / denominator
+        assert scalar.trace.rounded is rounded
+    with pytest.raises(TypeError):
+        scalar.lift(1) + "a"
+
+
+def test_constants_are_rational_and_integers_stay():
+    whole = np.array([1, 2])
+    assert symbolic.constants(whole) is whole
+    (half,) = symbolic.constants(np.array([0.5]))
+    assert half.expr == sympy.Rational(1, 2) and half.value == 0.5
+    floats = symbolic.symbols(np.array([[1.0, 2.0]]), "x")
+    assert floats.shape == (1, 2) and [str(s.expr) for s in floats.flat] == ["x_0", "x_1"]
+    assert floats.astype(np.float32) is floats and floats[:, :1].astype(object).dtype == object

@@ -297,3 +297,92 @@ def test_inputs_of_a_domain_stay_away_from_kinks_and_from_each_other(count):
         for kink in (-2, 0, 2):
             assert np.abs(x - kink).min() >= gap - 1e-9
         assert np.diff(np.sort(x)).min(initial=np.inf) >= 2 * gap - 1e-9
+
+
+# ---- the small parts ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("right_and_wrong", "verdict"),
+    [([True, False], "caught"), ([True, True], "missed"), ([False, False], "refuses the right one"),
+     ([False, True], "refuses the right one")],
+)  # fmt: skip
+def test_verdicts_on_a_right_and_a_wrong_backward(right_and_wrong, verdict):
+    assert report._verdict(right_and_wrong) == verdict
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"), [(None, "-"), (0.0, "0e+00"), (1.26e-9, "1e-09"), ("caught", "caught"), (3, "3")]
+)
+def test_cells(value, cell):
+    assert report._cell(value) == cell
+
+
+def test_what_fails_is_told_once_and_a_later_pass_mends_nothing():
+    row = {"passed": True, "text": ""}
+    for ok, text in ((True, "a"), (False, "b"), (False, "b"), (True, "c"), (False, "d")):
+        report._fail_unless(row, ok, text)
+    assert row == {"passed": False, "text": "b\nd"}
+    assert report.passed([]) and not report.passed([{"passed": True}, row])
+    assert [report._number(x) for x in (1.5, 0.0, np.inf, np.nan)] == [1.5, 0.0, None, None]
+
+
+def test_a_row_without_symbols_or_torch_has_dashes(monkeypatch):
+    pytest.importorskip("sympy")
+    (tanh,) = report.select(["tanh"])
+    monkeypatch.setattr(report, "CASES", (dataclasses.replace(tanh, symbolic=None, torch=None),))
+    (row,) = report.verify_rows()
+    assert row["passed"] and row["rounded"] is False
+    assert [row[name] for name in ("residual", "torch_value", "torch_gradient")] == [None] * 3
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else find(name))
+    assert report._torch_differences(tanh, 0) == (None, None)
+
+
+def test_the_seed_draws_the_inputs_of_a_row():
+    (tanh,) = report.select(["tanh"])
+    first, again, other = (report._inputs(tanh, seed)[0].numpy() for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+class Theirs:
+    """An array as another library's Tensor has it."""
+
+    def __init__(self, values):
+        self.values = np.array(values)
+
+    def detach(self):
+        return self
+
+    def numpy(self):
+        return self.values
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "difference"),
+    [([1.0, 4.0], [1.0, 5.0], 0.2), ([1.0], [0.0], 1.0), ([-6.0, 1.0], [-8.0, 1.0], 0.25),
+     ([1.0], [[1.0]], np.inf), (np.zeros(0), np.zeros(0), 0.0)],
+)  # fmt: skip
+def test_differences_are_relative_to_the_largest_element_of_theirs(ours, theirs, difference):
+    assert report._difference(Tensor(np.array(ours)), Theirs(theirs)) == pytest.approx(difference)
+
+
+def test_tables_have_their_titles_and_failures_below_them(monkeypatch, capsys):
+    right = {"name": "a", "passed": True, "text": "", "gradcheck": "caught", "proof": "caught"}
+    rows = [right, right | {"name": "b [c]", "passed": False, "text": "b [c]: why", "gradcheck": "missed"}]
+    verdict, text = printed(rows, "deliberately wrong")
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip(" ─━")]
+    assert not verdict and lines == [
+        "deliberately wrong", "operation by differences by proof", "a caught caught",
+        "b [c] missed caught", "b [c]: why", "1 of 2 passed"]  # fmt: skip
+    monkeypatch.setattr(report, "verify_rows", lambda names: rows[:1])
+    monkeypatch.setattr(report, "wrong_rows", lambda: rows)
+    assert main(["verify"]) == 1
+    said = capsys.readouterr().out
+    assert said.index("relative error of gradients") < said.index("deliberately wrong backwards")
+    assert main(["verify", "tanh"]) == 0  # the catalogue is not asked
+    assert "deliberately" not in capsys.readouterr().out
+    monkeypatch.setattr(report, "gradcheck_rows", lambda names: rows[:1])
+    assert main(["gradcheck"]) == 0
+    assert "relative error of gradients, by differences" in " ".join(capsys.readouterr().out.split())

@@ -17,6 +17,7 @@ import numpy as np
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ..autograd import Tensor, grad
 from ..autograd.differences import largest
@@ -123,7 +124,7 @@ def show(rows: Sequence[Row], title: str, console: Console | None = None) -> boo
         name = key == "name"
         table.add_column(HEADINGS[key], justify="left" if name else "right", no_wrap=not name)
     for row in rows:
-        table.add_row(*(_cell(row[key]) for key in columns), style=None if row["passed"] else "red")
+        table.add_row(*(Text(_cell(row[key])) for key in columns), style=None if row["passed"] else "red")
     console.print(table)
     failed = [row for row in rows if not row["passed"]]
     for row in failed:
