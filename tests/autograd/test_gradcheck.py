@@ -8,8 +8,8 @@ import pytest
 import tinygrad_notes as tg
 from tinygrad_notes import backend
 from tinygrad_notes.autograd import Function
-from tinygrad_notes.autograd.differences import central, is_kink
-from tinygrad_notes.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
+from tinygrad_notes.autograd.differences import central, is_kink, largest
+from tinygrad_notes.autograd.gradcheck import GradcheckError, _report, _worse, gradcheck, gradgradcheck
 from tinygrad_notes.ops import activation, arithmetic, linear, reduction
 from tinygrad_notes.verify.wrong import spoil
 
@@ -437,3 +437,39 @@ def test_kink_jump_and_smooth_are_told_apart():
     assert is_kink(lambda t: [np.abs(np.array([t]))], one, 1.0) == "kink"
     assert is_kink(lambda t: [np.sign(np.array([t]))], one, 1.0) == "jump"
     assert is_kink(lambda t: [np.exp(np.array([t]))], one, 1.0) is None
+
+
+def test_an_estimate_tells_its_spread_and_its_rounding():
+    """Of a straight line all steps agree, so the second one is taken: rounding is ε Σ|w·f| / h there."""
+    found = central(lambda t: [np.array([4.0 + 2 * t])], [np.array([3.0])], good=1e-6)
+    assert found.value == pytest.approx(6) and found.spread < 1e-12
+    step = 0.0625 / 4
+    rounding = np.finfo(float).eps * 3 * (4 + 2 * step) / step
+    assert found.rounding == pytest.approx(rounding, abs=0)
+    nowhere = central(lambda t: [np.array([np.nan])], [np.ones(1)], good=1.0)
+    assert np.isnan(nowhere.value) and nowhere.spread == nowhere.rounding == np.inf
+
+
+@pytest.mark.parametrize(
+    ("errors", "expected"), [([], 0), ([1.0, 3.0, 2.0], 3), ([np.nan, 1.0], np.inf), ([1.0, np.nan], np.inf)]
+)
+def test_the_largest_error_is_infinite_where_one_is_no_number(errors, expected):
+    assert largest(iter(errors)) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "error", "worse"), [(np.nan, 1.0, 1.0), (1.0, 2.0, 2.0), (2.0, 1.0, 2.0), (0.5, 0.5, 0.5)]
+)
+def test_the_worse_of_two_errors(before, error, worse):
+    assert _worse(before, error) == worse and np.isnan(_worse(before, np.nan))
+
+
+def test_the_text_of_a_report_has_each_order_that_was_run():
+    passed = _report([1.26e-9, float("nan")], float("nan"), [], (1e-6, 1e-4))
+    assert passed and passed.text == "gradcheck passed: order 1: 1.3e-09 (at most 1e-06)"
+    failed = _report([1e-9, 0.5], 2e-12, ["why", "and where"], (1e-6, 1e-4))
+    assert not failed and failed.text == (
+        "gradcheck failed: order 1: 1.0e-09 (at most 1e-06), order 2: 5.0e-01 (at most 1e-04)\n"
+        "  why\n  and where"
+    )
+    assert (failed.error1, failed.error2, failed.tape_error) == (1e-9, 0.5, 2e-12)

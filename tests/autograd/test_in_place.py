@@ -223,3 +223,12 @@ def test_programs_with_in_place_steps_equal_those_without(steps, data):
         assert "was changed since the forward" in str(error)
         return
     np.testing.assert_array_equal(found, expected)
+
+
+def test_parts_of_an_index_may_be_tensors_and_lists():
+    x = tg.Tensor(np.zeros((2, 3)))
+    x[tg.Tensor([1]), tg.Tensor([2])] = 5
+    x[[0], 1] = True
+    x[tg.Tensor([False, True]), :1] = tg.Tensor([7.0])
+    x[[]] = 9
+    assert x.numpy().tolist() == [[0, 1, 0], [7, 0, 5]]
