@@ -376,3 +376,13 @@ def test_numbers_of_a_step_are_renewed_in_order(gpu):
     for i in range(5):
         first, second, many = (t.item() for t in captured(tg.tensor([0.0])))
         assert (first, second, many) == (3 * i, 3 * i + 1, 3000 * (3 * i + 2))
+
+
+def test_windows_of_different_sizes_are_captured(gpu):
+    def run(x):
+        return F.adaptive_avg_pool2d(x, (3, 2))
+
+    captured = tg.capture(run)
+    for seed in range(STEPS):
+        x = tg.Tensor(np.random.default_rng(seed).standard_normal((2, 3, 5, 7)).astype(np.float32))
+        np.testing.assert_array_equal(captured(x).numpy(), run(x).numpy())

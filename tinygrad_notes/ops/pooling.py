@@ -167,7 +167,8 @@ def adaptive_avg_pool2d(input, output_size) -> Tensor:
         windows, back = _adaptive_windows(x.shape[axis], want)
         x = WindowSums.apply(x, axis=axis, windows=windows, back=back)
         shape = [1] * axis + [want] + [1] * (3 - axis)
-        x = x / backend.asarray([stop - start for start, stop in windows], x.dtype).reshape(shape)
+        sizes = np.array([stop - start for start, stop in windows], x.dtype).reshape(shape)
+        x = x / backend.each_step(sizes.copy)  # from the host, in a captured step as well
     return x
 
 
