@@ -116,3 +116,9 @@ def test_a_backend_that_was_refused_is_told_by_every_command_but_doctor(monkeypa
     assert main(["doctor"]) == 1
     assert capsys.readouterr().out.splitlines()[-1].split(maxsplit=1) == [
         "backend", "BACKEND=none: there is none"]  # fmt: skip
+
+
+@pytest.mark.parametrize("given", [["--data", "penguins"], ["--data=penguins"]])
+def test_the_data_tell_the_task_however_they_are_written(given, capsys):
+    assert main(["train", "mlp", *given, "--help"]) == 0
+    assert "options of mlp (task: tables)" in capsys.readouterr().out

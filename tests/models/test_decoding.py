@@ -238,6 +238,20 @@ def test_beams_that_never_end_are_given_as_they_are():
     assert beam_search(never, np.zeros((0, 1), np.int64), 3, stop=2) == []
 
 
+def test_beams_go_on_while_a_longer_hypothesis_may_be_better():
+    never = -np.inf
+    table = np.array([[never, np.log(0.45), np.log(0.55), never], [never, never, never, 0],
+                      [never, never, 0, never], [never, never, 0, never]])  # fmt: skip
+
+    def chain(ids, state):  # from 0 to its end, 2, or by 1 and 3
+        return tg.Tensor(table[ids.numpy()]), state
+
+    (found,) = beam_search(chain, [[0]], 6, stop=2, beams=2, length_penalty=2)
+    assert found[0].ids[:2] == [1, 3]  # ln 0.45 of three ids is better than ln 0.55 of one
+    (found,) = beam_search(chain, [[0]], 6, stop=2, beams=2, length_penalty=0)
+    assert found[0].ids[:1] != [1]
+
+
 @pytest.mark.parametrize("wrong", [{"beams": 0}, {"length": 0}, {"length_penalty": -1.0}])
 def test_wrong_beams_are_refused(wrong):
     with pytest.raises(ValueError, match="must be at least 1 and length_penalty 0 or more"):

@@ -467,3 +467,13 @@ def test_causal_attention_of_any_length_is_that_of_the_steps_so_far(length):
     for t in range(length):
         part = layer(x[:, t : t + 1], x[:, : t + 1], x[:, : t + 1])[0].detach().numpy()
         np.testing.assert_allclose(whole[:, t : t + 1], part, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("part", ["src", "tgt", "memory"])
+def test_each_causal_option_of_a_transformer_is_its_triangular_mask(part):
+    model = nn.Transformer(D, H, 1, 1, FF, dropout=0.0).eval()
+    src, tgt = (tg.Tensor(numbers(S, N, D, seed=seed).astype(np.float32)) for seed in (1, 2))
+    later = tg.Tensor(np.triu(np.ones((S, S), bool), 1))
+    causal = model(src, tgt, **{f"{part}_is_causal": True})
+    np.testing.assert_allclose(causal.numpy(), model(src, tgt, **{f"{part}_mask": later}).numpy(), 1e-5, 1e-6)
+    assert abs(causal.numpy() - model(src, tgt).numpy()).max() > 1e-3

@@ -157,3 +157,20 @@ def test_a_sum_shares_no_memory_with_its_input():
         total = backend.xp.sum(x, axis=axis)
         total += 1
         assert backend.to_numpy(x).max() == 1
+
+
+@pytest.mark.parametrize("subscripts", ["iii->i", "iii", "iji->j"])
+def test_a_letter_may_stand_three_times_in_an_einsum(subscripts):
+    x = np.random.default_rng(0).standard_normal((3, 3, 3))
+    np.testing.assert_allclose(tg.einsum(subscripts, x).numpy(), np.einsum(subscripts, x), 1e-12)
+
+
+def test_half_precision_may_be_given_by_keyword():
+    random = np.random.default_rng(0)
+    x = tg.Tensor(random.standard_normal((2, 3, 4)).astype(np.float16))
+    w, b = (tg.Tensor(random.standard_normal(3).astype(np.float16)) for _ in range(2))
+    found = F.instance_norm(x, weight=w, bias=b)
+    assert found.dtype == np.float16
+    x, w, b = (t.astype("float32") for t in (x, w, b))
+    single = F.instance_norm(x, weight=w, bias=b)
+    np.testing.assert_allclose(found.numpy(), single.numpy(), 2e-3, 2e-3)

@@ -7,12 +7,12 @@ import re
 import numpy as np
 import pytest
 
-from tinygrad_notes import Tensor, study
+from tinygrad_notes import Tensor, optim, study
 from tinygrad_notes.cli import main, studies
 from tinygrad_notes.data import held_out
 from tinygrad_notes.data.tables import Table, is_missing, load_penguins
 from tinygrad_notes.nn import BatchNorm1d, Dropout, Linear, ReLU, Sequential
-from tinygrad_notes.study import cleaning, learning_rate, normalization, optimizer, overfitting
+from tinygrad_notes.study import cleaning, fitting, learning_rate, normalization, optimizer, overfitting
 from tinygrad_notes.study.activation import dead_units
 from tinygrad_notes.study.finding import Finding, Panel, _draw
 from tinygrad_notes.study.fitting import measured, smooth
@@ -119,13 +119,13 @@ def test_small_batches_take_more_steps_of_the_same_epochs():
 def test_an_early_stop_is_where_the_unseen_loss_is_least(monkeypatch):
     """Of three epochs: the training loss falls, the unseen one is least after the second."""
     pairs = [(0.9, 2.0), (0.5, 1.0), (0.1, 3.0)]
-    numbers = iter([(loss, 50.0 + loss) for _ in overfitting.KINDS for pair in pairs for loss in pair])
+    numbers = iter([(loss, 55.0 - loss) for _ in overfitting.KINDS for pair in pairs for loss in pair])
     monkeypatch.setattr(overfitting, "fit", lambda *_: None)
     monkeypatch.setattr(overfitting, "measured", lambda *_: next(numbers))
     found = study.run("overfitting", share=0.1)
     assert found.rows[:2] == [
-        ["nothing", "0.1000", "3.000", "50.1 %", "53.0 %"],
-        ["early stopping, epoch 2", "0.5000", "1.000", "50.5 %", "51.0 %"],
+        ["nothing", "0.1000", "3.000", "54.9 %", "52.0 %"],
+        ["early stopping, epoch 2", "0.5000", "1.000", "54.5 %", "54.0 %"],
     ]
     assert "least after epoch 2 (1.00) and 3.00 after 3" in found.sentence
     lines = found.panels[0].lines
@@ -274,3 +274,10 @@ def test_variances_of_he_stay_and_those_of_small_weights_shrink():
                 init.zeros_(layer.bias)
         signal, gradient = variances(model, digits(500))
         assert len(signal) == len(gradient) == 3 and low < signal[2] / signal[0] < high
+
+
+def test_a_fit_that_is_lost_has_a_loss_for_each_step():
+    data = fitting.digits(64, 10)
+    model = fitting.network((784, 10), ReLU)
+    losses = fitting.fit(model, optim.SGD(model.parameters(), 1e38), data, 12)
+    assert len(losses) == 12 and np.isfinite(losses[0]) and np.isnan(losses[-1])

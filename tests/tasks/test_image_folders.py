@@ -188,3 +188,11 @@ def test_a_channel_of_one_value_only_is_not_divided_by_its_deviation(tmp_path, t
     assert 0 < json.loads(line)["train_loss"] < 10
     assert main(["eval", str(tmp_path / "run"), "--json"]) == 0
     assert 0 < json.loads(capsys.readouterr().out)["loss"] < 10
+
+
+def test_the_limit_holds_for_a_validation_folder_of_data_that_has_a_name(tmp_path):
+    for digit in "01":
+        paint(tmp_path / "own" / digit, (9, 9, 9), 3)
+    settings = find_task("images").settings("mlp", data="digits", limit=2, validation=str(tmp_path / "own"))
+    parts = find_task("images").load(settings)
+    assert sorted(parts.validation.labels) == [0, 1]

@@ -42,6 +42,8 @@ def test_samples_are_padded_to_the_longest_of_a_batch():
 def test_a_digest_tells_values_lengths_and_order():
     digests = {samples(lengths).fingerprint() for lengths in ([1, 2], [2, 1], [3], [1, 2, 0])}
     assert len(digests) == 4 and samples([1, 2]).fingerprint() in digests
+    one, other = (Sequences(Ragged(cut), np.zeros(2)) for cut in ([[1], [2, 3]], [[1, 2], [3]]))
+    assert one.fingerprint() != other.fingerprint()
     assert Stream([1, 2]).fingerprint() != Stream([2, 1]).fingerprint()
     assert Stream(np.array([1, 2], np.int32)).fingerprint() == Stream([1, 2]).fingerprint()
 

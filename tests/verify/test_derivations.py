@@ -182,6 +182,7 @@ RANKS = {"W^i": 2, "h": 2, "c": 2, "x": 1, "x̂": 1}
     ("formula", "in_unicode", "in_latex"),
     [
         (lambda: 1 / (1 + exp(-x[i])), "1/(1 + exp(−xᵢ))", r"\frac{1}{1 + e^{-x_{i}}}"),
+        (lambda: 1 / (x[j] * y[j]), "1/(xⱼ x̂ⱼ)", r"\frac{1}{x_{j}\, \hat{x}_{j}}"),
         (lambda: over(y[j] ** 2, j), "Σⱼ x̂ⱼ²", r"\sum_{j} \hat{x}_{j}^{2}"),
         (lambda: x[i] - (x[j] - 1), "xᵢ − (xⱼ − 1)", r"x_{i} - \left(x_{j} - 1\right)"),
         (lambda: -(x[i] + 1) * x[j], "−(xᵢ + 1) xⱼ", r"-\left(x_{i} + 1\right)\, x_{j}"),
@@ -231,6 +232,15 @@ def test_an_example_for_paper(name):
 def test_the_numbers_of_an_example_are_put_in():
     lines = [w.line for w in worked(next(e for e in DERIVATIONS if e.name == "matmul").build(hand=True))]
     assert "Y₀₀ = 1 · 2 − 2 (−3)" in lines
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("max pooling", "gx₀₀ = 0"), ("average pooling", "gx₀₀ = (1/4) 2"), ("embedding", "gW₀₀ = 0")],
+)
+def test_the_sums_of_an_example_have_the_terms_that_their_conditions_leave(name, line):
+    lines = [w.line for w in worked(next(e for e in DERIVATIONS if e.name == name).build(hand=True))]
+    assert line in lines
 
 
 def test_the_numbers_of_an_example_have_four_digits():
