@@ -264,3 +264,21 @@ def test_a_captured_step_is_the_plain_one(gpu):
     for scale in (1.0, 2.0, 3.0, 4.0):
         x = tg.Tensor(given[0].numpy() * np.float32(scale))
         np.testing.assert_array_equal(captured(x).numpy(), step(x).numpy())
+
+
+VGG16 = [(3, 64, 224), (64, 64, 224), (64, 128, 112), (128, 128, 112), (128, 256, 56), (256, 256, 56),
+         (256, 256, 56), (256, 512, 28), (512, 512, 28), (512, 512, 28), *3 * [(512, 512, 14)]]  # fmt: skip
+
+
+def test_the_counts_of_vgg16_on_the_page(gpu):
+    """docs/gpu.md: the forward of two images; where Winograd's algorithm is not taken, both are im2col."""
+    counts, taken = np.zeros((2, 2)), 0  # multiplications, numbers moved; of im2col, with Winograd
+    for c, o, side in VGG16:
+        conv = conv_geometry("conv2d", (2, c, side, side), (o, c, 3, 3), ONE, ONE, ONE, 1)
+        places, tiles, kernels = 2 * side**2, 2 * (-(-side // 4)) ** 2, o * c
+        direct = 9 * kernels * places, (19 * c + 3 * o) * places + 9 * kernels
+        ours = 36 * kernels * tiles, (c + o) * (places + 72 * tiles) + 81 * kernels
+        winograd = gpu.winograd.takes(conv, np.dtype(np.float32))
+        taken += winograd
+        counts += np.transpose([direct, ours if winograd else direct])
+    assert taken == 12 and (counts / 1e9).round(2).tolist() == [[30.69, 8.02], [0.44, 0.37]]

@@ -11,7 +11,11 @@ import tinygrad_notes as tg
 from tinygrad_notes import backend
 from tinygrad_notes.backend import precision
 
-on_numpy = pytest.mark.skipif(backend.BACKEND != "numpy", reason="of host memory")
+
+@pytest.fixture
+def on_numpy():
+    with backend.use_backend("numpy"):
+        yield
 
 
 @pytest.mark.parametrize(
@@ -44,8 +48,7 @@ def test_numbers_of_python_are_of_the_default_precision_and_arrays_keep_theirs(d
     assert backend.asarray(data, "int16").dtype == np.int16
 
 
-@on_numpy
-def test_host_memory_is_shared_unless_a_copy_is_asked_for():
+def test_host_memory_is_shared_unless_a_copy_is_asked_for(on_numpy):
     x = np.arange(3.0)
     assert backend.asarray(x) is x and backend.asarray(x, copy=False) is x and backend.to_numpy(x) is x
     assert backend.asarray(x, "float64") is x and not np.shares_memory(backend.asarray(x, "float32"), x)
@@ -68,8 +71,7 @@ def test_what_has_no_get_is_read_as_numpy_reads_it():
     assert backend.to_numpy(held).tolist() == [1, 2] and backend.to_numpy([3]).tolist() == [3]
 
 
-@on_numpy
-def test_an_array_of_a_device_does_not_enter_numpy():
+def test_an_array_of_a_device_does_not_enter_numpy(on_numpy):
     foreign = type("ndarray", (), {"__module__": "cupy"})()
     with pytest.raises(
         backend.BackendError, match="asarray: a cupy array cannot enter the numpy backend; move it"

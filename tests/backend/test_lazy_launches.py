@@ -107,11 +107,9 @@ def test_a_step_of_a_recurrence_is_a_product_and_a_kernel(counted, name, forward
 
 
 def test_an_output_that_nothing_uses_launches_nothing(counted):
-    whole = lambda *inputs: normalization.batch_norm(*inputs)  # noqa: E731
-    inputs = tensor(2, 3, 4, 4), tensor(3), tensor(3)
-    assert forward_and_backward(counted, lambda *x: whole(*x)[0], *inputs) == forward_and_backward(
-        counted, whole, *inputs
-    )
+    batch_norm, inputs = normalization.batch_norm, (tensor(2, 3, 4, 4), tensor(3), tensor(3))
+    first = forward_and_backward(counted, lambda *x: batch_norm(*x)[0], *inputs)
+    assert first == forward_and_backward(counted, batch_norm, *inputs)
 
 
 def test_gradients_of_leaves_are_not_copied(counted):

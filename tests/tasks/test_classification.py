@@ -67,22 +67,6 @@ def test_plots_are_images_and_touch_no_global_state(tmp_path):
             assert len(image.convert("L").getcolors()) > 10
 
 
-@pytest.fixture
-def figures(monkeypatch):
-    """The figures that are made, in their order."""
-    pytest.importorskip("matplotlib")
-    made, new_figure = [], plots.new_figure
-
-    def kept(*size):
-        made.append(new_figure(*size))
-        return made[-1]
-
-    monkeypatch.setattr(plots, "new_figure", kept)
-    monkeypatch.setattr(pictures, "new_figure", kept)
-    monkeypatch.setattr(classification, "new_figure", kept)
-    return made
-
-
 @pytest.mark.parametrize("epochs", [1, 2, 3])
 def test_epochs_are_whole_numbers(tmp_path, figures, epochs):
     plots.learning_curves(HISTORY[:epochs], tmp_path / "l.png")

@@ -185,18 +185,10 @@ def test_an_option_says_what_it_must_be(kind, declared, rule, help):
 
 
 @pytest.fixture
-def figures(monkeypatch):
-    pytest.importorskip("matplotlib")
-    made, new_figure = [], plots.new_figure
-
-    def kept(*size):
-        made.append(new_figure(*size))
-        return made[-1]
-
-    for module in (pictures, classification, plots):
-        monkeypatch.setattr(module, "new_figure", kept)
+def figures(figures, monkeypatch):
+    """They are drawn and not written."""
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, path, dpi: None)
-    return made
+    return figures
 
 
 def test_tiles_stand_in_rows_with_lines_between_them():

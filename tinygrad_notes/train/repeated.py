@@ -11,7 +11,7 @@ from ..autograd.captured import Captured
 from .settings import Settings
 from .task import Score
 
-MOST = 8  # recordings: each holds the memory of a step; 8 repeat four of five batches of most tasks
+MOST = 8  # recordings: each holds the memory of a step
 
 
 class Repeated:

@@ -32,7 +32,7 @@ from .winograd_texts import BOTH, FIELDS, INPUTS, KERNELS, OUTPUTS, stands_out
 Array = Any
 
 FEW = 32  # channels on either side, as on the CPU: fewer leave most of a product's blocks empty
-PER_NUMBER = 32  # float32 multiplications in the time of moving one number: 25 to 75 by data sheets
+PER_NUMBER = 32  # float32 multiplications in the time of moving one number: 25 (A100) and more by data sheets
 ROOM = 1 << 28  # elements of V or M made at once, 1 GiB: larger batches are cut
 
 
