@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 
-CONVOLUTIONS = {"high": "Winograd's algorithm where it is quicker", "highest": "the direct sum"}
-PRODUCTS = {"highest": "float32", "high": "TF32 on a GPU", "half": "float16 on a GPU"}
+CONVOLUTIONS = ("high", "highest")
+PRODUCTS = ("highest", "high", "half")
 
 _convolutions = "high"
 _products = "highest"
@@ -72,7 +72,7 @@ def read_environment() -> None:
     set_float32_matmul_precision(os.environ.get("FLOAT32_MATMUL_PRECISION") or "highest")
 
 
-def _check(function: str, variable: str, words: dict[str, str], given: object) -> None:
+def _check(function: str, variable: str, words: tuple[str, ...], given: object) -> None:
     if not isinstance(given, str) or given not in words:
         choices = " or ".join(map(repr, words)) if len(words) == 2 else ", ".join(map(repr, words))
         raise ValueError(f"{function} (or {variable}): precision must be {choices}; got {given!r}")
