@@ -77,15 +77,17 @@ def test_another_word_is_refused(wrong):
 
 def test_products_on_numpy_are_the_same_in_all_three():
     a = np.random.default_rng(0).standard_normal((64, 64)).astype(np.float32)
-    x = tg.Tensor(a)
-    once = (x @ x).numpy()
     try:
-        for word in ("high", "half"):
-            tg.set_float32_matmul_precision(word)
-            assert tg.get_float32_matmul_precision() == word
-            np.testing.assert_array_equal((x @ x).numpy(), once)
+        with tg.use_backend("numpy"):
+            x, found = tg.Tensor(a), []
+            for word in ("highest", "high", "half"):
+                tg.set_float32_matmul_precision(word)
+                assert tg.get_float32_matmul_precision() == word
+                found.append((x @ x).numpy())
     finally:
         tg.set_float32_matmul_precision("highest")
+    np.testing.assert_array_equal(found[1], found[0])
+    np.testing.assert_array_equal(found[2], found[0])
 
 
 @pytest.mark.parametrize(
