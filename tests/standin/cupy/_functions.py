@@ -7,6 +7,7 @@ is always a device array.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 from collections.abc import Callable
@@ -146,7 +147,9 @@ def _arrange(sig: inspect.Signature, values: dict[str, Any], host: Any) -> tuple
     return positional, named
 
 
+@functools.cache
 def _host_parameters(host: Any) -> frozenset[str]:
+    """Read once: NumPy's functions write their signatures as text, which takes long to read."""
     try:
         parameters = inspect.signature(host).parameters.values()
     except ValueError:
