@@ -69,3 +69,10 @@ def _seeded_and_restored():
     yield
     if backend.BACKEND != STARTED_WITH:
         tg.set_backend(STARTED_WITH)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _the_stand_in_is_gone_again():
+    yield
+    if STARTED_WITH == "numpy":
+        assert not hasattr(sys.modules.get("cupy"), "_standin"), "import the stand-in by the fixture `gpu`"

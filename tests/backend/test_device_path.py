@@ -1,7 +1,6 @@
 """The CuPy path on the strict stand-in: no host array leaks in, and a training step waits for nothing."""
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,19 +9,15 @@ import tinygrad_notes as tg
 from tinygrad_notes import backend
 from tinygrad_notes.autograd import Function
 
-ROOT = Path(__file__).resolve().parents[2]
-
 
 @pytest.fixture
-def standin(monkeypatch):
+def standin(gpu):
     """The stand-in as the backend, its counters at zero."""
-    monkeypatch.syspath_prepend(str(ROOT / "tests/standin"))
-    with backend.use_backend("cupy"):
-        cupy = sys.modules["cupy"]
-        if not hasattr(cupy, "_standin"):
-            pytest.skip("a real GPU computes here")
-        cupy._standin.reset()
-        yield cupy._standin
+    cupy = sys.modules["cupy"]
+    if not hasattr(cupy, "_standin"):
+        pytest.skip("a real GPU computes here")
+    cupy._standin.reset()
+    return cupy._standin
 
 
 class Leaky(Function):

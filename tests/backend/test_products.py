@@ -1,5 +1,6 @@
 """Matrix products by cuBLAS: every layout without a copy or with one, the precisions, what is refused."""
 
+import importlib
 import sys
 
 import numpy as np
@@ -83,6 +84,20 @@ def test_neighbors_of_the_result_stay(gpu):
     expected = np.zeros((4, 6))
     expected[1:3, 2:4] = 3
     np.testing.assert_array_equal(whole.get(), expected)
+
+
+def test_another_import_of_the_stand_in_leaves_this_one_alone(gpu, monkeypatch):
+    """A process has one library that stands for cuBLAS; it calls the functions of whoever asks."""
+    a = gpu.asarray(np.eye(2, dtype=np.float32))
+    gpu.matmul(a, a)
+    if not hasattr(sys.modules["cupy"], "_standin"):
+        pytest.skip("a real GPU computes here")
+    with monkeypatch.context() as patch:
+        for name in [name for name in sys.modules if name.partition(".")[0] in ("cupy", "cupyx")]:
+            patch.delitem(sys.modules, name)
+        other = importlib.import_module("cupy")
+        assert other.ndarray is not type(a) and other.cuda.Device().cublas_handle
+    np.testing.assert_array_equal(gpu.matmul(a, a).get(), np.eye(2))
 
 
 def launches(gpu, call):

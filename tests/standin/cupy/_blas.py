@@ -64,18 +64,24 @@ class Invalid(Exception):
     """What cuBLAS answers with CUBLAS_STATUS_INVALID_VALUE."""
 
 
-@functools.cache
 def handle() -> int:
-    """cuBLAS, loaded; the handle of the one device."""
+    """cuBLAS, loaded, which calls this module's functions; the handle of the one device.
+
+    A process has one such library, however often it has imported the stand-in.
+    """
+    _library().standin_connect(*_functions)
+    return 0xB1A5
+
+
+@functools.cache
+def _library() -> ctypes.CDLL:
     key = hashlib.sha256(TEXT.encode()).hexdigest()[:32]
     folder = Path(tempfile.gettempdir()) / f"cupy-stand-in-{os.getuid()}"
     path = folder / f"{key}.so"
     if not path.exists():
         folder.mkdir(mode=0o700, exist_ok=True)
         _raw._compile(TEXT, [f"-Wl,-soname,{NAME}"], path)
-    library = ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
-    library.standin_connect(*_functions)
-    return 0xB1A5
+    return ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
 
 
 def _answered(function: Callable[..., None]) -> Callable[..., int]:
