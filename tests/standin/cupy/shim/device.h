@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 #include <math.h>
+#include <setjmp.h>
 #include <sys/mman.h>
 #include <type_traits>
 #include <ucontext.h>
@@ -129,22 +130,25 @@ static inline unsigned standin_nth(unsigned n, unsigned count) {
 // --- threads that wait for each other ---
 
 #ifdef STANDIN_FIBERS
-struct StandinFiber {
-  ucontext_t context;
+struct StandinFiber {  // made once; goes from one block's thread to the next
+  jmp_buf place;
   uint3 index;
-  bool done;
+  bool made, done;
 };
 struct StandinBarrier {
   unsigned arrived, turn;
 };
 static const size_t standin_stack = 256 << 10;
 static StandinFiber standin_fibers[1024];
-static ucontext_t standin_scheduler;
+static jmp_buf standin_scheduler;
 static StandinBarrier standin_block, standin_warps[32];
 static unsigned char standin_slots[1024][16];
 static unsigned standin_current, standin_count;
 static bool standin_moved;
 
+static void standin_yield() {  // what swapcontext does, without two calls of the system
+  if (!_setjmp(standin_fibers[standin_current].place)) _longjmp(standin_scheduler, 1);
+}
 static inline void standin_wait(StandinBarrier& barrier, unsigned count) {
   unsigned turn = barrier.turn;
   standin_moved = true;
@@ -152,8 +156,7 @@ static inline void standin_wait(StandinBarrier& barrier, unsigned count) {
     barrier.arrived = 0;
     ++barrier.turn;
   } else {
-    while (barrier.turn == turn)
-      swapcontext(&standin_fibers[standin_current].context, &standin_scheduler);
+    while (barrier.turn == turn) standin_yield();
   }
 }
 static inline void __syncthreads() { standin_wait(standin_block, standin_count); }
@@ -202,15 +205,25 @@ static inline int __all_sync(unsigned mask, int predicate) { return !__any_sync(
 static void (*standin_body)(void*);
 static void* standin_argument;
 static void standin_enter() {
-  unsigned own = standin_current;
-  standin_body(standin_argument);
-  standin_fibers[own].done = true;
-  standin_moved = true;
+  for (;;) {
+    standin_body(standin_argument);
+    standin_fibers[standin_current].done = standin_moved = true;
+    standin_yield();
+  }
 }
-static char* standin_stacks() {
+static void standin_go_on(StandinFiber& fiber) {
+  if (_setjmp(standin_scheduler)) return;
+  if (fiber.made) _longjmp(fiber.place, 1);
   static char* stacks = (char*)mmap(nullptr, 1024 * standin_stack, PROT_READ | PROT_WRITE,
                                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  return stacks;
+  ucontext_t context;
+  getcontext(&context);
+  context.uc_stack.ss_sp = stacks + (&fiber - standin_fibers) * standin_stack;
+  context.uc_stack.ss_size = standin_stack;
+  context.uc_link = nullptr;
+  makecontext(&context, standin_enter, 0);
+  fiber.made = true;
+  setcontext(&context);
 }
 static int standin_block_of_threads(void (*body)(void*), void* argument) {
   standin_body = body;
@@ -222,11 +235,6 @@ static int standin_block_of_threads(void (*body)(void*), void* argument) {
     StandinFiber& fiber = standin_fibers[t];
     fiber.index = {t % blockDim.x, t / blockDim.x % blockDim.y, t / (blockDim.x * blockDim.y)};
     fiber.done = false;
-    getcontext(&fiber.context);
-    fiber.context.uc_stack.ss_sp = standin_stacks() + t * standin_stack;
-    fiber.context.uc_stack.ss_size = standin_stack;
-    fiber.context.uc_link = &standin_scheduler;
-    makecontext(&fiber.context, standin_enter, 0);
   }
   bool alive = true;
   while (alive) {
@@ -237,9 +245,12 @@ static int standin_block_of_threads(void (*body)(void*), void* argument) {
       alive = true;
       standin_current = t;
       threadIdx = standin_fibers[t].index;
-      swapcontext(&standin_scheduler, &standin_fibers[t].context);
+      standin_go_on(standin_fibers[t]);
     }
-    if (alive && !standin_moved) return 1;
+    if (alive && !standin_moved) {
+      for (StandinFiber& fiber : standin_fibers) fiber.made = false;
+      return 1;
+    }
   }
   return 0;
 }
