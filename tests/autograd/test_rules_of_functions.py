@@ -65,6 +65,12 @@ def test_a_rule_that_asks_for_an_unknown_name_is_refused_when_it_is_written():
             def forward(xp, x, *, axis=0):
                 return x
 
+    with pytest.raises(TypeError, match=r"Any.forward: rules take no defaults and no \*\*kwargs"):
+
+        class Any(Function):
+            def forward(xp, x, **attributes):
+                return x
+
 
 def test_the_error_of_a_rule_tells_the_operation_and_the_shapes():
     with pytest.raises(ValueError) as caught:

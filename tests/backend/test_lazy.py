@@ -190,6 +190,13 @@ def test_one_of_each_row_is_not_touched_by_the_others(gpu):
     assert_same(gpu, lambda xp, x: (x * 1)[xp.arange(2), xp.arange(2) + 1 - xp.arange(2)], x)
 
 
+@pytest.mark.parametrize("labels", [[2, 0, 1], [-1, -3, -2], [-3, 2, -1]])
+def test_labels_below_zero_count_from_the_end(gpu, labels):
+    x, labels = np.arange(9.0).reshape(3, 3) + 1, np.array(labels)
+    assert_same(gpu, lambda xp, x, at: (x * 2)[xp.arange(3), at], x, labels)
+    assert_same(gpu, lambda xp, x, at: xp.scatter_add(x[0] * 2, (xp.arange(3), at), (3, 3)), x, labels)
+
+
 def test_an_axis_that_is_not_there_is_refused(gpu):
     for rule in (lambda xp, x: xp.sum(x, axis=2), lambda xp, x: xp.mean(x * 1, axis=(0, -3))):
         with pytest.raises(ValueError, match="axis"):

@@ -424,3 +424,15 @@ def test_derivations_by_name(name, found):
 def test_json_is_indented_and_keeps_letters(capsys):
     print_json({"a": ["é", None], "b": True})
     assert capsys.readouterr().out == '{\n  "a": [\n    "é",\n    null\n  ],\n  "b": true\n}\n'
+
+
+@pytest.mark.parametrize("option", ["A", "A-centered", "B"])
+@pytest.mark.parametrize("depth", [20, 32, 44, 56, 110])
+def test_a_variant_of_a_residual_network_has_its_depth(depth, option):
+    """6n + 2 layers of weights (He et al. 2015, §4.2), and those of 1×1 of the two shortcuts of option B."""
+    network = networks.find_network(f"resnet{depth}", option)
+    assert network.name == f"ResNet{depth} ({option})"
+    convolutions = [m for m in network.undrawn().modules() if isinstance(m, nn.Conv2d)]
+    assert [sum(m.kernel_size == k for m in convolutions) for k in ((3, 3), (1, 1))] == [
+        depth - 1, 2 if option == "B" else 0,
+    ]  # fmt: skip

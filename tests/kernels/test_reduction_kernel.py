@@ -103,6 +103,16 @@ def test_functions_equal_numpys(x, name):
     np.testing.assert_allclose(getattr(ufuncs, name)(x), getattr(np, name)(x), rtol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["add", "multiply"])
+@pytest.mark.parametrize("types", [("f", "d"), ("d", "f"), ("f", "i"), ("e", "f"), ("d", "d")])
+def test_large_arrays_of_two_dtypes_meet_as_in_numpy(name, types):
+    a, b = ((np.arange(ufuncs.LARGE) % 7 + 1 / 3).astype(dtype) for dtype in types)
+    expected = getattr(np, name)(a, b)
+    got = getattr(ufuncs, name)(a, b)
+    assert got.dtype == expected.dtype
+    np.testing.assert_array_equal(got, expected)
+
+
 @pytest.mark.parametrize("name", ["maximum", "minimum"])
 @pytest.mark.parametrize("number", [0, 0.5, -1.0])
 @given(x=arrays())

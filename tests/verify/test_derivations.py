@@ -202,6 +202,8 @@ RANKS = {"W^i": 2, "h": 2, "c": 2, "x": 1, "x̂": 1}
         (lambda: Rational(-2, 3) * x[i], "−2/3 xᵢ", r"-\tfrac{2}{3}\, x_{i}"),
         (lambda: sqrt(x[i]) / 2, "√xᵢ/2", r"\frac{\sqrt{x_{i}}}{2}"),
         (lambda: x[i, j] * IndexedBase("w")[i, Symbol("q")], "xᵢⱼ w[i, q]", r"x_{ij}\, w_{iq}"),
+        (lambda: x[i + t, j], "x[i + t, j]", "x_{i + t, j}"),
+        (lambda: IndexedBase("W_1")[i], "W₁ᵢ", "W_{1, i}"),
     ],
 )  # fmt: skip
 def test_notation(formula, in_unicode, in_latex):
