@@ -237,6 +237,15 @@ def test_a_second_backward_needs_retain_graph():
         y.backward()
 
 
+def test_a_differentiable_backward_may_free_its_graph():
+    x = leaf(3)
+    y = (x * x * x).sum()
+    y.backward(create_graph=True, retain_graph=False)
+    np.testing.assert_allclose(values(x.grad), 3 * values(x) ** 2)
+    with pytest.raises(RuntimeError, match="freed at Sum"):
+        y.backward()
+
+
 def test_a_gradient_through_a_freed_part_is_refused_and_one_past_it_is_not():
     x, z = leaf(3), leaf(3)
     h = tg.exp(x)

@@ -330,6 +330,21 @@ def test_names_the_worst_element():
     assert "a single element is wrong" in text
 
 
+def test_the_only_element_is_not_called_a_single_one():
+    """The function is constant, so no factor explains its gradient."""
+
+    class Flat(Function):
+        def forward(xp, x):
+            return x * 0
+
+        def backward(xp, gy):
+            return gy
+
+    text = failure(Flat.apply, np.array([0.3]))
+    assert "(1 of 1 elements are wrong)" in text
+    assert "a single element is wrong" not in text
+
+
 def test_says_which_inputs_are_right(x):
     wrong = spoiled(arithmetic.Multiply, backward_b=lambda xp, gy, a: -gy * a)
     text = failure(wrong, x, x + 1)

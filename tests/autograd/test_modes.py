@@ -131,6 +131,12 @@ def test_one_switch_serves_threads_tasks_and_coroutines():
         def generator():
             yield
 
+    with pytest.raises(TypeError, match="generator"):
+
+        @tg.no_grad()
+        async def several():
+            yield
+
 
 @pytest.mark.parametrize("finish", ["close", "run out"])
 def test_a_generator_that_leaves_a_block_open_changes_only_its_own(finish):

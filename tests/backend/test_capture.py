@@ -1,6 +1,7 @@
 """Captured steps are bit for bit the plain ones: on the stand-in, whose captures compute nothing either."""
 
 import sys
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -232,6 +233,25 @@ CHANGES = {
     "an option of Adam changed": lambda t: t.optimizer.param_groups[0].update(maximize=True),
     "weight of Linear is not": lambda t: setattr(t.model[0].weight, "_data", backend.xp.zeros((2, 2))),
 }
+
+
+@pytest.mark.parametrize("option", ["maximize", "amsgrad", "nesterov"])
+def test_a_switch_of_an_optimizer_that_was_turned_is_refused(gpu, option):
+    w = tg.Tensor([1.0, 2.0], requires_grad=True)
+    kind = optim.Adam if option == "amsgrad" else partial(optim.SGD, momentum=0.9)
+    optimizer = kind([w], lr=0.1)
+
+    @tg.capture
+    def step(x):
+        optimizer.zero_grad()
+        (x * w).sum().backward()
+        optimizer.step()
+
+    for _ in range(4):
+        step(tg.Tensor([1.0, 3.0]))
+    optimizer.param_groups[0][option] = True
+    with pytest.raises(tg.CaptureError, match=r"an option of .* changed"):
+        step(tg.Tensor([1.0, 3.0]))
 
 
 @pytest.mark.parametrize("reason", CHANGES)

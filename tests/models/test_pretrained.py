@@ -129,3 +129,12 @@ def test_checkpoints_that_do_not_fit_are_refused(transformers, tmp_path):
     save_file({"wte.weight": state["transformer.wte.weight"]}, tmp_path / "part.safetensors")
     with pytest.raises(KeyError, match="is missing"):
         GPT2.from_state(tg.load(tmp_path / "part.safetensors"))
+
+
+def test_a_checkpoint_of_ten_layers_and_more_and_another_dropout():
+    made = GPT2(5, 64, 12, 1, 4)
+    found = GPT2.from_state(made.state_dict(), dropout=0.25)
+    assert len(found.transformer.layers) == 12
+    assert {m.p for m in found.modules() if isinstance(m, tg.nn.Dropout)} == {0.25}
+    same = zip(found.state_dict().values(), made.state_dict().values(), strict=True)
+    assert all(np.array_equal(a, b) for a, b in same)

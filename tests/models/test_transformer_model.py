@@ -7,6 +7,7 @@ import tinygrad_notes as tg
 from tests import twins
 from tinygrad_notes.models import Transformer, TransformerLM
 from tinygrad_notes.models.attention_maps import recorded_attention
+from tinygrad_notes.models.cells import cell_rows
 from tinygrad_notes.models.count import parameter_count, undrawn
 from tinygrad_notes.models.decoding import beam_search, generate
 from tinygrad_notes.nn import functional as F
@@ -91,6 +92,14 @@ def test_padding_and_what_comes_later_have_no_influence():
     np.testing.assert_allclose(model(longer, TARGET).numpy(), whole, rtol=0, atol=1e-12)
 
 
+def test_multiply_adds_of_a_step_are_those_of_matrices_without_embeddings():
+    """Six layers of 4·512² + 2·512·2048 in the encoder, with 4·512² more of them in the decoder."""
+    layer, more = 4 * 512**2 + 2 * 512 * 2048, 4 * 512**2
+    assert {row.macs for row in cell_rows("Transformer")} == {6 * layer + 6 * (layer + more)}
+    plain = {row.variant: row.macs for row in cell_rows("Seq2Seq")}
+    assert plain["general"] - plain["dot"] == 128**2 and plain["none"] < plain["dot"] < plain["additive"]
+
+
 def test_attention_of_every_head_and_layer_is_recorded():
     model = small()
     with recorded_attention(model) as maps:
@@ -104,6 +113,10 @@ def test_attention_of_every_head_and_layer_is_recorded():
             ("decoder", "multihead_attn", 4, 5),
         )
     }  # fmt: skip
+    with pytest.raises(ZeroDivisionError), recorded_attention(model) as later:
+        raise ZeroDivisionError
+    model(SOURCE, TARGET)
+    assert later == {}  # an error ends the recording, too
     for name, weights in maps.items():
         np.testing.assert_allclose(weights.sum(axis=3), 1, atol=1e-12)
         if name == "decoder.layers.0.self_attn":

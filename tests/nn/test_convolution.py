@@ -56,6 +56,9 @@ def test_transposed_convolution_makes_images_of_the_size_that_convolution_reads(
     assert 0.9 * bound < abs(up.weight).max().item() <= bound
     with pytest.raises(ValueError, match="ConvTranspose2d: groups = 2 must divide in_channels 3"):
         nn.ConvTranspose2d(3, 2, 3, groups=2)
+    for layer in (nn.Conv2d, nn.ConvTranspose2d):
+        with pytest.raises(ValueError, match="groups = 2 must divide in_channels 4 and out_channels 3"):
+            layer(4, 3, 3, groups=2)
 
 
 @pytest.mark.parametrize("options", [

@@ -73,3 +73,13 @@ def test_the_last_window_of_a_layer_may_be_cut(ceil_mode, size):
     y = nn.MaxPool2d(3, 2, ceil_mode=ceil_mode)(x).numpy()
     assert y.shape == (1, 1, size, size) and y[0, 0, 1, 1] == 28
     assert y.max() == (35 if ceil_mode else 28)
+
+
+@pytest.mark.parametrize("ceil_mode, count_include_pad, expected", [
+    (False, True, [2, 6, 10]), (True, True, [2, 6, 10, 6]), (False, False, [3, 6, 10]),
+    (True, False, [3, 6, 10, 12]),
+])  # fmt: skip
+def test_a_layer_of_means_heeds_every_option(ceil_mode, count_include_pad, expected):
+    x = tg.Tensor(np.array([2.0, 4, 6, 8, 10, 12]).reshape(1, 1, 1, 6))
+    layer = nn.AvgPool2d((1, 3), (1, 2), (0, 1), ceil_mode, count_include_pad)
+    np.testing.assert_allclose(layer(x).numpy().ravel(), expected)

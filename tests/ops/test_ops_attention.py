@@ -310,6 +310,12 @@ REFUSED = {
                           ValueError, r"v must be \(n,\)"),
     "scores of batches": (lambda: dot_score(Q[:, :3], K), ValueError, "broadcast"),
     "scores of two dtypes": (lambda: dot_score(Q, K.astype(np.float32)), TypeError, "one dtype"),
+    "general score of two dtypes": (lambda: general_score(Q, V, np.ones((8, 3), "f")), TypeError,
+                                    "weight 1 is float32"),
+    "additive score of two dtypes": (
+        lambda: additive_score(Q, V, np.ones((5, 3)), np.ones((5, 8)), np.ones(5, "f")), TypeError,
+        "weight 3 is float32",
+    ),
     "softmax mask": (lambda: masked_softmax(V, np.ones(3)), TypeError, "booleans"),
     "softmax mask shape": (lambda: masked_softmax(V, np.ones(4, bool)), ValueError, "does not stretch"),
     "mean without mask": (lambda: masked_mean(V), ValueError, "either"),

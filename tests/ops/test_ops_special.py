@@ -248,6 +248,19 @@ def test_dropout_of_float16_by_nearly_all():
     assert set(y.tolist()) <= {0.0, INF}
 
 
+@pytest.mark.parametrize("p", [float("nan"), 0.999, 0, -INF])
+def test_below_one_or_nan_there_is_no_norm(p):
+    with pytest.raises(ValueError, match="norm: p must be at least 1, got"):
+        tg.norm(tg.Tensor([3.0, 4.0]), p)
+
+
+@pytest.mark.parametrize("p", [0, 0.5, 1])
+def test_a_mask_of_dropout_that_is_given_is_taken_whatever_p(p):
+    x, mask = tg.Tensor([1.0, 2.0, 3.0]), np.array([0.0, 2.0, 1.0])
+    np.testing.assert_array_equal(F.dropout(x, p, mask=mask).numpy(), [0, 4, 3])
+    np.testing.assert_array_equal(F.dropout(x, p, training=False, mask=mask).numpy(), [1, 2, 3])
+
+
 # ---- float16 ------------------------------------------------------------------------------------
 
 MANY = 70_000  # beyond 65504, and 1/70000 has three digits in float16

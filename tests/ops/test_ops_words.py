@@ -48,6 +48,13 @@ def test_noise_that_is_drawn_twice_counts_twice():
     np.testing.assert_allclose(g_twice[0], 2 * g_once[0], rtol=1e-13)
 
 
+def test_an_infinite_score_costs_nothing_if_it_is_right_and_infinity_if_it_is_wrong():
+    x, w = np.ones((1, 1)), np.array([[np.inf], [-np.inf]])
+    assert F.negative_sampling_loss(x, w, [0], [[1]]).item() == 0
+    assert F.negative_sampling_loss(x, w, [1], [[0]]).item() == np.inf
+    assert F.hierarchical_softmax_loss(x, w, [[0, 1]], [[0, 1]]).item() == 0
+
+
 @pytest.mark.parametrize("factor", [1, 3])
 def test_the_mean_is_over_words_not_over_products(factor):
     """Twice the noise of the same kind does not halve what the word itself adds."""

@@ -235,6 +235,9 @@ def test_a_panel_is_drawn_as_it_says():
     )
     assert (other.get_xscale(), other.get_yscale()) == ("linear", "log") and other.collections
     assert other.lines[0].get_marker() == "None"
+    many = plots.new_figure(4, 4).subplots()
+    _draw(many, Panel("t", "x", "y", {str(i): ([1, 2], [i, i]) for i in range(12)}))
+    assert [line.get_label() for line in many.lines] == [str(i) for i in range(12)]
 
 
 # ---- what the numbers are made of -----------------------------------------------------------------------
