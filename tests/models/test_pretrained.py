@@ -138,3 +138,9 @@ def test_a_checkpoint_of_ten_layers_and_more_and_another_dropout():
     assert {m.p for m in found.modules() if isinstance(m, tg.nn.Dropout)} == {0.25}
     same = zip(found.state_dict().values(), made.state_dict().values(), strict=True)
     assert all(np.array_equal(a, b) for a, b in same)
+
+
+def test_bert_divides_by_nearly_the_deviation_alone():
+    """Its ε is 1e-12 (the published code's), and not LayerNorm's 1e-5."""
+    model = BERT(9, 8, 2, 2, 16, 4)
+    assert [m.eps for m in model.modules() if isinstance(m, tg.nn.LayerNorm)] == [1e-12] * 6

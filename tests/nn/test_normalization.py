@@ -30,6 +30,9 @@ def test_running_statistics_take_a_tenth_of_the_new_unbiased_variance(images):
     unbiased = images.var((0, 2, 3), ddof=1)
     np.testing.assert_allclose(state["running_var"], 0.9 + 0.1 * unbiased, rtol=1e-5)
     assert state["num_batches_tracked"] == 1
+    for dtype in ("float64", "float16"):  # a counter stays a counter
+        layer.astype(dtype)
+        assert layer.running_mean.dtype == dtype and layer.num_batches_tracked.dtype == np.int64
     assert state["num_batches_tracked"].dtype == np.int64 and state["num_batches_tracked"].shape == ()
 
 

@@ -256,6 +256,8 @@ def test_orthogonal_and_xavier_starts_are_of_each_gate():
         bound = np.sqrt(6 / (C + H))
         assert 0.9 * bound < np.abs(state["weight_ih_l0"]).max() <= bound
         assert not state["bias_ih_l0"].any() and not state["bias_hh_l0"].any()
+        peephole = nn.LSTMCell(C, H, variant="peephole", initialization=start).weight_peephole.numpy()
+        assert 0.7 / np.sqrt(H) < np.abs(peephole).max() <= 1 / np.sqrt(H)
     assert 0.9 * np.sqrt(6 / (2 * H)) < np.abs(state["weight_hh_l0"]).max() <= np.sqrt(6 / (2 * H))
 
 

@@ -113,3 +113,11 @@ def test_numbers_without_axes(run, dtype):
     assert (g.shape, g.dtype) == ((), dtype)
     one = value_and_gradient(lambda v: run(v.reshape(())), [1.25], dtype)
     np.testing.assert_allclose((y.item(), g.item()), (one[0], one[1][0]))
+
+
+def test_an_empty_list_picks_no_rows():
+    x = tg.Tensor(np.arange(6.0).reshape(3, 2), requires_grad=True)
+    y = x[[]]
+    assert y.shape == (0, 2)
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), np.zeros((3, 2)))

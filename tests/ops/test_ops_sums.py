@@ -144,6 +144,15 @@ def test_einsum_as_a_sum(subscripts, shapes):
     exact(got, np.einsum(subscripts, a.numpy().astype(np.float64), np.ones(shapes[1])))
 
 
+@pytest.mark.parametrize(
+    "shapes", [((3, 2, 4), (5, 3, 4, 2)), ((6, 5, 3, 2, 4), (3, 4, 2)), ((2, 4), (5, 4, 2))]
+)
+def test_the_axes_of_dots_are_lined_up_from_the_right(shapes):
+    a, b = (np.random.default_rng(0).standard_normal(shape) for shape in shapes)
+    got = tg.einsum("...ij,...jk->...ik", tg.Tensor(a), tg.Tensor(b)).numpy()
+    np.testing.assert_allclose(got, a @ b, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("order", orders(1, 1))
 def test_float64_keeps_its_digits_too(order):
     x = tg.Tensor(orders(LONG, 3)[order].numpy() / 3, dtype="float64")

@@ -340,9 +340,10 @@ def test_parameters_may_have_names():
     assert optimizer.param_groups[0]["param_names"] == ["0.weight", "0.bias", "1.weight", "1.bias"]
     optimizer.load_state_dict(optimizer.state_dict())
     other = optimizer.state_dict()
-    other["param_groups"][0]["param_names"] = ["a", "b", "c", "d"]
-    with pytest.raises(ValueError, match="saved for the parameters"):
-        optimizer.load_state_dict(other)
+    for names in (["a", "b", "c", "d"], ["1.weight", "0.bias", "0.weight", "1.bias"]):
+        other["param_groups"][0]["param_names"] = names
+        with pytest.raises(ValueError, match="saved for the parameters"):
+            optimizer.load_state_dict(other)
 
 
 def test_a_large_gradient_that_is_not_squared_passes_and_so_does_the_largest_one_whose_square_is_finite():

@@ -211,6 +211,25 @@ def test_options_that_contradict_each_other():
         Settings("classify", heads=2).check_given({"heads"})
 
 
+def test_the_longest_sequence_may_be_in_any_part(tmp_path):
+    parts = set()
+    for longest in range(20):
+        lines = [f"{'ab'[i % 2] * (9 if i == longest else 3)}\t{i % 2}\n" for i in range(20)]
+        (tmp_path / "x.tsv").write_text("".join(lines))
+        options = dict(data=str(tmp_path / "x.tsv"), cell="transformer", validation=0.3)
+        found = samples.load(Settings("classify", places=9, **options), None).named()
+        parts |= {name for name, part in found.items() if part.lengths.max() == 9}
+        with pytest.raises(RunError, match="the longest sequence has 9 steps, more than the 8 places"):
+            samples.load(Settings("classify", places=8, **options), None)
+    assert parts == {"training", "validation", "test"}
+
+
+def test_a_run_that_has_ended_may_be_resumed_while_it_is_there(tmp_path):
+    run = Run.start(TASK, Settings("classify", epochs=1, limit=30, width=4), tmp_path / "run")
+    run.fit()
+    Run.resume(TASK, run.folder).claim.release()
+
+
 def test_predictions_are_made_without_dropout(tmp_path, capsys):
     file = tmp_path / "rows.tsv"
     file.write_text("".join(f"{'ab'[i % 2] * (1 + i // 2)}\t{'xy'[i % 2]}\n" for i in range(30)))

@@ -21,7 +21,13 @@ def weights(*shape):
 
 
 # Which letters the fonts of a system have, those of Matplotlib's own aside; files are called as fonts.
-FONTS = {"A Sans": "月日", "Noto Sans CJK SC": "月日中", "Serif of All": "月日中文", "Broken": ""}
+FONTS = {
+    "A Sans": "月日",
+    "Noto Sans CJK SC": "月日中",
+    "Serif of All": "月日中文",
+    "Noto Sans CJK TC": "月日中",
+    "Broken": "",
+}
 
 
 @pytest.fixture
@@ -58,6 +64,9 @@ def test_a_font_is_chosen_by_the_letters_that_it_has(fonts):
     assert chosen == ["DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK SC", "Serif of All"]
     fonts("A Sans", "Serif of All")
     assert Lettering(["日"]).family[-1] == "A Sans"
+    fonts("A Sans", "Noto Sans CJK TC", "Noto Sans CJK SC", "Broken")
+    with pytest.warns(lettering.NoFont):  # each has one of the two, and the last none
+        assert Lettering(["月文"]).family[-1] == "Noto Sans CJK SC"
 
 
 def test_letters_that_the_best_font_lacks_are_written_as_code_points(fonts):

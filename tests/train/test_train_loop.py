@@ -572,9 +572,13 @@ def test_work_gets_a_line_every_ten_seconds(monkeypatch):
         progress.work("decoding train", done, 100, "images")
     for done in (4542, 9_912_422):
         progress.work("downloading x.gz (1 of 4)", done, 9_912_422, "bytes")
+    for _ in range(2):  # once more the same work begins at 0 s
+        for done in (1, 2):
+            progress.work("decoding test", done, 2, "images")
     assert progress.stream.getvalue().splitlines() == [
         "decoding train: 41/100 images", "decoding train: 81/100 images",
         "decoding train: 100/100 images, 24.8 s", "downloading x.gz (1 of 4): 9.9/9.9 MB, 0.2 s",
+        "decoding test: 2/2 images, 0.2 s", "decoding test: 2/2 images, 0.2 s",
     ]  # fmt: skip
 
 
