@@ -38,3 +38,13 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         vars(backend).pop("gpu", None)
         if known is not None:
             backend.gpu = known  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def standin(gpu: Any) -> Any:
+    """What the stand-in counts, at zero; a card counts nothing."""
+    cupy = sys.modules["cupy"]
+    if not hasattr(cupy, "_standin"):
+        pytest.skip("a real GPU computes here")
+    cupy._standin.reset()
+    return cupy._standin

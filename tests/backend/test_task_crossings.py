@@ -1,7 +1,5 @@
 """What crosses between host and device in a step of each task: the batch, and the numbers of the step."""
 
-import sys
-
 import numpy as np
 import pytest
 
@@ -25,14 +23,6 @@ CASES = {  # task, model, options, keys of masks that are drawn in a plain step
     "words": ("words", "word2vec", dict(dim=8), 0),
     "words, cbow and a tree": ("words", "word2vec", dict(dim=8, architecture="cbow", negative=0), 0),
 }  # fmt: skip
-
-
-@pytest.fixture
-def standin(gpu):
-    cupy = sys.modules["cupy"]
-    if not hasattr(cupy, "_standin"):
-        pytest.skip("a real GPU counts nothing")
-    return cupy._standin
 
 
 def made(name):
