@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -261,3 +262,87 @@ def test_wrong_beams_are_refused(wrong):
 def test_a_tiny_temperature_draws_the_likeliest():
     got = Sampling(temperature=1e-320).probabilities(np.array([[0.0, 5.0, 1.0]]))
     assert got.tolist() == [[0, 1, 0]]
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"temperature": math.inf}, "temperature must be 0 or more, got inf"),
+        ({"temperature": -0.5}, "temperature must be 0 or more, got -0.5"),
+        ({"top_k": -3}, "top_k must be at least 1, got -3"),
+        ({"top_p": 1.5}, "top_p must be above 0 and at most 1, got 1.5"),
+        ({"top_p": math.nan}, "top_p must be above 0 and at most 1, got nan"),
+    ],
+)
+def test_wrong_options_are_told_with_their_value(wrong, message):
+    with pytest.raises(ValueError, match=f"Sampling: {message}"):
+        Sampling(**wrong)
+
+
+def test_an_id_without_probability_is_not_drawn_even_by_the_least_draw():
+    sampling = Sampling()
+    sampling.rng = SimpleNamespace(random=np.zeros)
+    assert sampling(np.array([[-np.inf, 0.0, 0.0], [0.0, -np.inf, 0.0]])).tolist() == [1, 0]
+    sampling.rng = SimpleNamespace(random=lambda shape: np.full(shape, 1 - 2**-53))
+    assert sampling(np.array([[0.0, 0.0, -np.inf], [0.0] * 3], np.float32)).tolist() == [1, 2]
+
+
+def test_a_state_is_selected_through_all_its_tuples():
+    state = (tg.Tensor([[1.0], [2.0], [3.0]]), (None, (tg.Tensor([10, 20, 30]),)), ())
+    first, (none, (second,)), empty = select(state, np.array([2, 0]))
+    assert (first.numpy().tolist(), none, second.numpy().tolist(), empty) == ([[3], [1]], None, [30, 10], ())
+
+
+class Chain:
+    """From each id the next one, seldom the one after it; counts the samples of each call."""
+
+    def __init__(self, ids=6):
+        self.calls, self.ids = [], ids
+
+    def __call__(self, ids, state):
+        self.calls.append(len(ids))
+        assert not tg.is_grad_enabled()
+        likely, seldom = (np.eye(self.ids)[(ids.numpy() + n) % self.ids] for n in (1, 2))
+        return tg.Tensor(np.log(0.75 * likely + 0.25 * seldom + 1e-9)), state
+
+
+def test_nothing_more_is_computed_when_all_samples_have_stopped():
+    step = Chain()
+    assert generate(step, [[3], [1]], 9, stop=4) == [[], [2, 3]]
+    assert len(step.calls) == 3
+    step = Chain()
+    assert generate(step, [[3]], 2) == [[4, 5]] and len(step.calls) == 2
+
+
+def test_samples_that_are_done_leave_the_beams():
+    step = Chain()
+    found = beam_search(step, [[3], [0]], 6, stop=4, beams=1, length_penalty=0)
+    assert [h[0].ids for h in found] == [[], [1, 2, 3]]
+    assert step.calls == [2, 1, 1, 1]
+    assert [h[0].score for h in found] == pytest.approx([math.log(0.75), 4 * math.log(0.75)])
+
+
+@pytest.mark.parametrize("penalty", [0.6, 2.0])
+def test_beams_that_have_not_ended_are_divided_by_the_penalty_of_their_length(penalty):
+    (found,) = beam_search(Chain(), [[0]], 3, stop=5, beams=2, length_penalty=penalty)
+    assert [h.ids for h in found] == [[1, 2, 3], [1, 2, 4]]
+    likely, seldom = math.log(0.75), math.log(0.25)
+    scores = [total / (8 / 6) ** penalty for total in (3 * likely, 2 * likely + seldom)]
+    assert [h.score for h in found] == pytest.approx(scores, rel=1e-6)
+
+
+def test_large_logits_have_the_same_beams():
+    """In float32 their exponentials would be infinite."""
+    model = language_model("gru").astype("float32")
+    plain, large = (
+        beam_search(lambda ids, s, up=up: (lambda y, t: (y + up, t))(*model(ids, s)), IDS, 4, 2, beams=2)
+        for up in (0.0, 1024.0)
+    )
+    for a, b in zip(plain, large, strict=True):
+        assert [h.ids for h in a] == [h.ids for h in b]
+        assert [h.score for h in a] == pytest.approx([h.score for h in b], abs=1e-3)
+
+
+def test_beams_of_this_many_are_told():
+    with pytest.raises(ValueError, match=r"got 0, 3 and 0\.6"):
+        beam_search(Chain(), [[0]], 3, 5, beams=0)

@@ -120,3 +120,39 @@ def test_wrong_forms_are_refused(options, message):
 def test_an_empty_source_is_refused():
     with pytest.raises(ValueError, match="at least one place"):
         small()(np.zeros((2, 0), np.int64), TARGET[:2])
+
+
+@pytest.mark.parametrize("forcing", [0.2, 0.7])
+def test_forcing_is_the_chance_of_the_targets_id(forcing):
+    """The first id is always the target's; each later one where the draw is below it, else the likeliest."""
+    model = small()
+    tg.manual_seed(3)
+    forced = tg.backend.rng().random(TARGET.shape) < forcing
+    assert 0 < forced[:, 1:].sum() < forced[:, 1:].size and not forced[:, 0].all()
+    read = TARGET[:, :1]
+    for t in range(1, TARGET.shape[1]):
+        own = model(SOURCE, read, LENGTHS).numpy()[:, -1].argmax(axis=1)
+        read = np.concatenate([read, np.where(forced[:, t], TARGET[:, t], own)[:, None]], axis=1)
+    tg.manual_seed(3)
+    got = model(SOURCE, TARGET, LENGTHS, forcing=forcing).numpy()
+    np.testing.assert_allclose(got, model(SOURCE, read, LENGTHS).numpy(), rtol=0, atol=1e-12)
+
+
+def test_without_lengths_every_place_of_the_source_counts():
+    model = small("general", "lstm")
+    np.testing.assert_array_equal(model(SOURCE, TARGET).numpy(), model(SOURCE, TARGET, np.full(4, 6)).numpy())
+
+
+@pytest.mark.parametrize("attention, feeding", FORMS)
+def test_what_the_state_holds(attention, feeding):
+    """(s, h̃, keys, mask): h̃ is 0 at first, and kept where it is fed."""
+    model = small(attention, "lstm", 2, feeding)
+    s, h, keys, mask = model.start(SOURCE, LENGTHS)
+    assert [part.shape for part in s] == [(4, 2, 8)] * 2 and keys.shape == (4, 6, 8) and mask.shape == (4, 6)
+    assert (h is None) == (not feeding) and (h is None or not h.numpy().any())
+    y, (_, h, *_), alpha = model.attended(TARGET, (s, h, keys, mask))
+    assert y.shape == (4, 5, 8) and (alpha is None) == (attention == "none")
+    if feeding:
+        np.testing.assert_array_equal(h.numpy(), y.numpy()[:, -1])
+    else:
+        assert h is None

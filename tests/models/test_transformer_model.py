@@ -145,3 +145,27 @@ def test_a_language_model_starts_as_gpt2():
             std = 0.02 / 4 if name.endswith(added) else 0.02
             assert p.numpy().std() == pytest.approx(std, rel=0.06), name  # 4,096 draws: one sigma is 1.1 %
             assert abs(p.numpy().mean()) < std / 10, name
+
+
+def test_padding_is_the_id_that_is_said_to_be_it():
+    model = small(padding=7)
+    source = np.array([[3, 4, 0, 7, 7], [7, 7, 9, 7, 2]])
+    whole = model(source, TARGET[:2]).numpy()
+    alone = model(source[:1, :3], TARGET[:1]).numpy()
+    np.testing.assert_allclose(alone[0], whole[0], rtol=0, atol=1e-12)
+    _, hidden, cache = model.start(source)
+    assert hidden.numpy().tolist() == (source == 7).tolist() and cache == ()
+    other = small()
+    other.load_state_dict(model.state_dict())
+    assert np.abs(other(source, TARGET[:2]).numpy()[0] - whole[0]).max() > 1e-8  # there 7 is a word
+
+
+def test_a_translator_starts_with_its_table_at_1_over_d_and_xavier_matrices():
+    model = Transformer(400, 64, 4, 2, 96)
+    assert model.embedding.weight.numpy().std() == pytest.approx(1 / 8, rel=0.03)
+    for part in (model.encoder, model.decoder):
+        for name, p in part.named_parameters():
+            if p.ndim == 2:
+                bound = (6 / sum(p.shape)) ** 0.5
+                assert 0.97 * bound < np.abs(p.numpy()).max() <= bound, name
+    assert model.encoder.norm is None and model.decoder.norm is None and model.scale == 8
