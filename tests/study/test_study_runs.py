@@ -272,6 +272,8 @@ def test_weights_start_as_their_row_says(traced):
     for f, deviation in zip(run.fits, (0, 0.01, 0.2, 1 / 16, 2**0.5 / 16), strict=True):
         assert np.std(f.weights[1:-1]) == pytest.approx(deviation, rel=0.01)
         assert f.kinds == ["Linear", "ReLU"] * 9 + ["Linear"] and not any(b.any() for b in f.biases)
+    farthest = [np.abs(f.weights[1:-1]).max() for f in run.fits]
+    assert farthest[3] > 4 / 16 and farthest[4] > 4 * 2**0.5 / 16  # normal, and not uniform
     rows = {row[0]: row for row in run.found.rows}
     assert [*rows] == [*WEIGHTS] and [row[4] for row in rows.values()] == [
         "1.5 %",
@@ -309,6 +311,9 @@ def test_classes_are_learned_with_both_losses_and_watched_on_500_training_digits
     x, y = (np.array(a) for a in panel.dots["data"])
     assert (np.diff(x) > 0).all() and x.min() >= -1 and x.max() <= 1 and len(x) == len(y) == 100
     assert np.abs(y - 2 * x - 1 + 8 * (np.arange(100) >= 90)).max() < 0.5  # the last tenth lies 8 too low
+    errors = [y - np.array(ys) for _, ys in panel.lines.values()]
+    for e in (errors[0], np.clip(errors[1], -0.2, 0.2)):  # the slopes of both losses are 0 there
+        assert abs(e.mean()) < 0.02 and abs((x * e).mean()) < 0.02
     for row, (xs, ys) in zip(run.found.rows, panel.lines.values(), strict=False):
         assert list(xs) == list(x) and np.abs(float(row[1]) * x + float(row[2]) - ys).max() < 0.011
 
