@@ -15,6 +15,8 @@ from tinygrad_notes.models.googlenet import VARIANTS, Auxiliary
 from tinygrad_notes.models.lenet1998 import PartialConv2d
 from tinygrad_notes.models.resnet import Subsample
 from tinygrad_notes.models.summary import sample, sample_ids, summary
+from tinygrad_notes.models.variants import VARIANTS as FORMS_OF_NETWORKS
+from tinygrad_notes.models.variants import variants
 
 LARGE = dict(classes=1000, variant="notes")
 DEFAULTS = {
@@ -379,6 +381,16 @@ def test_forms_of_cells_are_counted(name):
     assert not any(
         p.numpy().any() for model in built(name).values() for p in model.parameters() if p.ndim > 2
     )
+
+
+def test_rows_of_a_network_tell_what_its_forms_say():
+    rows = variants("LeNet5")
+    assert [(r.variant, r.source, r.differences, r.initialization) for r in rows] == [
+        (v.name, v.source, v.differences, v.initialization) for v in FORMS_OF_NETWORKS["LeNet5"]
+    ]
+    message = r"variants: MLP has one form; those with several are LeNet5, AlexNet, VGG11, "
+    with pytest.raises(ValueError, match=message):
+        variants("MLP")
 
 
 class Fails(nn.Module):
