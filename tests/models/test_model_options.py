@@ -117,6 +117,8 @@ WRONG = {
                      "AlexNet: images must be at least 63×63, got 70×62; enlarge them"),
     "vgg size": (lambda: models.VGG11(2, hidden=2)(tg.Tensor(zeros(1, 3, 224, 32))),
                  'got 224×32: .*variant="torchv'),
+    "googlenet size": (lambda: models.GoogLeNet(2, "torchvision-5x5")(tg.Tensor(zeros(1, 3, 20, 14))),
+                       "GoogLeNet: images must be at least 15×15, got 20×14"),
     "simplecnn": (lambda: models.SimpleCNN((3, 8, 9), channels=(1, 1, 1, 1)),
                   "4 poolings leave nothing of 8×9 images; use larger images or fewer channels"),
     "auxiliary": (lambda: Auxiliary(VARIANTS["paper"], 2, 3)(tg.Tensor(zeros(1, 2, 17, 14))),

@@ -169,3 +169,18 @@ def test_a_translator_starts_with_its_table_at_1_over_d_and_xavier_matrices():
                 bound = (6 / sum(p.shape)) ** 0.5
                 assert 0.97 * bound < np.abs(p.numpy()).max() <= bound, name
     assert model.encoder.norm is None and model.decoder.norm is None and model.scale == 8
+
+
+def test_attention_of_cached_steps_is_recorded():
+    """Of the last one: one question, of all the words before; and the states go on as without a recording."""
+    model = small()
+    whole = model(SOURCE, TARGET).numpy()
+    state = model.start(SOURCE)
+    with recorded_attention(model) as maps:
+        for place in range(2):
+            logits, state = model.step(TARGET[:, place : place + 1], state)
+    np.testing.assert_allclose(logits.numpy()[:, 0], whole[:, 1], rtol=0, atol=1e-12)
+    shapes = {"self_attn": (3, 2, 1, 2), "multihead_attn": (3, 2, 1, 5)}
+    assert {k: m.shape for k, m in maps.items()} == {
+        f"decoder.layers.{i}.{kind}": shape for i in range(2) for kind, shape in shapes.items()
+    }

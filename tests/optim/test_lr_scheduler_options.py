@@ -315,3 +315,23 @@ def test_the_best_figure_may_be_none_yet(best):
     schedule = lr_scheduler.ReduceLROnPlateau(ours())
     schedule.load_state_dict(schedule.state_dict() | {"best": best, "num_bad_epochs": 3})
     assert (schedule.best, schedule.num_bad_epochs) == (best, 3)
+
+
+@pytest.mark.parametrize("make", [
+    lambda m, o: m.SequentialLR(o, [m.ConstantLR(o, 0.5, 9), m.ExponentialLR(o, 0.5)], [2]),
+    lambda m, o: m.ChainedScheduler([m.ExponentialLR(o, 0.5), m.StepLR(o, 2)]),
+    lambda m, o: m.ChainedScheduler([m.SequentialLR(o, [m.StepLR(o, 2), m.StepLR(o, 1)], [1])]),
+])  # fmt: skip
+def test_combinations_know_the_latest_rates(make):
+    optimizer = ours()
+    schedule = make(lr_scheduler, optimizer)
+    for epoch in range(1, 5):
+        assert schedule.get_last_lr() == schedule.state_dict()["_last_lr"] == rates(optimizer)
+        schedule.step()
+        assert schedule.state_dict().get("last_epoch", epoch) == epoch
+    schedule.get_last_lr().clear()
+    assert schedule.get_last_lr() == rates(optimizer)
+    schedule._leave()
+    assert schedule.get_last_lr() == rates(optimizer) == pytest.approx([1.0, 2.0])
+    schedule._enter()
+    assert schedule.get_last_lr() == rates(optimizer)

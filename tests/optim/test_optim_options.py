@@ -215,6 +215,43 @@ def test_a_state_has_copies_and_numbers_over_all_groups():
     assert shapes == {0: {"momentum_buffer": (2,)}, 2: {"momentum_buffer": (2,)}}
 
 
+def test_a_group_that_is_given_stays_as_it_was():
+    p = weights(1, 1)
+    group = {"params": [("a", p[0])], "lr": 0.5}
+    made = optim.SGD([group], 0.25)
+    made.param_groups[0]["lr"] = 9.0
+    made.param_groups[0]["params"].append(p[1])
+    assert group == {"params": [("a", p[0])], "lr": 0.5} and made.defaults["lr"] == 0.25
+    listed = [p[1]]
+    made = optim.SGD(listed, 0.25)
+    made.param_groups[0]["params"].append(p[0])
+    assert listed == [p[1]]
+
+
+@pytest.mark.parametrize("name, options", [
+    ("SGD", dict(momentum=0.5, nesterov=True, maximize=True)), ("Adam", dict(amsgrad=True, maximize=True)),
+])  # fmt: skip
+def test_options_that_a_saved_group_does_not_know_stay(name, options):
+    made = getattr(optim, name)(weights(1), 0.1, **options)
+    state = made.state_dict()
+    for later in ("maximize", "amsgrad", "nesterov", "decoupled_weight_decay"):
+        state["param_groups"][0].pop(later, None)
+    made.load_state_dict(state | {"param_groups": [state["param_groups"][0] | {"lr": 0.5, "fused": None}]})
+    assert {k: made.param_groups[0][k] for k in options} == options
+    assert made.param_groups[0]["lr"] == 0.5 and "fused" not in made.param_groups[0]
+
+
+def test_names_are_compared_where_both_have_them():
+    named, plain = optim.SGD([("a", weights(1)[0])], 0.1), optim.SGD(weights(1), 0.1)
+    named.load_state_dict(plain.state_dict())
+    assert named.param_groups[0]["param_names"] == ["a"]
+    plain.load_state_dict(named.state_dict())
+    assert "param_names" not in plain.param_groups[0]
+    message = re.escape("SGD: saved for the parameters ['a'], here are ['b']")
+    with pytest.raises(ValueError, match=message):
+        optim.SGD([("b", weights(1)[0])], 0.1).load_state_dict(named.state_dict())
+
+
 @pytest.mark.parametrize(
     "bad, found", [(math.nan, "is NaN or infinite"), (-3e19, r"has |g| = 3e+19, whose square")]
 )
