@@ -7,7 +7,7 @@ from tinygrad_notes import Tensor, optim
 from tinygrad_notes.data import load_digits
 from tinygrad_notes.nn import BatchNorm1d, Linear, ReLU
 from tinygrad_notes.ops.loss import cross_entropy, mse_loss
-from tinygrad_notes.study import fitting
+from tinygrad_notes.study import finding, fitting
 from tinygrad_notes.study.activation import gradient_norms
 from tinygrad_notes.study.finding import Finding, Panel, _draw
 from tinygrad_notes.study.initialization import variances
@@ -97,14 +97,24 @@ def test_squared_errors_of_classes_are_those_of_the_softmax():
     )
 
 
-def test_a_picture_grows_with_its_panels_and_names_its_lines(tmp_path):
+def test_a_picture_grows_with_its_panels_and_names_its_lines(monkeypatch):
     plots = pytest.importorskip("tinygrad_notes.train.plots")
-    read = pytest.importorskip("matplotlib.image").imread
     panel = Panel("t", "x", "y", {"a": ([1, 2], [1, 2])}, dots={"d": ([1], [1])}, marks={"m": 1.5},
                   contour=([0, 1], [0, 1], [[1, 2], [3, 40]]))  # fmt: skip
-    Finding(("a",), [["x"]], "So.", [panel] * 2).draw(tmp_path / "x.png")
-    height, width = read(tmp_path / "x.png").shape[:2]
-    assert abs(width - 2 * 4.8 * 144) < 2 and abs(height - 3.8 * 144) < 2
+    figures, saved = [], []
+
+    def new_figure(*size):
+        figures.append(plots.new_figure(*size))
+        monkeypatch.setattr(figures[-1], "savefig", lambda *given, **options: saved.append((given, options)))
+        return figures[-1]
+
+    monkeypatch.setattr(finding, "new_figure", new_figure)
+    for count in (1, 2):
+        Finding(("a",), [["x"]], "So.", [panel] * count).draw("x.png")
+    assert [tuple(figure.get_size_inches()) for figure in figures] == [(4.8, 3.8), (9.6, 3.8)]
+    assert saved == [(("x.png",), {"dpi": 144})] * 2
+    one, two = figures[1].axes
+    assert one.get_position().x1 < two.get_position().x0 and len(one.lines) == len(two.lines) == 3
     axes = plots.new_figure(4, 4).subplots()
     _draw(axes, panel)
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["d", "a", "m"]
