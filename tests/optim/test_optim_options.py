@@ -350,3 +350,53 @@ def test_what_was_picked_but_not_differentiated_is_forgotten_and_dense_gradients
     assert weight.detach().numpy().tolist() == [[1, 1]] * 3
     rows.zero_grad()
     assert weight.grad is None and rows.state_dict()["state"] == {}
+
+
+# ---- arrays of any order -----------------------------------------------------------------------
+
+ORDERS = {
+    "in order": lambda a: tg.Tensor(a)._data,
+    "turned": lambda a: tg.Tensor(a.T.copy())._data.T,
+    "from behind": lambda a: tg.Tensor(a[::-1].copy())._data[::-1],
+    "every second": lambda a: tg.Tensor(np.repeat(a, 2, axis=1))._data[:, ::2],
+}
+KINDS = {
+    "SGD": dict(lr=0.1, momentum=0.9, weight_decay=0.1, nesterov=True),
+    "Adam": dict(lr=0.1, amsgrad=True, weight_decay=0.1),
+    "AdamW": dict(lr=0.1, maximize=True),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("name", KINDS)
+def test_the_order_of_arrays_does_not_matter(name, dtype):
+    rng = np.random.default_rng(0)
+    start, first, second = (rng.standard_normal((4, 6)).astype(dtype) for _ in range(3))
+    found = {}
+    for order in ORDERS:
+        for of_gradient in ORDERS:
+            p = nn.Parameter(start)
+            p._data = ORDERS[order](start)
+            made = getattr(optim, name)([p], **KINDS[name])
+            for g in (first, second):
+                p.grad = tg.Tensor._wrap(ORDERS[of_gradient](g))
+                made.step()
+            found[order, of_gradient] = p.detach().numpy().tolist()
+            assert p.dtype == dtype
+    assert all(values == found["in order", "in order"] for values in found.values())
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (1, 1)])
+@pytest.mark.parametrize("name", KINDS)
+def test_a_single_number_and_none_are_moved_and_saved(name, shape):
+    p = nn.Parameter(np.ones(shape, np.float32))
+    made = getattr(optim, name)([p], **KINDS[name])
+    for _ in range(2):
+        p.grad = tg.Tensor(np.ones(shape, np.float32))
+        made.step()
+        state = made.state_dict()
+        made.load_state_dict(state)
+    assert (p.shape, p.dtype) == (shape, np.float32) and (p.detach().numpy() != 1).all()
+    arrays = [v for v in state["state"][0].values() if isinstance(v, np.ndarray)]
+    count = {"SGD": 1, "Adam": 3, "AdamW": 2}[name]
+    assert [(a.shape, a.dtype) for a in arrays] == [(shape, np.float32)] * count
