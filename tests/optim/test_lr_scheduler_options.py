@@ -103,6 +103,9 @@ def test_what_is_returned_of_a_schedule_is_a_copy():
     for values in schedule.state_dict().values():
         if isinstance(values, list):
             values.clear()
+    assert schedule.state_dict() == {
+        "last_epoch": 0, "base_lrs": [1.0, 2.0], "rates": [1.0, 2.0], "_last_lr": [1.0, 2.0]
+    }  # fmt: skip
     schedule.step()
     assert rates(optimizer) == schedule.get_last_lr() == [0.5, 1.0]
 
