@@ -161,7 +161,23 @@ REFUSED = {
     "mask (N, U, T)": (lambda a: a(Q, K, V, mask=np.ones((N, U, T), bool)), ValueError, r"\(N, T, U\) = "),
     "lengths above U": (lambda a: a(Q, K, V, lengths=[1, 2, 6]), ValueError, "0..5"),
     "two lengths": (lambda a: a(Q, K, V, lengths=[1, 2]), ValueError, r"\(3, 5\)"),
-    "no size": (lambda a: nn.AdditiveAttention(0, 4, 7), ValueError, "query_dim"),
+    "mask (T, U)": (lambda a: a(Q, K, V, mask=np.ones((T, U), bool)), ValueError,
+        r"or lengths .* is \(4, 5\)"),
+    "mask (1, N, T, U)": (lambda a: a(Q, K, V, mask=np.ones((1, N, T, U), bool)), ValueError,
+        r"\(1, 3, 4, 5\)$"),
+    "shapes": (lambda a: a(Q, K[0], V), ValueError, r"fit: \(3, 4, 6\), \(5, 4\), \(3, 5, 2\)$"),
+    "what to do": (lambda a: a(Q, K, V, mask=MASK * 1), TypeError,
+        r"got int64; use mask\.astype\(bool\)$"),
+    "name": (lambda a: a(Q, K, V.astype(np.float32)), TypeError, "^AdditiveAttention: .* values is float32"),
+    "no size": (lambda a: nn.AdditiveAttention(0, 4, 7), ValueError,
+        "^AdditiveAttention: query_dim .* got 0"),
+    "no keys": (lambda a: nn.AdditiveAttention(6, -1, 7), ValueError,
+        "^AdditiveAttention: key_dim .* got -1"),
+    "no width": (lambda a: nn.AdditiveAttention(6, 4, 0), ValueError,
+        "^AdditiveAttention: hidden_dim .* 0"),
+    "no query": (lambda a: nn.GeneralAttention(1.5, 4), ValueError,
+        r"^GeneralAttention: query_dim .* 1\.5"),
+    "no key": (lambda a: nn.GeneralAttention(6, 0), ValueError, "^GeneralAttention: key_dim .* got 0"),
 }  # fmt: skip
 
 
@@ -169,3 +185,23 @@ REFUSED = {
 def test_bad_input_is_named(call, error, text):
     with pytest.raises(error, match=text):
         call(layer("additive"))
+
+
+@pytest.mark.parametrize("kind", DIMS)
+@pytest.mark.parametrize("shape", [(N, 1, U), (1, T, U), (1, 1, U), (N, T, 1), (N, T, U)])
+def test_a_mask_stretches_along_any_axis(kind, shape):
+    attend, mask = layer(kind), np.random.default_rng(3).random(shape) > 0.4
+    whole = attend(*drawn(kind), mask=np.array(np.broadcast_to(mask, (N, T, U))))
+    for found, expected in zip(attend(*drawn(kind), mask=mask), whole, strict=True):
+        np.testing.assert_array_equal(found.detach().numpy(), expected.detach().numpy())
+
+
+def test_weights_are_drawn_in_the_order_of_the_state():
+    tg.manual_seed(3)
+    attend = nn.AdditiveAttention(6, 4, 7)
+    tg.manual_seed(3)
+    for name, p in attend.named_parameters():
+        bound = math.sqrt(6 / (sum(p.shape) + (p.ndim == 1)))
+        again = nn.init.uniform_(nn.Parameter(np.empty(p.shape, np.float32)), -bound, bound)
+        np.testing.assert_array_equal(p.numpy(), again.numpy(), err_msg=name)
+    assert list(attend.state_dict()) == ["key_weight", "query_weight", "v"]

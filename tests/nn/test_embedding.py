@@ -105,3 +105,25 @@ def test_argument_names_are_torchs():
                          (nn.Embedding.from_pretrained, torch.nn.Embedding.from_pretrained)):  # fmt: skip
         names = [n for n in inspect.signature(ours).parameters if not n.startswith("_")]
         assert names == list(inspect.signature(theirs).parameters)[: len(names)]
+
+
+def test_a_parameter_that_is_handed_in_is_the_table_itself():
+    """So that two layers may share it, and a frozen one stays frozen."""
+    weight = nn.Parameter(np.ones((3, 2)), requires_grad=False)
+    layer = nn.Embedding(3, 2, _weight=weight)
+    assert layer.weight is weight and not layer.weight.requires_grad
+
+
+def test_pretrained_rows_are_a_copy_in_a_layer_of_its_class():
+    class Words(nn.Embedding):
+        pass
+
+    rows = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    layer = Words.from_pretrained(rows, True, -1)
+    assert type(layer) is Words and layer.padding_idx == 2
+    rows[:] = 0
+    np.testing.assert_array_equal(layer.weight.numpy(), [[1, 2], [3, 4], [5, 6]])
+    with pytest.raises(
+        ValueError, match=r"^Embedding\.from_pretrained: embeddings must be \(V, D\), got \(3,\)"
+    ):
+        Words.from_pretrained(np.zeros(3))

@@ -158,3 +158,90 @@ def test_a_million_uniform_draws_of_float16_are_below_1():
     tensor = nn.Parameter(np.empty(1 << 20, np.float16))
     values = tg.to_numpy(init.uniform_(tensor).data)
     assert values.min() >= 0 and values.max() == 1 - 2**-11
+
+
+# ---- options, in every initializer that has them -------------------------------------------------
+
+FANS = (3000, 40)  # fan_in 40, fan_out 3000
+
+
+@pytest.mark.parametrize(("function", "options", "std"), [
+    (init.xavier_uniform_, {"gain": 3}, 3 * math.sqrt(2 / 3040)),
+    (init.xavier_normal_, {}, math.sqrt(2 / 3040)),
+    (init.kaiming_uniform_, {}, math.sqrt(2 / 40)),  # a = 0: relu's gain
+    (init.kaiming_normal_, {}, math.sqrt(2 / 40)),
+    (init.kaiming_uniform_, {"a": 2}, math.sqrt(2 / 5 / 40)),
+    (init.kaiming_normal_, {"a": 2}, math.sqrt(2 / 5 / 40)),
+    (init.kaiming_uniform_, {"mode": "fan_out", "nonlinearity": "tanh"}, 5 / 3 / math.sqrt(3000)),
+    (init.kaiming_normal_, {"mode": "fan_out", "nonlinearity": "tanh"}, 5 / 3 / math.sqrt(3000)),
+    (init.kaiming_uniform_, {"a": 2, "nonlinearity": "relu"}, math.sqrt(2 / 40)),  # a is leaky_relu's
+    (init.kaiming_normal_, {"a": 2, "nonlinearity": "linear"}, math.sqrt(1 / 40)),
+])  # fmt: skip
+def test_options_of_scaled_draws(function, options, std):
+    values = function(nn.Parameter(np.empty(FANS)), **options).detach().numpy()
+    assert values.std() == pytest.approx(std, rel=0.02)
+    if "uniform" in function.__name__:
+        assert 0.99 * math.sqrt(3) * std < np.abs(values).max() <= math.sqrt(3) * std
+
+
+def test_means_and_widths_of_plain_draws():
+    tensor = nn.Parameter(np.empty(20_000))
+    assert init.normal_(tensor, 5.0, 2.0).mean().item() == pytest.approx(5, abs=0.08)  # five sigma
+    assert tensor.numpy().std() == pytest.approx(2, rel=0.03)
+    sparse = init.sparse_(nn.Parameter(np.empty((200, 100))), 0.5).numpy()
+    assert sparse[sparse != 0].std() == pytest.approx(0.01, rel=0.05)
+    assert abs(sparse[sparse != 0].mean()) < 5e-4  # five sigma
+    assert not init.sparse_(nn.Parameter(np.empty((3, 2))), 1).numpy().any()
+    assert init.sparse_(nn.Parameter(np.empty((3, 2))), 0).numpy().all()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_numbers_have_the_precision_of_what_they_fill(dtype):
+    for function in (
+        lambda t: init.constant_(t, 0.1), init.ones_, init.zeros_, init.normal_, init.uniform_,
+        init.trunc_normal_, init.orthogonal_, init.xavier_normal_, lambda t: init.sparse_(t, 0.5),
+    ):  # fmt: skip
+        assert function(nn.Parameter(np.empty((4, 3), dtype))).dtype == dtype
+    assert init.constant_(nn.Parameter(np.empty((), dtype)), 0.1).item() == dtype(0.1)
+    if dtype is np.float64:  # drawn in float64, and not rounded on the way
+        for function in (init.normal_, init.uniform_, init.trunc_normal_, init.orthogonal_):
+            values = function(nn.Parameter(np.empty((4, 3)))).numpy()
+            assert (values != values.astype(np.float32)).any()
+
+
+def test_gains_of_every_slope_and_of_convolutions():
+    assert init.calculate_gain("conv2d") == 1 and init.calculate_gain("linear", 3.0) == 1
+    assert init.calculate_gain("leaky_relu", 0.0) == pytest.approx(math.sqrt(2))
+    assert init.calculate_gain("leaky_relu", 3.0) == pytest.approx(math.sqrt(0.2))
+
+
+def test_the_weight_of_a_layer_is_drawn_before_its_bias():
+    tg.manual_seed(5)
+    layer = nn.Linear(4, 3)
+    tg.manual_seed(5)
+    for drawn in (layer.weight, layer.bias):
+        other = init.uniform_(nn.Parameter(np.empty(drawn.shape, np.float32)), -0.5, 0.5)
+        np.testing.assert_array_equal(drawn.numpy(), other.numpy())
+
+
+REFUSED = {
+    "fans: a weight needs at least two axes (out, in, ...), got (3,)": lambda t: init.lecun_normal_(t[0]),
+    "calculate_gain: unknown 'swish'; choose from ['linear', 'conv2d', 'sigmoid', 'tanh', 'relu', "
+    "'leaky_relu']": (
+        lambda t: init.kaiming_uniform_(t, nonlinearity="swish")
+    ),
+    "kaiming: mode must be 'fan_in' or 'fan_out', got 'fan'": lambda t: init.kaiming_uniform_(t, mode="fan"),
+    "trunc_normal_: 0.6% of N(0.0, 1.0²) lies in [2.5, 9.0]; widen it": (
+        lambda t: init.trunc_normal_(t, a=2.5, b=9.0)
+    ),
+    "sparse_: needs a matrix and a sparsity in [0, 1], got (2, 3), 1.5": lambda t: init.sparse_(t, 1.5),
+    "sparse_: needs a matrix and a sparsity in [0, 1], got (2, 3), -0.5": lambda t: init.sparse_(t, -0.5),
+    "sparse_: needs a matrix and a sparsity in [0, 1], got (3,), 0.5": lambda t: init.sparse_(t[0], 0.5),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("message", REFUSED)
+def test_what_is_refused_is_told_with_its_value(message):
+    with pytest.raises(ValueError) as error:
+        REFUSED[message](tg.Tensor(np.zeros((2, 3))))
+    assert str(error.value) == message

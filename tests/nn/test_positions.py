@@ -89,3 +89,51 @@ def test_wrong_positions_say_what_is_wrong(kind):
 def test_learned_positions_refuse_another_dtype():
     with pytest.raises(TypeError, match="one dtype"):
         nn.LearnedPositions(D)(np.zeros((T, N, D)))
+
+
+BOTH = [nn.PositionalEncoding, nn.LearnedPositions]
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_both_kinds_drop_the_share_they_are_told(kind):
+    assert kind(D).dropout.p == 0.1 and kind(D).max_len == 5000 and kind(D).batch_first is False
+    layer, x = kind(50, 0.75, 100), tg.Tensor(np.full((100, 50), 5.0, np.float32))
+    y, whole = layer(x).numpy(), layer.eval()(x).numpy()
+    kept = y != 0
+    assert abs(kept.mean() - 0.25) < 0.04  # 5,000 draws: six sigma
+    np.testing.assert_allclose(y[kept], whole[kept] / 0.25, rtol=1e-5)
+
+
+def test_gradients_of_learned_positions_stand_where_the_sequence_starts():
+    layer = nn.LearnedPositions(D, 0.0, 9)
+    x = tg.Tensor(np.zeros((T, N, D), np.float32), requires_grad=True)
+    layer(x, start=np.int64(3)).sum().backward()
+    rows = layer.weight.grad.numpy()[:, 0]
+    np.testing.assert_array_equal(rows, [0, 0, 0, N, N, N, N, 0, 0])
+    assert (x.grad.numpy() == 1).all()
+
+
+def test_the_last_place_is_one_too():
+    for kind in BOTH:
+        assert kind(D, 0.0, T)(tg.zeros((T, D))).shape == (T, D)
+        with pytest.raises(ValueError, match="the table has 4 places, and 2 to 5 are asked for"):
+            kind(D, 0.0, T)(tg.zeros((T, D)), start=2)
+
+
+@pytest.mark.parametrize("kind", BOTH)
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_the_form_that_is_asked_for_is_told(kind, batch_first):
+    layer, form = kind(D, batch_first=batch_first), "(N, T, d_model)" if batch_first else "(T, N, d_model)"
+    for shape in ((1, T, N, D), (D,), (T, N, D - 1)):
+        with pytest.raises(ValueError) as error:
+            layer(tg.zeros(shape))
+        assert str(error.value) == (
+            f"{kind.__name__}: x is {shape}; it must be {form} or (T, d_model) with d_model = 8"
+        )
+    with pytest.raises(ValueError, match=f"{kind.__name__}: d_model must be a positive integer, got 0"):
+        kind(0)
+
+
+def test_the_dtypes_of_learned_positions_and_the_input_are_told():
+    with pytest.raises(TypeError, match=r"^LearnedPositions: input is float64 but weight is float32"):
+        nn.LearnedPositions(D)(np.zeros((T, N, D)))

@@ -216,7 +216,9 @@ WRONG = {
     "Transformer: src (3, 2, 8) and tgt (4, 2, 8) need d_model = 8 features and one batch size "
     "(axis 0), or no batch in both": lambda: nn.Transformer(D, H, 1, 1, FF, **FIRST)(X, Y),
     "Transformer: src (2, 3, 8) and tgt (2, 4, 8) need d_model = 8 features and one batch size "
-    "(axis 1), or no batch in both": lambda: nn.Transformer(D, H, 1, 1, FF)(X.swapaxes(0, 1), Y.swapaxes(0, 1)),
+    "(axis 1), or no batch in both": (
+        lambda: nn.Transformer(D, H, 1, 1, FF)(X.swapaxes(0, 1), Y.swapaxes(0, 1))
+    ),
     "Transformer: src (3, 2, 8) and tgt (4, 2, 7) need d_model = 8 features and one batch size "
     "(axis 1), or no batch in both": lambda: nn.Transformer(D, H, 1, 1, FF)(X, Y[..., 1:]),
     "Transformer: src (8,) and tgt (8,) need d_model = 8 features and one batch size (axis 1), "
