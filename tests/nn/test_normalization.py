@@ -187,3 +187,79 @@ def test_a_gradient_check_leaves_the_running_statistics(images):
     assert tg.gradcheck(layer, (x,)) and tg.gradgradcheck(layer, (x,))
     for key, value in layer.state_dict().items():
         np.testing.assert_array_equal(value, before[key])
+
+
+# ---- options of every layer ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("tracked", [True, False])
+def test_eps_of_a_batch_norm_in_both_modes_with_and_without_running_statistics(training, tracked, images):
+    layer = nn.BatchNorm2d(3, eps=0.5, track_running_stats=tracked).astype("float64").train(training)
+    x = images.astype(np.float64)
+    y = layer(tg.Tensor(x)).numpy()
+    own = training or not tracked
+    mean, var = (x.mean((0, 2, 3)), x.var((0, 2, 3))) if own else (np.zeros(3), np.ones(3))
+    expected = (x - mean.reshape(3, 1, 1)) / np.sqrt(var.reshape(3, 1, 1) + 0.5)
+    np.testing.assert_allclose(y, expected, rtol=1e-12, atol=1e-12)
+    names = ["running_mean", "running_var", "num_batches_tracked"] if tracked else []
+    assert list(layer.state_dict()) == ["weight", "bias", *names]
+    assert not tracked or layer.num_batches_tracked.item() == training
+
+
+STATES = {
+    "both": (["weight", "bias"], {}), "no bias": (["weight"], dict(bias=False)),
+    "none": ([], dict(affine=False)),
+    "none, bias": ([], dict(affine=False, bias=True)), "none, no bias": ([], dict(affine=False, bias=False)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", STATES)
+@pytest.mark.parametrize("kind, sizes", [
+    (nn.BatchNorm1d, (4,)), (nn.BatchNorm2d, (4,)), (nn.GroupNorm, (2, 4)), (nn.InstanceNorm1d, (4,)),
+    (nn.InstanceNorm2d, (4,)), (nn.LayerNorm, (4,)), (nn.RMSNorm, (4,)),
+])  # fmt: skip
+def test_a_scale_and_a_shift_are_there_where_they_are_asked_for(kind, sizes, case):
+    """β needs γ; numbers of 1 and of 0 at first, as without them."""
+    names, options = STATES[case]
+    options = {"affine": True} | options
+    if kind in (nn.LayerNorm, nn.RMSNorm):
+        options["elementwise_affine"] = options.pop("affine")
+    if kind is nn.RMSNorm:
+        names, options = names[:1], {k: v for k, v in options.items() if k != "bias"}
+    layer = kind(*sizes, **options)
+    state = {k: v for k, v in layer.state_dict().items() if k in ("weight", "bias")}
+    assert list(state) == names
+    assert all((value == (name == "weight")).all() and value.shape == (4,) for name, value in state.items())
+    shape = (3, 4, 2, 4) if kind.__name__.endswith("2d") else (3, 4, 4)
+    x = np.random.default_rng(0).normal(size=shape)
+    y = layer.astype("float64")(tg.Tensor(x))
+    assert y.dtype == np.float64
+    np.testing.assert_allclose(y.numpy(), kind(*sizes).astype("float64")(tg.Tensor(x)).numpy(), rtol=1e-12)
+
+
+REFUSED = {
+    "BatchNorm1d: input (2, 3, 4, 5) must have 2 or 3 axes (N, C, ...) with C = num_features = 3": (
+        lambda: nn.BatchNorm1d(3)(tg.zeros((2, 3, 4, 5)))
+    ),
+    "BatchNorm2d: input (2, 3, 4) must have 4 axes (N, C, ...) with C = num_features = 3": (
+        lambda: nn.BatchNorm2d(3)(tg.zeros((2, 3, 4)))
+    ),
+    "GroupNorm: num_groups 3 must divide num_channels 4": lambda: nn.GroupNorm(3, 4),
+    "GroupNorm: num_groups 0 must divide num_channels 4": lambda: nn.GroupNorm(0, 4),
+    "GroupNorm: num_groups -2 must divide num_channels 4": lambda: nn.GroupNorm(-2, 4),
+    "InstanceNorm1d: input (3,) must have 3 axes (N, C, ...), or one less without N, "
+    "with C = num_features = 3": (
+        lambda: nn.InstanceNorm1d(3)(tg.zeros((3,)))
+    ),
+    "InstanceNorm2d: running statistics are those of BatchNorm, use that": (
+        lambda: nn.InstanceNorm2d(3, track_running_stats=True)
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("message", REFUSED)
+def test_what_is_refused_is_told_with_its_shape(message):
+    with pytest.raises(ValueError) as error:
+        REFUSED[message]()
+    assert str(error.value) == message

@@ -311,6 +311,9 @@ WRONG = [
     (lambda: nn.RNN(3, 4, initialization="he"), ValueError, r"RNN: initialization must be one of"),
     (lambda: pad_sequence([]), ValueError, r"pad_sequence: needs sequences"),
     (lambda: pad_sequence([x(2, 3), x(2, 4)]), ValueError, r"pad_sequence: .*\(2, 3\), \(2, 4\)"),
+    (lambda: pad_sequence([x(2), x()]), ValueError, r"alike but for L, got \[\(2,\), \(\)\]$"),
+    (lambda: pad_sequence([x()]), ValueError, r"alike but for L, got \[\(\)\]$"),
+    (lambda: pad_sequence([x(2)], padding_side="up"), ValueError, "right. or .left., got .up.$"),
     (lambda: pad_sequence([x(2)], padding_side="top"), ValueError, r"padding_side must be 'right' or 'left'"),
 ]  # fmt: skip
 
@@ -340,6 +343,15 @@ def test_pad_sequence_is_torchs_and_gradients_flow(rest, batch_first, side):
 def test_pad_sequence_of_ids_stays_whole():
     ids = pad_sequence([np.array([4, 5, 6]), np.array([7])], batch_first=True, padding_value=0)
     assert ids.dtype == np.int64 and ids.numpy().tolist() == [[4, 5, 6], [7, 0, 0]]
+
+
+def test_sequences_are_padded_with_zeros_at_the_end_and_time_comes_first():
+    given = tg.Tensor([1.0, 2.0])
+    padded = pad_sequence([given, [3.0], np.array([4.0, 5.0, 6.0])])
+    assert padded.numpy().tolist() == [[1, 3, 4], [2, 0, 5], [0, 0, 6]]
+    alone = pad_sequence([given])  # a copy, also where nothing is missing
+    alone.data[...] = 9
+    assert alone.shape == (2, 1) and given.numpy().tolist() == [1, 2]
 
 
 def test_length_mask():

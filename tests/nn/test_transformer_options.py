@@ -281,13 +281,18 @@ def test_dropout_of_the_weights_drops_its_share_in_training_only(need_weights):
     np.testing.assert_allclose(y[kept], whole[kept] / (1 - p), rtol=1e-12)
 
 
-def test_the_causal_option_counts_from_the_cache_beside_a_square_mask():
-    """As many queries as keys in all, after two kept keys: the mask is not the causal one of these."""
-    layer, x = attention(), tg.Tensor(numbers(3, N, D))
+@pytest.mark.parametrize("options", [{}, dict(add_bias_kv=True, add_zero_attn=True)], ids=["", "learned"])
+@pytest.mark.parametrize("need_weights", [False, True])
+def test_the_causal_option_counts_from_the_cache_beside_a_square_mask(need_weights, options):
+    """As many queries as keys in all, two of them kept: the triangle hides more than `is_causal` does."""
+    layer, x = attention(**options), tg.Tensor(numbers(4, N, D))
     _, _, cache = layer(x[:2], x[:2], x[:2], cache=())
-    later = np.triu(np.ones((3, 3), bool), 1)
-    both = layer(x, x[2:], x[2:], attn_mask=later, is_causal=True, cache=cache)[0]
-    one = layer(x, x[2:], x[2:], attn_mask=later, cache=cache)[0]
-    np.testing.assert_allclose(both.numpy(), one.numpy(), atol=1e-12)
-    every = layer(x, x[2:], x[2:], is_causal=True, cache=cache)[0]
-    assert np.abs(every.numpy() - one.numpy()).max() > 1e-3
+
+    def run(**masks):
+        return layer(x, x[2:], x[2:], cache=cache, need_weights=need_weights, **masks)[0].numpy()
+
+    triangle, corner = (np.triu(np.ones((4, 4), bool), k) for k in (1, 3))
+    np.testing.assert_allclose(run(attn_mask=triangle, is_causal=True), run(attn_mask=triangle), atol=1e-12)
+    np.testing.assert_allclose(run(is_causal=True), run(attn_mask=corner), atol=1e-12)
+    assert np.abs(run(attn_mask=triangle) - run(attn_mask=corner)).max() > 1e-3
+    assert np.abs(run() - run(attn_mask=corner)).max() > 1e-3
