@@ -108,4 +108,4 @@ def _triangle(op: str, x: Any, k: int, lower: bool) -> Tensor:
     if x.ndim < 2:
         raise ValueError(f"{op}: needs a matrix, or several, (..., rows, columns); got {x.shape}")
     above = backend.xp.arange(x.shape[-1]) - backend.xp.arange(x.shape[-2])[:, None]  # column − row
-    return where(above <= k if lower else above >= k, x, 0)
+    return where(above <= k if lower else above >= k, x, False)  # 0 in every dtype, of booleans too
