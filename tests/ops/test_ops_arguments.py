@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_notes as tg
+from tests.op_table import value_and_gradient
 from tinygrad_notes import backend
 from tinygrad_notes.nn import functional as F
 
@@ -47,6 +48,21 @@ def test_places_of_extremes_are_the_first_ones(name, axis, keepdims):
     assert y.dtype == np.int64 and not y.requires_grad
     np.testing.assert_array_equal(y.numpy(), getattr(np, name)(x, axis=over, keepdims=keepdims))
     assert y.ndim == (3 if keepdims else 0 if axis is None else 2)
+
+
+@pytest.mark.parametrize("run", [tg.var, tg.std])
+def test_one_number_has_the_variance_zero(run):
+    y, g = value_and_gradient(lambda x: run(x, 0), [[5.0, 7.0]])
+    assert y.tolist() == [0, 0] and g.tolist() == [[0, 0]]
+    assert run([1.0, 2.0, 4.0], ddof=1).item() == pytest.approx(np.array([1, 2, 4]).std(ddof=1) ** (
+        2 if run is tg.var else 1))  # fmt: skip
+
+
+def test_the_padding_may_be_any_row_counted_from_the_end():
+    for padding_idx in (-3, 0):
+        w = tg.Tensor(np.ones((3, 2)), requires_grad=True)
+        F.embedding([0, 1], w, padding_idx).sum().backward()
+        assert w.grad.numpy()[:, 0].tolist() == [0, 1, 0]
 
 
 FLATTENED = {(): (24,), (1,): (2, 12), (0, 1): (6, 4), (-3, -2): (6, 4), (1, 1): (2, 3, 4), (-1,): (2, 3, 4),
@@ -107,8 +123,8 @@ REFUSED = [
     (lambda: tg.broadcast_to(t(2, 3), (3,)), ValueError,
      "broadcast_to: (2, "
      "3) does not stretch to (3,); lengths must agree, counted from the last axis, or be 1"),
-    (lambda: tg.reshape(t(2, 3), (4, -1)), ValueError,
-     "reshape: 6 numbers of shape (2, 3) do not fit into (4, -1)"),
+    (lambda: tg.reshape(t(2, 3), (5, -1)), ValueError,
+     "reshape: 6 numbers of shape (2, 3) do not fit into (5, -1)"),
     (lambda: tg.reshape(t(2, 3), (-2, -3)), ValueError,
      "reshape: 6 numbers of shape (2, 3) do not fit into (-2, -3)"),
     (lambda: tg.transpose(t(2, 3), (1,)), ValueError, "transpose: 1 axes (1,) for an array of shape (2, 3)"),
