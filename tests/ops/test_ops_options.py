@@ -71,12 +71,13 @@ LOG_P = X - np.log(np.exp(X).sum(1, keepdims=True))
 
 
 @pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
-@pytest.mark.parametrize("kind", ["rows", "pixels", "one row"])
+@pytest.mark.parametrize("kind", ["rows", "pixels", "one row", "one that is ignored"])
 @pytest.mark.parametrize("weight", [None, np.array([0.5, 2.0, 4.0])])
 @pytest.mark.parametrize("loss", [F.cross_entropy, F.nll_loss], ids=["cross_entropy", "nll_loss"])
 def test_losses_of_classes_with_ignored_ones_of_every_shape(loss, weight, kind, reduction):
     labels = np.array([2, 7, 0, 1])
-    rows = slice(2, 3) if kind == "one row" else slice(None)
+    one = {"one row": 2, "one that is ignored": 1}.get(kind)
+    rows = slice(None) if one is None else slice(one, one + 1)
     w = (np.ones(3) if weight is None else weight)[labels % 7 % 3] * (labels != 7)
     each = -LOG_P[np.arange(4), labels % 7 % 3] * w
     each, w = each[rows], w[rows]
@@ -84,9 +85,9 @@ def test_losses_of_classes_with_ignored_ones_of_every_shape(loss, weight, kind, 
     target = labels
     if kind == "pixels":  # (N, C, d)
         x, target, each = x.reshape(2, 2, 3).swapaxes(1, 2), labels.reshape(2, 2), each.reshape(2, 2)
-    if kind == "one row":
-        x, target, each = x[2], labels[2], each[0]
-    expected = {"none": each, "sum": each.sum(), "mean": each.sum() / w.sum()}[reduction]
+    if one is not None:
+        x, target, each = x[one], labels[one], each[0]
+    expected = {"none": each, "sum": each.sum(), "mean": each.sum() / (w.sum() or 1)}[reduction]
     y = loss(tg.Tensor(x), tg.Tensor(target), weight, 7, reduction)
     assert y.shape == np.shape(expected)
     np.testing.assert_allclose(y.numpy(), expected, rtol=1e-12)
@@ -129,12 +130,13 @@ def test_masked_softmax_along_any_axis(axis):
 @pytest.mark.parametrize("batch_first", [False, True])
 @pytest.mark.parametrize("rest", [(), (3,), (2, 3)])
 def test_means_and_last_steps_of_any_number_of_axes(rest, batch_first):
-    x, lengths = RNG.standard_normal((4, 3, *rest)), np.array([2, 4, 1])
+    x, lengths = RNG.standard_normal((4, 3, *rest)), np.array([2, 3, 1])  # none has four steps
     mean = np.stack([x[:n, i].mean(0) for i, n in enumerate(lengths)])
     last = np.stack([x[n - 1, i] for i, n in enumerate(lengths)])
     given = x.swapaxes(0, 1) if batch_first else x
-    mask = length_mask(lengths, None, batch_first)
+    mask = length_mask(lengths, 4, batch_first)
     assert mask.shape == ((3, 4) if batch_first else (4, 3)) and mask.dtype == bool
+    assert length_mask(lengths, None, batch_first).shape == (3, 3)
     for y in (
         masked_mean(given, mask, batch_first=batch_first),
         masked_mean(given, None, tg.Tensor(lengths), batch_first),
