@@ -117,6 +117,13 @@ def test_ids_may_change_afterwards():
         np.testing.assert_array_equal(g.numpy(), e)
 
 
+def test_every_turn_that_is_not_to_the_left_is_to_the_right():
+    expected = F.hierarchical_softmax_loss(X, W, PATHS[:3], CODES[:3], "none").numpy()
+    for code in (2 * CODES[:3], -CODES[:3]):
+        found = F.hierarchical_softmax_loss(X, W, PATHS[:3], code, "none").numpy()
+        np.testing.assert_array_equal(found, expected)
+
+
 NS, HS = F.negative_sampling_loss, F.hierarchical_softmax_loss
 
 
@@ -134,6 +141,14 @@ NS, HS = F.negative_sampling_loss, F.hierarchical_softmax_loss
     (ValueError, "reduction must be", lambda: NS(X, W, TARGET, NOISE, "average")),
     (ValueError, r"hierarchical_softmax_loss: path \(3, 3\) and code \(3, 2\)",
      lambda: HS(X, W, PATHS[:3], CODES[:3, :2])),
+    *((ValueError, rf"{loss.__name__}: input \({a}\) and weight \({b}\); need \(N, D\) and \(rows, D",
+       lambda loss=loss, x=x, w=w: loss(x, w, PATHS[:3], CODES[:3])) for loss in (NS, HS) for a, b, x, w in (
+        ("4,", "6, 4", X[0], W), ("3, 4, 1", "6, 4", X[:, :, None], W), ("3, 4", "6, 4, 1", X, W[:, :, None]))),
+    (ValueError, r"target \(3,\) and noise \(2, 2\) for input \(3, 4\); need \(3,\) and \(3, K\)",
+     lambda: NS(X, W, TARGET, NOISE[:2])),
+    (ValueError, r"path \(2, 3\) and code \(2, 3\) for input \(3, 4\); both must be \(3, L\)",
+     lambda: HS(X, W, PATHS[:2], CODES[:2])),
+    (ValueError, r"the mean over no rows; input is \(0, 4\)", lambda: HS(X[:0], W, PATHS[:0], CODES[:0])),
     (TypeError, "code must be integers", lambda: HS(X, W, PATHS[:3], CODES[:3] * 1.0)),
 ])  # fmt: skip
 def test_wrong_arguments(error, message, call):
