@@ -413,6 +413,12 @@ def test_triangles_and_fillings_keep_the_dtype(dtype):
     ]
 
 
+def test_a_real_base_of_whole_exponents_stays_real():
+    n = tg.Tensor([1, 2, 0])
+    assert tg.power(2.5, n).numpy().tolist() == [2.5, 6.25, 1.0]
+    assert tg.power(3, n).numpy().tolist() == [3, 9, 1] and tg.power(3, n).dtype == np.int64
+
+
 def test_half_precision_by_keyword_is_computed_in_single():
     x = tg.Tensor(np.full(300, 300, np.float16))
     assert tg.mean(x=x).item() == 300 and tg.mean(x=x).dtype == np.float16

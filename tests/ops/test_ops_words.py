@@ -141,9 +141,10 @@ NS, HS = F.negative_sampling_loss, F.hierarchical_softmax_loss
     (ValueError, "reduction must be", lambda: NS(X, W, TARGET, NOISE, "average")),
     (ValueError, r"hierarchical_softmax_loss: path \(3, 3\) and code \(3, 2\)",
      lambda: HS(X, W, PATHS[:3], CODES[:3, :2])),
-    *((ValueError, rf"{loss.__name__}: input \({a}\) and weight \({b}\); need \(N, D\) and \(rows, D",
+    *((ValueError, rf"{loss.__name__}: input \({a}\) and weight \({b}\); need \(N, D\) and \(rows, ",
        lambda loss=loss, x=x, w=w: loss(x, w, PATHS[:3], CODES[:3])) for loss in (NS, HS) for a, b, x, w in (
-        ("4,", "6, 4", X[0], W), ("3, 4, 1", "6, 4", X[:, :, None], W), ("3, 4", "6, 4, 1", X, W[:, :, None]))),
+        ("4,", "6, 4", X[0], W), ("3, 4, 1", "6, 4", X[:, :, None], W),
+        ("3, 4", "6, 4, 1", X, W[:, :, None]))),
     (ValueError, r"target \(3,\) and noise \(2, 2\) for input \(3, 4\); need \(3,\) and \(3, K\)",
      lambda: NS(X, W, TARGET, NOISE[:2])),
     (ValueError, r"path \(2, 3\) and code \(2, 3\) for input \(3, 4\); both must be \(3, L\)",
