@@ -24,6 +24,7 @@ from tinygrad_notes import backend
 
 ROOT = Path(__file__).resolve().parent.parent
 STARTED_WITH = backend.BACKEND
+LONGEST = "test_kernels_stay_within_their_arrays", "test_commands_run[README.md]"
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 # No deadlines: the first call of a property may load a library. Fixed draws in CI, new ones elsewhere, and in
@@ -47,6 +48,11 @@ def _backend_text() -> str:
     file = Path(sys.modules["cupy"].__file__ or "").resolve()
     kind = "the stand-in on the CPU" if file.is_relative_to(ROOT / "tests") else "a GPU"
     return f"cupy, on {kind} ({file.parent})"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests first: at the end one worker would be busy with them, and the others idle."""
+    items.sort(key=lambda item: not item.name.startswith(LONGEST))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -455,9 +455,18 @@ def test_a_kernel_has_no_more_arguments_than_fit(cp, a):
     same(total(*[a[0]] * 100), HOST[0] * 100)
     with pytest.raises(RuntimeError, match="formal parameter space overflowed"):
         total(*[a] * 100)
-    many = ", ".join(f"float* x{i}" for i in range(600))
-    with pytest.raises(RuntimeError, match="formal parameter space overflowed"):
-        cp.RawKernel(f'extern "C" __global__ void many({many}) {{}}', "many")((1,), (1,), (a,) * 600)
+    big = np.zeros(1, [("x", "f4", 512)])
+    code = "struct Big { float x[512]; };"
+    for count in (1, 2):
+        kernel = cp.RawKernel(
+            f'{code} extern "C" __global__ void many(Big a, {"Big b, " * (count - 1)} float* y) {{}}', "many"
+        )
+        given = (*[big] * count, a)
+        if count == 1:
+            kernel((1,), (1,), given)
+        else:
+            with pytest.raises(RuntimeError, match=r"space overflowed \(4104 bytes required, max 4096"):
+                kernel((1,), (1,), given)
 
 
 def test_shared_memory_beyond_48_kib_is_asked_for(cp):

@@ -144,7 +144,7 @@ def _library(code: str, name: str, options: tuple[str, ...]) -> tuple[Any, tuple
     flags = [f"-std={standard}" for option in options if (standard := option.partition("std=")[2])]
     flags = [*(flags or ["-std=c++14"]), *(option for option in options if option.startswith("-D"))]
     flags += ["-DSTANDIN_FIBERS"] if _FIBERS.search(code) else []
-    flags += os.environ.get("STANDIN_FLAGS", "").split()  # -fsanitize=address,undefined, for example
+    flags += os.environ.get("STANDIN_FLAGS", "-O2").split()  # -fsanitize=address,undefined, for example
     shim = "".join(path.read_text() for path in sorted(SHIM.iterdir()))
     key = hashlib.sha256("\0".join([source, shim, *flags]).encode()).hexdigest()[:32]
     folder = Path(tempfile.gettempdir()) / f"cupy-stand-in-{os.getuid()}"
@@ -193,7 +193,7 @@ def _compile(source: str, flags: list[str], path: Path) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         text, made = Path(folder, "kernel.cpp"), Path(folder, "kernel.so")
         text.write_text(source)
-        command = [compiler, *flags, "-O2", "-w", "-fPIC", "-shared", "-ffp-contract=off"]
+        command = [compiler, *flags, "-w", "-fPIC", "-shared", "-ffp-contract=off"]
         command += ["-fno-strict-aliasing", f"-I{SHIM}", str(text), "-o", str(made)]
         done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
         if done.returncode:
