@@ -10,8 +10,9 @@ import pytest
 from cuda_cases import needs_compiler
 
 ROOT = Path(__file__).resolve().parents[2]
-ELSEWHERE = (  # of types whose memory is no other, or of what is chosen, counted or refused before anything runs
-    "float16", "float64", "launches", "stands_out", "choice", "precision", "counts", "errors", "raises", "captured",
+ELSEWHERE = (  # tests of other types, or of what is chosen, counted or refused before a kernel runs
+    "float16", "float64", "launches", "stands_out", "choice", "precision", "counts", "errors", "raises",
+    "captured",
 )  # fmt: skip
 
 

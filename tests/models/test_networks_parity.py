@@ -120,7 +120,7 @@ NETWORKS = {
     "googlenet torchvision-5x5, no aux": _googlenet("torchvision-5x5", False, 3, 3, 96, 96),
 }
 LATER = "vgg13", "vgg16", "vgg19", "resnet32", "resnet34", "resnet44", "resnet56", "resnet110"
-LARGE = "googlenet notes", "googlenet paper"  # in float32 they are trained without their auxiliary classifiers
+LARGE = "googlenet notes", "googlenet paper"  # in float32 trained without their auxiliary classifiers
 DEEPER = [name for name in NETWORKS if name.startswith(LATER) or name in LARGE]
 CASES = [
     pytest.param(name, mode, dtype, id=f"{name}-{mode}-{np.dtype(dtype).name}")

@@ -13,7 +13,7 @@ import pytest
 
 import tinygrad_notes as tg
 from tinygrad_notes import models, nn
-from tinygrad_notes.cli import main
+from tinygrad_notes.cli import evaluation, main
 from tinygrad_notes.data import (
     ArrayDataset,
     Compose,
@@ -43,7 +43,7 @@ from tinygrad_notes.train.config import read_config
 from tinygrad_notes.train.interrupt import Interrupted
 from tinygrad_notes.train.loop import evaluate
 from tinygrad_notes.train.options import RunError
-from tinygrad_notes.train.run import Run
+from tinygrad_notes.train.run import BEST, CHECKPOINT, Run
 from tinygrad_notes.train.schedules import SCHEDULES, make_schedule
 
 Image = pytest.importorskip("PIL.Image")
@@ -132,7 +132,12 @@ def test_predictions_of_files(colors, folder, tmp_path, monkeypatch, capsys):
     assert [row["class"] for row in result["predictions"]] == ["red", "blue", "green", "red"]
     assert all(0.5 < row["probability"] <= 1 for row in result["predictions"])
     assert result["predictions"][0] == result["predictions"][3]
+    read, load = [], evaluation.load_trained
+    monkeypatch.setattr(evaluation, "load_trained", lambda *given: read.append(given[2:]) or load(*given))
+    assert main(["predict", "r", "red.png", "--checkpoint", "best", "--json"]) == 0
+    capsys.readouterr()
     assert main(["predict", "r", *files, "--checkpoint", "last"]) == 0
+    assert read == [(BEST,), (CHECKPOINT,)]
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines[0] == ["input", "class", "probability"]
     assert [line[:2] for line in lines[1:]] == [[f, c] for f, c in zip(files, ["red", "blue", "green", "red"],

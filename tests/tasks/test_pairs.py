@@ -293,7 +293,9 @@ def test_pictures_have_a_row_for_what_is_written_and_a_column_for_what_is_read(m
     assert (
         source[-1] == written[-1] == "</s>" and "<s>" not in written
     )  # each id stands beside what it was made from
-    if model == "seq2seq":
+    if model == "seq2seq":  # the two sides have tables of their own: the letters of the source are small
+        assert len(source) > 2 and set(source[:-1]) <= set("abcd")
+        assert set(written[:-1]) <= set("ABCD")
         return
     assert list(shown["cross"][0]) == ["layer 1"] and shown["encoder"][1:] == (source, source)
     assert shown["decoder"][1:] == (written, ["<s>", *written[:-1]])
@@ -315,6 +317,9 @@ def test_noam_has_the_papers_rates_and_the_largest_that_is_asked_for():
     assert learning_rates(chosen, 100)[29] == pytest.approx(2e-3)
     constant = TRANSLATION.settings("translate", lr=2e-3, schedule="constant", epochs=1)
     assert learning_rates(constant, 3) == [2e-3] * 3
+    cosine = TRANSLATION.settings("translate", lr=2e-3, schedule="cosine", epochs=10)
+    rates = learning_rates(cosine, 100)  # of all epochs: down to 0
+    assert rates[0] == 2e-3 and rates[50] == pytest.approx(1e-3) and rates[99] < 1e-6
 
 
 # ---- afterwards --------------------------------------------------------------------------------------

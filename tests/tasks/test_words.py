@@ -277,7 +277,7 @@ def test_the_plane_is_that_of_the_largest_variance():
     assert principal_plane(x[:1])[0].tolist() == [[0, 0]]
 
 
-@pytest.mark.filterwarnings("ignore::tinygrad_notes.tasks.lettering.NoFont")  # the system may have none for 猫
+@pytest.mark.filterwarnings("ignore::tinygrad_notes.tasks.lettering.NoFont")  # there may be none for 猫
 def test_the_picture_is_an_image(trained, tmp_path):
     pytest.importorskip("matplotlib", reason="pictures need Matplotlib")
     assert (trained / "words.png").read_bytes().startswith(b"\x89PNG")

@@ -190,6 +190,15 @@ def test_special_tokens_are_never_split_or_joined(english, parts):
     assert english.ids[END] not in english.encode(text, specials=False)
 
 
+@pytest.mark.parametrize("kind", ["bytes", "words"])
+def test_special_tokens_are_left_out_of_a_text_of_either_kind(kind):
+    pairs = BytePairs.train(["low lower lowest"] * 3, 300 if kind == "bytes" else 20, kind, specials=["<s>"])
+    begin = pairs.ids["<s>"]
+    ids = [begin, *pairs.encode("low lower"), begin]
+    assert pairs.decode(ids).count("<s>") == 2
+    assert pairs.decode(ids, specials=False) == "low lower"
+
+
 @pytest.mark.parametrize("specials", [["<|a", "<|a|>", "<|a|>b"], ["<|a|>b", "<|a|>", "<|a"]])
 def test_of_special_tokens_that_begin_alike_the_longest_is_meant(specials):
     """Whatever their order: as with the tokenizers of others."""
