@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pkgutil
+
 import pytest
 
 from tinygrad_notes.ops import alignment, attention, linear, loss, normalization, reduction, response
+from tinygrad_notes.verify import wrong as catalogue
 from tinygrad_notes.verify.wrong import CATALOGUE, check
 
 every_entry = pytest.mark.parametrize("entry", CATALOGUE, ids=lambda e: e.name)
@@ -13,6 +16,8 @@ every_entry = pytest.mark.parametrize("entry", CATALOGUE, ids=lambda e: e.name)
 def test_the_catalogue_names_each_mistake_once():
     names = [entry.name for entry in CATALOGUE]
     assert len(set(names)) == len(names) >= 90
+    files = {file.name for file in pkgutil.iter_modules(catalogue.__path__)} - {"entry"}
+    assert {file.__name__.rpartition(".")[2] for file in catalogue.FILES} == files
 
 
 def test_the_operations_with_the_longest_rules_are_in_it():
