@@ -103,6 +103,15 @@ def test_changing_an_intermediate_result_raises():
         y.backward()
 
 
+@pytest.mark.parametrize("part", [slice(2), slice(2, None), slice(None, None, 2), slice(None)])
+def test_a_part_that_is_only_looked_at_changes_nothing(part):
+    x = leaf(3)
+    y = (x * x).sum()
+    x[part].detach().numpy()
+    y.backward()
+    np.testing.assert_array_equal(values(x.grad), 2 * values(x))
+
+
 def test_the_guard_forgets_memory_that_is_gone():
     from tinygrad_notes.autograd import guard
 

@@ -369,9 +369,10 @@ def test_a_transposed_gradient():
     assert "transposed: the gradient is right with its axes in the order (1, 0)" in failure(wrong, square)
 
 
-def test_a_flipped_gradient(x):
-    wrong = spoiled(arithmetic.Negative, backward=lambda xp, gy: xp.flip(-gy, axis=(1,)))
-    assert "flipped: the gradient is right with axes (1,) reversed" in failure(wrong, x)
+@pytest.mark.parametrize(("row", "axes"), [(slice(None), (1,)), (slice(None), (0, 1)), (0, (0,))])
+def test_a_flipped_gradient(x, row, axes):
+    wrong = spoiled(arithmetic.Negative, backward=lambda xp, gy: xp.flip(-gy, axis=axes))
+    assert f"flipped: the gradient is right with axes {axes} reversed" in failure(wrong, x[row])
 
 
 def test_a_broadcast_that_is_not_summed(x):
@@ -452,6 +453,7 @@ def test_kink_jump_and_smooth_are_told_apart():
     assert is_kink(lambda t: [np.abs(np.array([t]))], one, 1.0) == "kink"
     assert is_kink(lambda t: [np.sign(np.array([t]))], one, 1.0) == "jump"
     assert is_kink(lambda t: [np.exp(np.array([t]))], one, 1.0) is None
+    assert is_kink(lambda t: [np.array([0.1 * t + 0.3 * t + 1 / 3])], one, 1.0) is None  # mere rounding
 
 
 def test_an_estimate_tells_its_spread_and_its_rounding():

@@ -186,8 +186,8 @@ REFUSED = [
     *((lambda x=x, w=w: F.linear(x, w), ValueError,
        f"linear: x {x.shape} needs a last axis equal to in of weight (out, in) = {w.shape}")
       for x, w in ((t(), t(4, 3)), (t(2, 3), t(1, 3, 2)), (t(3), t(3)))),
-    (lambda: F.linear(t(2, 3), t(4, 3), t(4, 1)), ValueError,
-     "linear: bias (4, 1) for weight (out, in) = (4, 3)"),
+    *((lambda shape=shape: F.linear(t(2, 3), t(4, 3), t(*shape)), ValueError,
+       f"linear: bias {shape} for weight (out, in) = (4, 3)") for shape in ((4, 1), (1, 4), (1,), ())),
     (lambda: F.linear(t(2, 3), t(4, 3), t(4, dtype=np.float64)), TypeError,
      "linear: input is float32 but bias is float64; all must have one dtype: use x.astype('float64')"),
     (lambda: tg.matmul(t(), t(2, 3)), ValueError,
@@ -296,7 +296,7 @@ def test_full_names_itself():
     assert tg.full((), 0.1, "float64").item() == 0.1
 
 
-ARANGES = [
+RANGES = [
     ((3,), [0, 1, 2], np.int64), ((np.int32(3),), [0, 1, 2], np.int64), ((2.5,), [0, 1, 2], np.float32),
     ((1, 3), [1, 2], np.int64), ((1.0, 3), [1, 2], np.float32), ((1, 3.0), [1, 2], np.float32),
     ((0, 2, 0.5), [0, 0.5, 1, 1.5], np.float32), ((3, 0, -1), [3, 2, 1], np.int64), ((3, 0), [], np.int64),
@@ -304,7 +304,7 @@ ARANGES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("arguments", "expected", "dtype"), ARANGES, ids=str)
+@pytest.mark.parametrize(("arguments", "expected", "dtype"), RANGES, ids=str)
 def test_arange_is_whole_where_all_of_its_numbers_are(arguments, expected, dtype):
     y = tg.arange(*arguments)
     assert y.dtype == dtype and not y.requires_grad
