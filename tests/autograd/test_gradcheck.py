@@ -453,7 +453,7 @@ def test_kink_jump_and_smooth_are_told_apart():
     assert is_kink(lambda t: [np.abs(np.array([t]))], one, 1.0) == "kink"
     assert is_kink(lambda t: [np.sign(np.array([t]))], one, 1.0) == "jump"
     assert is_kink(lambda t: [np.exp(np.array([t]))], one, 1.0) is None
-    assert is_kink(lambda t: [np.array([0.1 * t + 0.3 * t + 1 / 3])], one, 1.0) is None  # mere rounding
+    assert is_kink(lambda t: [np.array([(0.1 + t) * 0.3])], one, 1.0) is None  # mere rounding
 
 
 def test_an_estimate_tells_its_spread_and_its_rounding():
