@@ -144,8 +144,8 @@ def test_an_error_in_a_backward_names_the_operation_and_leaves_the_recording_as_
     y = Watched.apply(x, told=fails if where == "rule" else lambda: None)
     hooked = {"rule": x * 1, "hook of a result": y, "hook of a leaf": x}[where]
     handle = hooked.register_hook(lambda g: fails())
+    total = tg.sum(y)
     for enabled in (True, False):
-        total = tg.sum(y) if enabled else total  # noqa: F821 (of the first round)
         with tg.enable_grad() if enabled else tg.no_grad(), pytest.raises(ZeroDivisionError) as raised:
             total.backward(create_graph=create_graph, retain_graph=True)
         assert str(raised.value) == "of the rule"
