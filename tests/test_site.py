@@ -1,5 +1,6 @@
 """The course in two languages: the same pages, with the same parts, code and formulas. Nothing is built."""
 
+import html
 import importlib
 import re
 from collections import Counter
@@ -161,6 +162,23 @@ def test_formulas_are_set_or_refused(module):
     assert "𝟙" not in mathml(r"\mathbb{E}[x]")
     with pytest.raises(ValueError, match="does not know"):
         mathml(r"\unheardof x")
+
+
+def test_a_line_may_end_after_the_equals_sign_of_a_long_formula(module):
+    def texts(latex):
+        written = module("mathml").in_parts(module("mathml").mathml(latex))
+        parts = re.findall(r"<math .*?</math>", written)
+        assert "".join(parts) == written and all('display="inline"' in part for part in parts)
+        return [html.unescape(re.sub("<.*?>", "", part)) for part in parts]
+
+    assert texts(r"W_2(W_1x + b_1) + b_2 = (W_2W_1)x + (W_2b_1 + b_2)") == [
+        "W2(W1x+b1)+b2=",
+        "(W2W1)x+(W2b1+b2)",
+    ]
+    assert texts(r"a = b = 1000000000000000000000") == ["a=", "b=", "1000000000000000000000"]
+    assert len(texts("a = 3")) == 1  # short
+    assert len(texts(r"P(X = 1000000000000000000000000)")) == 1  # in parentheses
+    assert len(texts(r"10000000000000000000000000 =")) == 1  # nothing follows
 
 
 def test_python_blocks_print_what_a_reader_sees(module):
