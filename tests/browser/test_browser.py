@@ -1,5 +1,9 @@
 """Every built page in a browser, from disk as a reader opens it: `make docs`, then `pytest tests/browser`."""
 
+import re
+import shutil
+import subprocess
+
 import pytest
 
 from tests.browser.conftest import ROOT
@@ -49,6 +53,20 @@ def test_a_page_is_readable(tab, site, axe, page):
 def test_an_english_page_is_readable_in_the_dark(tab, site, axe, page):
     """Pages that have no Chinese one: tables, lists, code."""
     assert barriers(tab, site / page, axe, "dark") == []
+
+
+def test_a_subscript_is_lower_than_its_letter(tab, site):
+    """With any of the fonts that site.css names."""
+    style = (site / "_static" / "site.css").read_text(encoding="utf-8")
+    named = re.findall('"(.*?)"', re.search(r"\nmath {(.*?)}", style, re.DOTALL)[1])
+    lister = shutil.which("fc-list")
+    if not lister or not any(subprocess.check_output([lister, font]) for font in named):
+        pytest.skip("no font for formulas is installed")
+    tab.goto((site / "chapters/neuron.html").as_uri())
+    bottoms = "pair => [...pair.children].map(part => part.getBoundingClientRect().bottom)"
+    for pair in tab.locator("msub").all():
+        letter, subscript = pair.evaluate(bottoms)
+        assert subscript > letter + 1
 
 
 def test_the_switch_is_pressed(tab, site):
