@@ -122,6 +122,25 @@ def test_what_leads_to_no_wanted_input_is_neither_run_nor_freed():
     assert sorted(told) == ["aside", "below"] and x.grad.numpy().tolist() == w.grad.numpy().tolist() == [2, 2]
 
 
+def test_hooks_of_what_leads_to_no_wanted_input_are_not_called():
+    """Though one rule gives the gradients of all inputs."""
+
+    class Sum3(Function):
+        def forward(xp, a, b, c):
+            return a + b + c
+
+        def backward(xp, gy):
+            return gy, gy, gy
+
+    seen = []
+    x, w = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    h = w * 2
+    for t in (w, h):
+        t.register_hook(seen.append)
+    (g,) = tg.grad(Sum3.apply(x, w, h).sum(), x)
+    assert g.numpy().tolist() == [1, 1] and seen == []
+
+
 @pytest.mark.parametrize("create_graph", [False, True])
 @pytest.mark.parametrize("outside", [False, True])
 def test_rules_and_hooks_record_exactly_where_a_graph_is_created(create_graph, outside):
