@@ -353,7 +353,17 @@ def test_says_which_inputs_are_right(x):
 
 
 @pytest.mark.parametrize(
-    ("factor", "text"), [(3, "factor 3:"), (1 / 12, "lacks a factor 12"), (1.25, "factor 1.25 ")]
+    ("factor", "text"),
+    [
+        (3, "factor 3: the gradient is 3 times too large"),
+        (-3, "factor -3: the gradient is -3 times too large"),
+        (1 / 12, "factor 1/12: the gradient lacks a factor 12"),
+        (-1 / 2, "factor 1/-2: the gradient lacks a factor -2"),
+        (1.25, "factor 1.25 on every element"),
+        (-1.25, "factor -1.25 on every element"),
+        (1e6, "factor 1000000:"),
+        (1.5e6, "factor 1500000 on every element"),
+    ],
 )
 def test_a_factor(x, factor, text):
     assert text in failure(lambda t: ScaledTanh.apply(t, factor=factor), x)
@@ -367,6 +377,13 @@ def test_a_transposed_gradient():
     square = np.random.default_rng(0).standard_normal((3, 3))
     wrong = spoiled(activation.Tanh, backward=lambda xp, gy, y: xp.transpose(gy * (1 - y * y), (1, 0)))
     assert "transposed: the gradient is right with its axes in the order (1, 0)" in failure(wrong, square)
+
+
+@pytest.mark.parametrize("axes", [(1, 2, 0), (2, 0, 1), (0, 2, 1)])
+def test_axes_in_another_order(axes):
+    cube = np.random.default_rng(0).standard_normal((3, 3, 3))
+    wrong = spoiled(activation.Tanh, backward=lambda xp, gy, y: xp.transpose(gy * (1 - y * y), axes))
+    assert f"the gradient is right with its axes in the order {axes}" in failure(wrong, cube)
 
 
 @pytest.mark.parametrize(("row", "axes"), [(slice(None), (1,)), (slice(None), (0, 1)), (0, (0,))])
@@ -384,12 +401,23 @@ def test_a_broadcast_that_is_not_summed(x):
     last_row = spoiled(linear.Linear, backward_b=lambda xp, gy: gy[-1])
     text = failure(last_row, x, x[:2], np.ones(2))
     assert "missing broadcast sum: only the slice 2 along axis 0 of output 0 is counted" in text
+    text = failure(lambda *inputs: (inputs[0] * 1, last_row(*inputs)), x, x[:2], np.ones(2))
+    assert "missing broadcast sum: only the slice 2 along axis 0 of output 1 is counted" in text
+    last_column = spoiled(arithmetic.Add, backward_b=lambda xp, gy: gy[:, -1:])
+    assert "only the slice 3 along axis 1 of output 0 is counted" in failure(last_column, x, x[:, :1])
 
 
-def test_a_missing_term(x):
-    wrong = spoiled(reduction.Var, backward=lambda xp, gy, x: gy * x * (2 / 3))
-    text = failure(lambda t: wrong(t, axis=0, keepdims=False, ddof=0), x)
-    assert "missing term: the difference is constant along axis 0" in text
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_missing_term(x, axis):
+    wrong = spoiled(reduction.Var, backward=lambda xp, gy, x: gy * x * (2 / x.shape[axis]))
+    text = failure(lambda t: wrong(t, axis=axis, keepdims=True, ddof=0), x)
+    assert f"missing term: the difference is constant along axis {axis}" in text
+
+
+def test_a_cause_is_sought_only_where_all_elements_were_differenced():
+    for size, text in ((512, "sign: the gradient"), (513, "only the first 512 elements were differenced")):
+        wrong = spoiled(arithmetic.Negative, backward=lambda xp, gy: gy)
+        assert f"input 0: {text}" in failure(wrong, np.linspace(0.5, 1.5, size))
 
 
 def test_a_gradient_of_another_shape(x):
@@ -422,6 +450,7 @@ def test_a_jump_is_called_a_jump():
 def test_a_value_that_is_not_finite():
     for point in (-1.0, 0.0):
         assert "output 0 is NaN or infinite at this point" in failure(tg.log, np.array([point]))
+        assert "output 1 is NaN" in failure(lambda x: (x * 1, tg.log(x)), np.array([point]))
 
 
 def test_a_constant_in_the_backward_is_found_at_order_2(x):

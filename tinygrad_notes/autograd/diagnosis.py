@@ -46,15 +46,6 @@ def of_exception(error: Exception) -> list[str]:
     return reasons
 
 
-def of_form(problem: Problem, which: int, g: np.ndarray) -> list[str]:
-    """A gradient of another shape or dtype than its input."""
-    x = problem.points[which]
-    name = problem.names[problem.checked[which]]
-    if g.shape != x.shape:
-        return [f"{name}: gradient of shape {g.shape} for an input of shape {x.shape}"]
-    return [f"float32 precision: the gradient of {name} is {g.dtype} for a float64 input"]
-
-
 def of_gradients(
     problem: Problem, found: list[np.ndarray], tolerance: float, doubtful: list[int]
 ) -> list[str]:
