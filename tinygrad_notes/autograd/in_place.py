@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import backend
 from . import guard, mode
+from .fitting import check_kind, fitted
 from .node import Leaf
 from .tape import tape
 from .tensor import Tensor
@@ -39,7 +40,7 @@ def _operator(symbol: str, name: str) -> Callable[[Tensor, Any], Tensor]:
         result = getattr(tape, name)(x, other)
         if result.shape != x.shape:
             raise ValueError(f"{symbol}: the result is {result.shape} and does not fit into {x.shape}")
-        _check_kind(symbol, result.dtype, x)
+        check_kind(symbol, result.dtype, x.dtype)
         if result._edge is None:
             _write(x, ..., result._data)
         else:
@@ -75,10 +76,7 @@ def _set_item(x: Tensor, index: Any, value: Any) -> None:
             "x[index] = value is not recorded, the history of x would be wrong; use tg.where or tg.concat to "
             "make a new Tensor, or assign under tg.no_grad()"
         )
-    new = value._data if isinstance(value, Tensor) else value
-    if not isinstance(new, bool | int | float):
-        new = backend.asarray(new)
-    _check_kind("x[index] = value", getattr(new, "dtype", np.dtype(type(new))), x)
+    new = fitted("x[index] = value", value._data if isinstance(value, Tensor) else value, x.dtype)
     _write(x, tuple(map(_raw, index)) if isinstance(index, tuple) else _raw(index), new)
 
 
@@ -87,14 +85,6 @@ def _raw(part: Any) -> Any:
     if isinstance(part, list):
         return backend.asarray(np.asarray(part, dtype=None if part else np.int64))
     return part._data if isinstance(part, Tensor) else part
-
-
-def _check_kind(symbol: str, dtype: Any, x: Tensor) -> None:
-    """Real numbers are not cut to integers, nor integers to booleans."""
-    if dtype != x.dtype and not np.can_cast(dtype, x.dtype, "same_kind"):
-        raise TypeError(
-            f"{symbol}: {dtype} numbers would be cut to {x.dtype}; use x = x.astype({str(dtype)!r})"
-        )
 
 
 def _write(x: Tensor, index: Any, value: Any) -> None:

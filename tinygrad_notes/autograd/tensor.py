@@ -14,6 +14,7 @@ import numpy as np
 from .. import backend
 from ..backend.capture import renew, running
 from . import guard
+from .fitting import fitted
 from .node import Leaf
 from .tape import tape
 
@@ -74,10 +75,9 @@ class Tensor:
 
     def _replacement(self, name: str, value: Any) -> Any:
         """A copy of `value` that fits in place of the data; raises before anything has changed."""
-        array = backend.asarray(value)
-        if array.dtype.kind == "f" and self._data.dtype.kind != "f":
-            raise TypeError(f"{name}: {array.dtype} numbers would be cut to {self._data.dtype}")
-        array = backend.asarray(array, self._data.dtype, copy=True)
+        if isinstance(value, Tensor) and value._edge is None:
+            value = value._data
+        array = backend.asarray(fitted(name, value, self._data.dtype), self._data.dtype, copy=True)
         if array.shape != self._data.shape:
             raise ValueError(
                 f"{name}: shape {array.shape} cannot replace {self._data.shape}; make a new Tensor for "

@@ -130,7 +130,8 @@ def asarray(data: Any, dtype: Any = None, copy: bool | None = None) -> Array:
     Python numbers and lists follow the default precision: floats become float32, integers int64.
     Arrays keep their dtype unless `dtype` is given. `copy=True` never shares memory with `data`.
 
-    Raises TypeError for complex numbers, reals of more than 64 bits and what is no number.
+    Raises TypeError for complex numbers, reals of more than 64 bits and what is no number, OverflowError
+    for Python integers that `dtype` does not hold.
     """
     if dtype is not None:
         check_dtype(dtype)
@@ -149,8 +150,8 @@ def asarray(data: Any, dtype: Any = None, copy: bool | None = None) -> Array:
     check_dtype(host.dtype)
     if dtype is None and not isinstance(data, np.ndarray | np.generic) and host.dtype == np.float64:
         dtype = np.float32
-    if dtype is not None:
-        host = host.astype(dtype, copy=False)
+    if dtype is not None:  # NumPy raises OverflowError for a Python integer outside of it
+        host = host.astype(dtype, copy=False) if hasattr(data, "dtype") else np.asarray(data, dtype)
     if xp is cpu:
         return host.copy() if copy and np.may_share_memory(host, np.asarray(data)) else host
     return xp.from_host(host)

@@ -54,6 +54,19 @@ def number(op: str, name: str, value: Any) -> float:
     raise TypeError(f"{op}: {name} must be a number, got {type(value).__name__}")
 
 
+def check_held(op: str, value: Any, dtype: np.dtype[Any]) -> None:
+    """Refuse a number that `dtype` does not hold: it would be cut, or wrap around.
+
+    Raises TypeError for a real number among integers, OverflowError for an integer outside of their range.
+    """
+    if isinstance(value, float) and dtype.kind != "f":
+        raise TypeError(f"{op}: {dtype} cannot hold {value}; use x.astype('float32')")
+    if isinstance(value, int) and dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        if not limits.min <= value <= limits.max:
+            raise OverflowError(f"{op}: {dtype} cannot hold {value}; use x.astype('int64')")
+
+
 def in_float32(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, of float16 inputs computed in float32 and then rounded: it counts, squares or adds up.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Tensor
-from .arguments import raw_array
+from .arguments import check_held, raw_array
 
 
 def tensor(data: Any, requires_grad: bool = False, dtype: Any = None) -> Tensor:
@@ -41,7 +41,11 @@ def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any 
         raise ValueError("arange: step must not be 0")
     # NumPy counts in the dtype that it is given: in float32 the steps at 10⁶ would be multiples of 1/16.
     array = backend.xp.arange(start, stop, step)
-    return Tensor._wrap(array.astype(_dtype("arange", dtype)))
+    dtype = _dtype("arange", dtype)
+    if whole and array.size:
+        for end in (start, start + (array.size - 1) * step):
+            check_held("arange", int(end), dtype)
+    return Tensor._wrap(array.astype(dtype))
 
 
 def zeros_like(x: Any) -> Tensor:

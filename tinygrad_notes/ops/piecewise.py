@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Function, Tensor
-from .arguments import as_tensor, constant, integer, number, raw_array
+from .arguments import as_tensor, check_held, constant, integer, number, raw_array
 
 
 class Abs(Function):
@@ -135,6 +135,9 @@ def _limit(name: str, value):
 
 def where(condition, a, b) -> Tensor:
     """a where `condition` holds, else b. No gradient flows through the side not taken."""
+    for value, other in ((a, b), (b, a)):
+        if isinstance(value, int | np.integer) and hasattr(other, "dtype"):
+            check_held("where", int(value), other.dtype)
     return Where.apply(a, b, condition=constant("where", "condition", condition).astype(bool))
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Tensor
-from .arguments import as_tensor, integer, one_axis, raw_array, stretches
+from .arguments import as_tensor, check_held, integer, one_axis, raw_array, stretches
 from .piecewise import where
 from .shape import getitem
 
@@ -78,18 +78,22 @@ def _agree(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
 def masked_fill(x: Any, mask: Any, value: Any) -> Tensor:
     """x, but `value` (a number, or a Tensor of one) where the booleans `mask`, which stretch to x, are True.
 
-    Raises TypeError for a mask that is not boolean, and for real numbers that integers would have to hold.
+    Raises TypeError for a mask that is not boolean, and for real numbers that integers would have to hold,
+    OverflowError for an integer outside of their range.
     """
     x, keep = as_tensor(x), raw_array(mask)
     if keep.dtype.kind != "b":
         raise TypeError(f"masked_fill: mask must be boolean, got {keep.dtype}; compare first, as in x > 0")
     if not stretches(keep.shape, x.shape):
         raise ValueError(f"masked_fill: mask {keep.shape} must stretch to x {x.shape}")
-    value = as_tensor(np.asarray(value) if isinstance(value, int | float) else value)  # all of its digits
+    if isinstance(value, int | float):
+        check_held("masked_fill", value, x.dtype)
+        value = np.asarray(value, x.dtype)  # all of its digits
+    value = as_tensor(value)
     if value.shape != ():
         raise ValueError(f"masked_fill: value must be one number, got {value.shape}; use tg.where")
-    if value.dtype.kind == "f" and x.dtype.kind != "f":
-        raise TypeError(f"masked_fill: {x.dtype} cannot hold {value.item()}; use x.astype('float32')")
+    if value.dtype != x.dtype and x.dtype.kind != "f":
+        check_held("masked_fill", value.item(), x.dtype)
     return where(mask, value.astype(x.dtype), x)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Function, Tensor
-from .arguments import as_shape, as_tensor, normalize_axis, number, one_axis
+from .arguments import as_shape, as_tensor, check_held, normalize_axis, number, one_axis
 
 
 class Reshape(Function):
@@ -284,6 +284,7 @@ def pad(x, pad_width, constant_values: float = 0) -> Tensor:
     if any(w < 0 for pair in widths for w in pair):
         raise ValueError(f"pad: widths must not be negative, got {pad_width}; slice to crop")
     value = number("pad", "constant_values", constant_values)
+    check_held("pad", value, x.dtype)
     return Pad.apply(x, widths=tuple(map(tuple, widths)), value=value)
 
 
