@@ -286,7 +286,17 @@ def test_diff_of_recurrent_cells(capsys):
     assert text.count("296,448") == 2 and "parameters that are not alike" not in text
     assert text.index("def _gru(") < text.index("reset before: ") < text.index("def _gru_before(")
     assert main(["diff", "rnn"]) == 0
-    assert "tanh     Elman 1990" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "tanh     Elman 1990" in text
+    assert "\ntanh, relu: hₜ = " in text and text.count("def _rnn(") == 1  # one rule, printed once
+
+
+@pytest.mark.parametrize(("command", "others"), [("gradcheck", 0), ("verify", 2)])
+def test_help_of_the_checks_explains_their_columns(command, others, capsys):
+    assert main([command, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"\n  {column}" in text for column in ("order 1, 2  ", "tape  "))
+    assert sum(f"\n  {column}  " in text for column in ("proof", "torch y, g")) == others
 
 
 def test_gradcheck_of_some(capsys):

@@ -48,8 +48,8 @@ def diff_command(arguments: argparse.Namespace) -> int:
         print_table([what[:-1], *(row.variant for row in rows)], shown, left=len(rows) + 1)
         if len(layers) > MOST_LAYERS:
             print(f"and {len(layers) - MOST_LAYERS} more; --json has them all")
-    for variant, text in equations.items():
-        print(f"\n{variant}: {text}")
+    for text in dict.fromkeys(equations.values()):
+        print(f"\n{', '.join(name for name, other in equations.items() if other == text)}: {text}")
     return DONE
 
 

@@ -14,6 +14,13 @@ from .. import __version__, backend
 from ..train.options import filled
 from .output import print_error
 
+BY_DIFFERENCES = """columns, all of them relative errors:
+  order 1, 2   gradients, and gradients of gradients, against finite differences
+  tape         the backward on arrays against the same backward on Tensors"""
+COLUMNS = f"""{BY_DIFFERENCES}
+  proof        the backward on symbols, at 50 digits
+  torch y, g   values and gradients against PyTorch, where it is installed"""
+
 
 class Parser(argparse.ArgumentParser):
     """Wrong use in one sentence. What is declared without a type must not be empty."""
@@ -162,6 +169,7 @@ def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
                        ("verify", "prove gradients on symbols, and catch wrong ones")):  # fmt: skip
         check = command(name, "checks", text, f"tinygrad-notes {name} sigmoid softmax")
         check.add_argument("operations", metavar="OP", nargs="*", help="default: all")
+        check.epilog = f"{COLUMNS if name == 'verify' else BY_DIFFERENCES}\n\n{check.epilog}"
     command("doctor", "doctor", "what this installation has, and what it computes on",
             "tinygrad-notes doctor")  # fmt: skip
     return parser

@@ -227,14 +227,14 @@ class Module:
 
     def apply(self, function: Callable[[Module], Any]) -> Module:
         """Call `function` once on every part, on parts before what they are in, e.g. to initialize."""
-        stack, seen = [self], {id(self)}
+        stack, seen = [(self, iter([*self.children()]))], {id(self)}
         while stack:
-            part = next((part for part in stack[-1].children() if id(part) not in seen), None)
+            part = next((part for part in stack[-1][1] if id(part) not in seen), None)
             if part is None:
-                function(stack.pop())
+                function(stack.pop()[0])
             else:
                 seen.add(id(part))
-                stack.append(part)
+                stack.append((part, iter([*part.children()])))
         return self
 
     def extra_repr(self) -> str:
