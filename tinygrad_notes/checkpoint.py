@@ -211,8 +211,15 @@ def _checksum(tree: str, arrays: dict[str, np.ndarray]) -> str:
 def _write(arrays: dict[str, np.ndarray], metadata: dict[str, str], path: Path) -> None:
     from safetensors.numpy import save
 
+    data = memoryview(save(arrays, metadata))
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(bytes(data[8:end]))
+    header["__metadata__"] = metadata  # in one order: safetensors writes it in another in each process
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
     with path.open("xb") as file:
-        file.write(save(arrays, metadata))
+        file.write(len(text).to_bytes(8, "little") + text)
+        file.write(data[end:])
         file.flush()
         os.fsync(file.fileno())
 

@@ -92,12 +92,20 @@ def test_data_with_a_history_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("value", "dtype"), [([300, 1], np.int8), (-1, np.uint8), ([[1, 2], [3, 256]], np.uint8), (128, np.int8)]
+    ("value", "dtype"),
+    [
+        ([300, 1], np.int8),
+        (-1, np.uint8),
+        ([[1, 2], [3, 256]], np.uint8),
+        (128, np.int8),
+        (np.int64(300), np.uint8),
+        ([np.int64(300)], np.uint8),
+    ],
 )
 def test_a_tensor_of_integers_that_do_not_fit_is_refused(value, dtype):
-    with pytest.raises(OverflowError, match=r"out of bounds for u?int8"):
+    with pytest.raises(OverflowError, match=r"lies outside of u?int8"):
         tg.Tensor(value, dtype=dtype)
-    with pytest.raises(OverflowError, match=r"out of bounds for u?int8"):
+    with pytest.raises(OverflowError, match=r"lies outside of u?int8"):
         tg.tensor(value, dtype=dtype)
 
 

@@ -505,10 +505,23 @@ def complain(arguments, capsys):
         (["train", "mlp", "--data", "nowhere"], "'nowhere' is neither a folder"),
         (["train", "mlp", "--unknown"], "unrecognized arguments"),
         (["train", "--resume", "nowhere"], "nowhere is not a folder"),
-        (["train", "mlp", "--resume", "nowhere", "--lr", "1"], "leave out lr, model"),
+        (["train", "mlp", "--resume", "nowhere", "--lr", "1"], "leave out --lr, mlp"),
+        (["train", "--resume", "nowhere", "--out", "x"], "options of the run; leave out --out"),
+        (
+            ["train", "mlp", "--target", "x"],
+            "--data decides: train mlp --data penguins --target species --help",
+        ),
+        (
+            ["study", "loss", "--no-plot", "--out", "x"],
+            "--no-plot makes no picture: leave out --out or --no-plot",
+        ),
+        (["derive", "lenet5", "--numbers"], "--numbers is an example of an operation; lenet5 is a network"),
         (["eval", "nowhere"], "nowhere is not a folder"),
         (["train", "mlp", "--variant", "B"], "unknown variant 'B' of mlp; choose from notes"),
-        (["train", "alexnet", "--resize", "100"], "alexnet takes images of 227×227: resize must"),
+        (
+            ["train", "alexnet", "--resize", "100"],
+            "alexnet takes images of 227×227: --resize must be at least 227, got 100",
+        ),
         (
             ["train", "googlenet", "--variant", "paper", "--size", "8"],
             "GoogLeNet: images must be at least 31×31, got 8×8",

@@ -25,7 +25,7 @@ COMMANDS = {
     "neighbors": (["R", "w"], {"source": "R", "word": "w", "count": 8}, {"--count 3": {"count": 3}}),
     "analogy": (["R", "x", "y", "z"], {"source": "R", "a": "x", "b": "y", "c": "z", "count": 8},
                 {"--count 3": {"count": 3}}),
-    "vectors": (["R"], {"source": "R", "out": None, "form": "word2vec", "evaluate": None},
+    "vectors": (["R"], {"source": "R", "out": None, "form": None, "evaluate": None},
                 {"--out F": {"out": "F"}, "--form glove": {"form": "glove"},
                  "--form word2vec-binary": {"form": "word2vec-binary"}, "--evaluate F": {"evaluate": "F"}}),
     "summary": (["M"], {"model": "M", "variant": None}, {"--variant V": {"variant": "V"}}),

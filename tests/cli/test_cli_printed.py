@@ -33,7 +33,7 @@ def lines(capsys, *words):
     ("lang", "head", "columns"),
     [
         ("en", "MLP: one step of training on two samples, from the loss back to the input",
-         "layer rule gy hands on file and line"),
+         "layer rule gy passes on file and line"),
         ("zh", "MLP: 两个样本的一步训练，从损失反向到输入", "层 规则 gy 传出的梯度 文件与行号"),
     ],
 )  # fmt: skip
@@ -59,10 +59,27 @@ def test_a_chain_has_its_columns_in_their_order(lang, head, columns, capsys):
         assert said.startswith(told[lang]) and said.endswith(": cross entropy of classes, linear, relu")
 
 
+TEXT_MODELS = ["charlm", "tokenlm", "transformerlm", "classify", "seq2seq", "translate", "word2vec"]
+
+
+@pytest.mark.parametrize("model", TEXT_MODELS)
+def test_models_of_texts_have_a_chain_too(model, capsys):
+    """From the loss to the embedding of the ids, which have no gradient."""
+    printed, found = lines(capsys, "derive", model)
+    assert " ".join(printed[0]).endswith(
+        ": one step of training on one text, from the loss back to the parameters"
+    )
+    first, last = found["chain"][0], found["chain"][-1]
+    assert first["takes"] == [[]] and last["operation"] == "Embedding" and list(last["gives"]) == ["weight"]
+    with pytest.raises(AssertionError):  # of an operation there is an example in numbers
+        lines(capsys, "derive", model, "--numbers")
+    assert f"--numbers is an example of an operation; {model} is a network" in capsys.readouterr().err
+
+
 def test_nothing_is_told_where_no_rule_has_a_derivation(capsys):
     row = {"layer": "a", "operation": "Sum", "takes": [[]], "gives": {"x": [2, 3]}, "where": "f.py:1",
            "derivation": []}  # fmt: skip
-    chain.print_chain("A", [row], derivation.CHAIN["en"])
+    chain.print_chain("A", [row], derivation.CHAIN["en"] | {"chain": ""})
     assert capsys.readouterr().out.splitlines()[-1].split() == ["1", "a", "Sum", "1", "gx", "2×3", "f.py:1"]
 
 
@@ -201,8 +218,8 @@ def test_layers_are_matched_by_place_where_all_have_as_many(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "known", "said"),
     [
-        ("sigmod", ["Tanh", "Sigmoid"], "did you mean Sigmoid"),
-        ("batch-norn", ["Batch_Norm", "BatchNormFixed"], "did you mean Batch_Norm or BatchNormFixed"),
+        ("sigmod", ["Tanh", "Sigmoid"], "did you mean Sigmoid?"),
+        ("batch-norn", ["Batch_Norm", "BatchNormFixed"], "did you mean Batch_Norm or BatchNormFixed?"),
         ("x", ["Tanh", "Abs"], "known are Abs, Tanh"),
     ],
 )
@@ -269,6 +286,11 @@ def test_an_analogy_tells_what_was_given(plane, capsys):
     cosine = 0.5 / math.hypot(0.5, 1 + math.sqrt(0.75))  # of b - a + c and d
     assert printed == [["word", "cosine"], ["d", f"{cosine:.3f}"]] and found["given"] == ["a", "b", "c"]
     assert found["source"] == str(plane) and list(found["neighbors"]) == ["d"]
+
+
+def test_a_form_is_that_of_a_file(plane, capsys):
+    assert main(["vectors", str(plane), "--form", "glove"]) == 2
+    assert "--form is of the file that --out names; give --out FILE" in capsys.readouterr().err
 
 
 def test_vectors_are_counted_written_and_evaluated(plane, tmp_path, capsys):

@@ -211,7 +211,8 @@ def test_ctrl_c_while_progress_is_written(tmp_path, hears_ctrl_c):
         (["train", "word2vec", "--width", "9"], "train: unrecognized arguments: --width 9; "
          "see tinygrad-notes train word2vec --help"),
         (["train", "mlp", "--target", "t"], "train: unrecognized arguments: --target t; mlp learns tables as "
-         "well, with other options: what --data names decides; see tinygrad-notes train mlp --help"),
+         "well, with other options; --data decides: train mlp --data penguins --target species --help; see "
+         "tinygrad-notes train mlp --help"),
         (["bpe", "train", "--out", "FILE", "--x"], "bpe train: unrecognized arguments: --x; "
          "see tinygrad-notes bpe train --help"),
         (["data", "a", "b"], "data: unrecognized arguments: b; see tinygrad-notes data --help"),

@@ -139,7 +139,7 @@ def test_other_files_in_the_cache_are_not_used(server, tmp_path):
         array = np.zeros((2, 28, 28) if "images" in name else 2, np.uint8)
         (folder / name).write_bytes(idx(array))
         (folder / name.removesuffix(".gz")).write_bytes(gzip.decompress(idx(array)))
-    with pytest.raises(DataError, match=f"{FIRST}: not the published file of .* allow the download"):
+    with pytest.raises(DataError, match=f"{FIRST}: not the published file of .* add --download"):
         load("mnist")
     assert len(load(folder)[0]) == 2  # a folder of one's own is
     train, test = load("mnist", download=True)
@@ -230,7 +230,9 @@ def test_silent_server_times_out(server):
 
 
 def test_nothing_is_fetched_unless_asked_for(server, tmp_path):
-    with pytest.raises(DataError, match=r"mnist is not in .*mnist: allow the download, or put"):
+    with pytest.raises(
+        DataError, match=r"mnist is not in .*mnist: add --download .from Python: download=True., or put"
+    ):
         load("mnist")
     assert server.asked == [] and list(tmp_path.iterdir()) == []
 

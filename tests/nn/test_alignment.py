@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_notes as tg
-from tinygrad_notes import nn
+from tinygrad_notes import backend, nn
 
 N, T, U = 3, 4, 5
 LENGTHS = np.array([2, 5, 0])
@@ -125,6 +125,20 @@ def test_initial_weights_are_xaviers():
     assert set(additive.state_dict()) == {"key_weight", "query_weight", "v"}
     assert list(nn.DotAttention().parameters()) == []
     assert repr(general) == "GeneralAttention(60, 40)" and repr(additive) == "AdditiveAttention(60, 40, 50)"
+
+
+@pytest.mark.parametrize("layer", [tg.nn.DotAttention(), tg.nn.GeneralAttention(64, 64)], ids=repr)
+@pytest.mark.parametrize("how", [{}, {"lengths": [2]}])
+def test_scores_of_float16_do_not_overflow(layer, how):
+    """160,000 is not among its numbers; the weights are."""
+    layer = layer.astype("float16")
+    for weight in layer.parameters():
+        weight.data = np.eye(64)
+    q = np.full((1, 1, 64), 50, np.float16)
+    context, weights = layer(q, np.stack([q[0, 0], -q[0, 0]])[None], **how)
+    assert weights.dtype == context.dtype == np.float16
+    assert backend.to_numpy(weights.data).tolist() == [[[1, 0]]]
+    assert np.array_equal(backend.to_numpy(context.data), q)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])

@@ -417,7 +417,7 @@ def test_what_is_finite_is_neither_infinite_nor_nan():
 def test_rounding_to_tens_and_to_decimals():
     assert tg.round(tg.Tensor([1234.0, 1250.0, -1350.0]), -2).numpy().tolist() == [1200, 1200, -1400]
     assert tg.round(tg.Tensor([0.125, 0.375], dtype="float64"), np.int64(2)).numpy().tolist() == [0.12, 0.38]
-    assert tg.round(tg.Tensor([15, 25]), -1).numpy().tolist() == [15, 25]  # whole numbers stay
+    assert tg.round(tg.Tensor([15, 25]), -1).numpy().tolist() == [20, 20]  # halves to the even neighbor
 
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float16])

@@ -196,7 +196,7 @@ def test_sizes_follow_from_the_options(model, options, sides, decoded, shape):
 
 
 def test_images_are_not_scaled_below_the_input():
-    with pytest.raises(RunError, match="lenet5 takes images of 32×32: resize must not be below, got 31"):
+    with pytest.raises(RunError, match="lenet5 takes images of 32×32: --resize must be at least 32, got 31"):
         pipeline.sides(IMAGES.settings("lenet5", resize=31))
     assert pipeline.sides(IMAGES.settings("lenet5", resize=32)) == (32, 32)
 

@@ -362,4 +362,4 @@ def test_bleu_is_sacrebleus_or_says_what_is_missing(trained, monkeypatch, capsys
     with pytest.raises(ImportError, match=r"pip install 'tinygrad-notes\[bleu\]'"):
         bleu(written, wanted)
     assert main(["eval", str(trained / "translate")]) == 0
-    assert "no BLEU: BLEU needs sacrebleu" in capsys.readouterr().out
+    assert "no BLEU (BLEU needs sacrebleu" in capsys.readouterr().out

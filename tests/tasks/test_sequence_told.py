@@ -303,9 +303,9 @@ def test_bleu_stands_before_all_else(monkeypatch):
 
     monkeypatch.setattr("tinygrad_notes.tasks.translation.bleu", missing)
     TRANSLATION.judge_texts([], [], figures := {}, said := ["the rest"])
-    assert (figures, said) == ({}, ["the rest", "no BLEU: it is not there"])
+    assert (figures, said) == ({}, ["the rest", "no BLEU (it is not there)"])
     SEQ2SEQ.judge_texts([], [], figures, said)
-    assert (figures, said) == ({}, ["the rest", "no BLEU: it is not there"])
+    assert (figures, said) == ({}, ["the rest", "no BLEU (it is not there)"])
 
 
 @pytest.mark.parametrize(("wanted", "tokens"), [(["他喜欢"], "zh"), (["a他"], "13a"), (["a他", "他"], "zh"),

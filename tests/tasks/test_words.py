@@ -126,7 +126,7 @@ def test_texts_that_teach_nothing_are_refused(tmp_path, content, options, messag
     (tmp_path / "t").write_bytes(content)
     with pytest.raises((DataError, RunError), match=message):
         WORDS.load(WORDS.settings("word2vec", data=str(tmp_path / "t"), **SMALL | options))
-    with pytest.raises(DataError, match="there is no such file; --data takes topics or a text file"):
+    with pytest.raises(DataError, match="no such text file; --data takes topics or a text file"):
         WORDS.load(WORDS.settings("word2vec", data=str(tmp_path / "none"), **SMALL))
 
 

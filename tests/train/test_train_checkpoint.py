@@ -307,3 +307,14 @@ def test_kill_at_any_moment_leaves_a_whole_file(tmp_path):
         state = load(tmp_path / "s")
         assert max(first, last) <= state["n"] <= max(first, last) + 1
         assert (state["w"] == state["n"]).all()
+
+
+def test_equal_states_are_equal_files(tmp_path):
+    """To the last byte, so that a checksum of the files says whether two runs are the same."""
+    state = {"a": {"b": np.arange(3.0), "猫": np.ones((2, 3), np.float32)}, "x": [1, "é\x01", None]}
+    files = [tmp_path / f"{k}.safetensors" for k in range(8)]
+    for file in files:
+        save(state, file)
+    assert len({file.read_bytes() for file in files}) == 1
+    loaded = load(files[0])
+    assert loaded["x"] == state["x"] and loaded["a"]["b"].tolist() == [0, 1, 2]

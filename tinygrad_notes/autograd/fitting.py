@@ -24,6 +24,7 @@ def fitted(name: str, value: Any, place: Any) -> Any:
     """
     single = isinstance(value, bool | int | float)  # seen on the host: a GPU writes it without a copy
     given = np.asarray(value) if single else backend.asarray(value)
+    backend.check_dtype(given.dtype)
     integers = given.dtype.kind in "iu" and place.kind in "iu"
     if not integers:
         check_kind(name, given.dtype, place)

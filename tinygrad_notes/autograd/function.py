@@ -220,6 +220,7 @@ def _constant(cls: type[Function], position: int, value: Any) -> Any:
         return value
     if backend.is_array(value):
         backend.check_dtype(value.dtype)
+        value = backend.plain(value) if isinstance(value, np.ndarray) else value
         return value.copy()  # the caller may write into it before the backward
     if isinstance(value, np.generic):
         value = value.item()

@@ -40,10 +40,10 @@ def _operator(symbol: str, name: str) -> Callable[[Tensor, Any], Tensor]:
         result = getattr(tape, name)(x, other)
         if result.shape != x.shape:
             raise ValueError(f"{symbol}: the result is {result.shape} and does not fit into {x.shape}")
-        check_kind(symbol, result.dtype, x.dtype)
         if result._edge is None:
-            _write(x, ..., result._data)
+            _write(x, ..., fitted(symbol, result._data, x.dtype))
         else:
+            check_kind(symbol, result.dtype, x.dtype)
             kept = result if result.dtype == x.dtype else tape.astype(result, x.dtype)
             x._data, x._edge = kept._data, kept._edge
         return x
@@ -89,7 +89,9 @@ def _raw(part: Any) -> Any:
 
 def _write(x: Tensor, index: Any, value: Any) -> None:
     array = x._data
-    repeated = any(step == 0 and n > 1 for step, n in zip(array.strides, array.shape, strict=True))
+    repeated = array.size and any(
+        step == 0 and n > 1 for step, n in zip(array.strides, array.shape, strict=True)
+    )
     if repeated or not getattr(array.flags, "writeable", True):
         raise RuntimeError(
             f"a Tensor of shape {x.shape} that was stretched by broadcasting cannot change in place, as its "

@@ -23,7 +23,7 @@ def seed(output: Tensor, gradient: Any) -> Tensor:
                 "reduce it with .sum() or .mean(), or pass `gradient` of its shape"
             )
         return Tensor._wrap(backend.xp.ones(output.shape, output.dtype))
-    given = gradient if isinstance(gradient, Tensor) else Tensor(gradient)
+    given = gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=output.dtype)
     if given.shape != output.shape:
         raise ValueError(f"backward: gradient {given.shape} for an output of shape {output.shape}")
     return given if given.dtype == output.dtype else given.astype(output.dtype)

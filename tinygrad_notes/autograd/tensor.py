@@ -277,9 +277,8 @@ class Tensor:
         return tape.reshape(self, shape[0] if len(shape) == 1 else shape)  # type: ignore[no-any-return]
 
     def transpose(self, *axes: Any) -> Tensor:
-        if len(axes) == 1 and not isinstance(axes[0], int | np.integer):
-            axes = axes[0]
-        return tape.transpose(self, axes or None)  # type: ignore[no-any-return]
+        one = len(axes) == 1 and not isinstance(axes[0], int | np.integer)
+        return tape.transpose(self, axes[0] if one else axes or None)  # type: ignore[no-any-return]
 
     def __pos__(self) -> Tensor:
         return self

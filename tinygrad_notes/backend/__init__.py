@@ -131,12 +131,12 @@ def asarray(data: Any, dtype: Any = None, copy: bool | None = None) -> Array:
     Arrays keep their dtype unless `dtype` is given. `copy=True` never shares memory with `data`.
 
     Raises TypeError for complex numbers, reals of more than 64 bits and what is no number, OverflowError
-    for Python integers that `dtype` does not hold.
+    for integers, in lists or alone, that `dtype` does not hold.
     """
     if dtype is not None:
         check_dtype(dtype)
     if isinstance(data, np.ndarray):
-        data = _plain(data)
+        data = plain(data)
     if isinstance(data, xp.ndarray):
         check_dtype(data.dtype)
         array = data if dtype is None else data.astype(dtype, copy=False)
@@ -150,14 +150,17 @@ def asarray(data: Any, dtype: Any = None, copy: bool | None = None) -> Array:
     check_dtype(host.dtype)
     if dtype is None and not isinstance(data, np.ndarray | np.generic) and host.dtype == np.float64:
         dtype = np.float32
-    if dtype is not None:  # NumPy raises OverflowError for a Python integer outside of it
-        host = host.astype(dtype, copy=False) if hasattr(data, "dtype") else np.asarray(data, dtype)
+    if dtype is not None:
+        given, host = host, host.astype(dtype, copy=False)
+        integers = not isinstance(data, np.ndarray) and given.dtype.kind in "iu" and host.dtype.kind in "iu"
+        if integers and (outside := given[given != host]).size:  # an array is converted as NumPy does it
+            raise OverflowError(f"asarray: {outside[0]} lies outside of {host.dtype}; give a wider dtype")
     if xp is cpu:
         return host.copy() if copy and np.may_share_memory(host, np.asarray(data)) else host
     return xp.from_host(host)
 
 
-def _plain(array: np.ndarray) -> np.ndarray:
+def plain(array: np.ndarray) -> np.ndarray:
     """A NumPy array of NumPy's own class, a memory map or matrix for example, in the machine's byte order."""
     if isinstance(array, np.ma.MaskedArray):
         raise TypeError("asarray: a masked array would lose its mask; use .filled(value) first")

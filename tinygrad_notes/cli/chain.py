@@ -11,6 +11,7 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..autograd.function import _next_number
+from ..models.summary import sample
 from ..nn import Module
 from ..ops.loss import cross_entropy
 from .networks import Network
@@ -19,22 +20,31 @@ from .steps import derivations_of, where
 
 
 def chain(network: Network) -> list[dict[str, Any]]:
-    """One row per recorded operation of a training step on two samples, last first.
+    """One row per recorded operation of a training step on two images, or on one text, last first.
 
     `layer` is the innermost part of the model in whose forward it was recorded; `gives` are the shapes of the
     gradients that its rule hands on; `where` is the file and line of that rule.
     """
     model = network.undrawn().train()
     spans: list[tuple[int, int, str]] = []
-    x = Tensor(np.zeros((2, *model.input_shape), np.float32), requires_grad=True)
+    if network.texts:
+        inputs = [*map(sample, network.texts)]
+    else:
+        inputs = [Tensor(np.zeros((2, *model.input_shape), np.float32), requires_grad=True)]
     with _watched(model, spans):
-        outputs = model(x)
-    labels = np.zeros(2, np.int64)
+        outputs = model(*inputs)
+    return [_row(node, spans) for node in _backward_order(loss_of(network, outputs))]
+
+
+def loss_of(network: Network, outputs: Any) -> Tensor:
+    """For class 0, of all logits of images, those of auxiliary classifiers too; of a text only of the first
+    output, since what comes with it is a state. What is one number is a loss already."""
     several = outputs if isinstance(outputs, tuple) else (outputs,)
-    loss = cross_entropy(several[0], labels)
-    for y in several[1:]:
-        loss = loss + cross_entropy(y, labels)
-    return [_row(node, spans) for node in _backward_order(loss)]
+    losses = []
+    for y in several[:1] if network.texts else several:
+        logits = y if y.ndim < 3 else y.reshape(-1, y.shape[-1])
+        losses.append(y if y.ndim == 0 else cross_entropy(logits, np.zeros(len(logits), np.int64)))
+    return sum(losses[1:], losses[0])
 
 
 def _backward_order(loss: Tensor) -> list[Any]:

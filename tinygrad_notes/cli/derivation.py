@@ -27,6 +27,8 @@ def derive_command(arguments: argparse.Namespace) -> int:
     entries = derivations_of(operation, name)
     if operation is None and not entries:
         if plain(name) in all_networks():
+            if arguments.numbers:
+                raise ValueError(f"--numbers is an example of an operation; {name} is a network")
             return _chain(arguments)
         known = [*_others(), *(c.__name__ for c in all_operations().values())]
         raise ValueError(f"unknown operation {name!r}; {suggestion(name, known)}")
@@ -51,7 +53,8 @@ def _chain(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"model": network.name, "chain": rows})
     else:
-        print_chain(network.name, rows, CHAIN[arguments.lang])
+        words = CHAIN[arguments.lang]
+        print_chain(network.name, rows, words | {"chain": words["text" if network.texts else "images"]})
     return DONE
 
 
@@ -93,10 +96,12 @@ def _print_plain(operation: type[Function]) -> None:
 
 
 CHAIN = {
-    "en": {"chain": "one step of training on two samples, from the loss back to the input", "layer": "layer",
-           "rule": "rule", "gives": "hands on", "where": "file and line",
+    "en": {"images": "one step of training on two samples, from the loss back to the input",
+           "text": "one step of training on one text, from the loss back to the parameters", "layer": "layer",
+           "rule": "rule", "gives": "passes on", "where": "file and line",
            "told": "told step by step by `tinygrad-notes derive`"},
-    "zh": {"chain": "两个样本的一步训练，从损失反向到输入", "layer": "层", "rule": "规则",
+    "zh": {"images": "两个样本的一步训练，从损失反向到输入",
+           "text": "一段文本的一步训练，从损失反向到参数", "layer": "层", "rule": "规则",
            "gives": "传出的梯度", "where": "文件与行号", "told": "可用 `tinygrad-notes derive` 查看逐步推导"},
 }  # fmt: skip
 

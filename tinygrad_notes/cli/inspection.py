@@ -16,12 +16,12 @@ from ..data.windows import Around
 from ..models.count import undrawn
 from ..models.summary import sample, summary
 from ..nn import Module
-from ..ops.loss import cross_entropy
 from ..tasks import find_task
 from ..train.config import read_task
 from ..train.options import RunError
 from ..train.run import load_trained
 from . import DONE
+from .chain import loss_of
 from .networks import all_networks, find_network
 from .operations import plain
 from .output import print_json, print_table
@@ -126,12 +126,8 @@ def _network(name: str) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss of one image, or of one text."""
     network = find_network(name)
     model = network.build().eval()
-    y = model(*map(sample, network.inputs(model)))
-    logits = y[0] if isinstance(y, tuple) else y  # what comes with it is a state
-    if logits.ndim == 0:  # a loss already
-        return logits, dict(model.named_parameters())
-    logits = logits.reshape(-1, logits.shape[-1])
-    return cross_entropy(logits, np.zeros(len(logits), np.int64)), dict(model.named_parameters())
+    outputs = model(*map(sample, network.inputs(model)))
+    return loss_of(network, outputs), dict(model.named_parameters())
 
 
 def _dot(entries: list[Entry]) -> str:

@@ -24,7 +24,7 @@ def suggestion(name: str, known: list[str]) -> str:
     by_plain = {plain(k): k for k in known}
     close = difflib.get_close_matches(plain(name), by_plain, 3)
     if close:
-        return f"did you mean {' or '.join(by_plain[k] for k in close)}"
+        return f"did you mean {' or '.join(by_plain[k] for k in close)}?"
     return f"known are {', '.join(sorted(by_plain.values()))}"
 
 

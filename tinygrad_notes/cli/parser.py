@@ -87,6 +87,7 @@ def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     for name, added, kind in (("eval", evaluate, "Testing"), ("predict", predict, "Predicting")):
         added.add_argument("--checkpoint", choices=("best", "last"),
                            help="which epoch (default: the best, where there was a validation)")  # fmt: skip
+        added.epilog = f"{name} RUN_DIR --help has the options of the run's task, too\n\n{added.epilog}"
         if argv[:1] == [name]:
             _of_run(added, argv[1:], kind)
     evaluate.add_argument("--download", action="store_true", help="fetch the data if it is missing")
@@ -118,7 +119,7 @@ def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
         if words:
             added.add_argument("--count", metavar="N", type=int, default=8, help="words to show (default 8)")
     rows.add_argument("--out", metavar="FILE", help="the file to write")
-    rows.add_argument("--form", choices=("word2vec", "word2vec-binary", "glove"), default="word2vec",
+    rows.add_argument("--form", choices=("word2vec", "word2vec-binary", "glove"),
                       help="of the file (default word2vec: text)")  # fmt: skip
     rows.add_argument("--evaluate", metavar="FILE", help="questions-words.txt, or pairs of words and scores")
 
@@ -150,7 +151,7 @@ def make_parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
                     "pairs.json 'the lowest'", json=False)  # fmt: skip
     _byte_pairs(pairs)
 
-    study = command("study", "studies", "one small comparison: learning rates, activations, optimizers, ...",
+    study = command("study", "studies", "a small comparison, of activations or optimizers for example",
                     "tinygrad-notes study activation")  # fmt: skip
     study.add_argument("topic", metavar="TOPIC", nargs="?", help="left out: the topics are listed")
     study.add_argument("--seed", type=_seed, default=0, metavar="S", help="of every draw (default 0)")
@@ -261,12 +262,13 @@ def _train(parser: Parser, words: Sequence[str] | None) -> None:
 
 def _others(model: str, name: str) -> str | None:
     """That other tasks train a model of this name, with other options."""
-    from ..tasks import MODELS
+    from ..tasks import MODELS, find_task
 
     others = [task for task, models in MODELS.items() if model in models and task != name]
     if not others:
         return None
-    return f"{model} learns {' and '.join(others)} as well, with other options: what --data names decides"
+    example = f"train {model} {find_task(others[0]).example} --help"
+    return f"{model} learns {' and '.join(others)} as well, with other options; --data decides: {example}"
 
 
 def _of_run(parser: argparse.ArgumentParser, words: Sequence[str], kind: str) -> None:

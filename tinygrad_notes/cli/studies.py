@@ -12,6 +12,8 @@ from .output import picture_file, print_json, print_table
 
 def study_command(arguments: argparse.Namespace) -> int:
     """Without a topic the topics are listed."""
+    if arguments.no_plot and arguments.out is not None:
+        raise ValueError("--no-plot makes no picture: leave out --out or --no-plot")
     if arguments.topic is None:
         if arguments.json:
             print_json({"topics": study.TOPICS})

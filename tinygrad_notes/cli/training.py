@@ -59,10 +59,11 @@ def _task(arguments: argparse.Namespace) -> Task:
     if arguments.resume is not None:
         known = Settings if arguments.model is None else task_of(arguments.model.lower()).Settings
         given = set(given_options(arguments, known)) - {"epochs", "patience"}
-        given |= {name for name in ("model", "out") if getattr(arguments, name) is not None}
-        if given:
-            names = ", ".join(sorted(given)).replace("_", "-")
-            raise RunError(f"--resume goes on with the options of the run; leave out {names}")
+        given |= {"out"} if arguments.out is not None else set()
+        names = [f"--{name.replace('_', '-')}" for name in sorted(given)]
+        names += [] if arguments.model is None else [arguments.model]
+        if names:
+            raise RunError(f"--resume goes on with the options of the run; leave out {', '.join(names)}")
         return find_task(read_task(Path(arguments.resume)))
     if arguments.model is None:
         raise RunError("train needs a MODEL, or --resume DIR")

@@ -32,13 +32,16 @@ def analogy_command(arguments: argparse.Namespace) -> int:
 
 def vectors_command(arguments: argparse.Namespace) -> int:
     """Write vectors to a file, or evaluate them."""
+    if arguments.form is not None and arguments.out is None:
+        raise ValueError("--form is of the file that --out names; give --out FILE")
     vectors = _vectors(arguments.source)
     result = {"source": arguments.source, "words": len(vectors), "dimensions": vectors.vectors.shape[1]}
     if arguments.evaluate is not None:
         result |= {"evaluation": evaluate_vectors(vectors, arguments.evaluate)}
     if arguments.out is not None:
-        vectors.save(arguments.out, arguments.form)
-        result |= {"file": arguments.out, "form": arguments.form}
+        form = arguments.form or "word2vec"
+        vectors.save(arguments.out, form)
+        result |= {"file": arguments.out, "form": form}
     if arguments.json:
         print_json(result)
         return DONE

@@ -152,7 +152,7 @@ def verify(name: str) -> None:
         if not _present(path, file):
             raise DataError(
                 f"{path}: not the published file of {file.size} bytes with SHA-256 {file.sha256}; "
-                f"allow the download, or {by_hand(name)}"
+                f"add --download (from Python: download=True), or {by_hand(name)}"
             )
 
 

@@ -79,7 +79,9 @@ def _load_arrays(name: str, download: bool, progress: Progress) -> tuple[ArrayDa
                 return _load_named(name)
             if isinstance(error, DataError):
                 raise  # there, but another: the message says which file
-            raise DataError(f"{name} is not in {folder}: allow the download, or {by_hand(name)}") from None
+            raise DataError(
+                f"{name} is not in {folder}: add --download (from Python: download=True), or {by_hand(name)}"
+            ) from None
     if Path(name).is_dir():
         return _load_folder(Path(name))
     raise ValueError(f"load: {name!r} is neither a folder nor one of {', '.join(NAMES)}")

@@ -66,8 +66,15 @@ class Sampling:
         self.rng = np.random.default_rng(seed)
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
-        """(N, V): what is drawn from; 0 for ids that are cut."""
+        """(N, V): what is drawn from; 0 for ids that are cut.
+
+        Raises ValueError for a row that holds NaN or ∞, or −∞ alone: nothing can be drawn from it.
+        """
         logits = logits.astype(np.float64)
+        if not np.isfinite(logits.max(axis=1)).all():  # a NaN is the largest
+            raise ValueError("Sampling: the logits hold NaN or infinity; the model has lost its numbers")
+        if self.temperature == 0:
+            return np.eye(logits.shape[1])[greedy(logits)]
         order = np.argsort(-logits, axis=1, kind="stable")  # likeliest first
         logits = np.take_along_axis(logits, order, axis=1)
         with np.errstate(over="ignore"):  # of a tiny temperature: e^-∞ is 0
@@ -84,9 +91,9 @@ class Sampling:
         return back
 
     def __call__(self, logits: np.ndarray) -> np.ndarray:
-        if self.temperature == 0:
-            return greedy(logits)
         below = np.cumsum(self.probabilities(logits), axis=1)
+        if self.temperature == 0:
+            return below.argmax(axis=1)
         draws = self.rng.random((len(logits), 1)) * below[:, -1:]
         return (below <= draws).sum(axis=1)
 

@@ -7,12 +7,13 @@ decoder, here the query, and h₁, h₂, ... are the states of the encoder, here
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from ..autograd import Tensor
 from ..ops import alignment as ops
 from ..ops.activation import softmax
-from ..ops.arguments import as_tensor, mixed_dtypes, stretches
+from ..ops.arguments import as_tensor, in_float32, mixed_dtypes, stretches
 from ..ops.attention import shown
 from ..ops.sequence import length_mask, masked_softmax
 from . import init
@@ -33,8 +34,8 @@ class _Attention(Module):
     A query without keys gets zeros. Keys and values that no query may attend to are never read.
     """
 
-    def score(self, query: Tensor, keys: Tensor) -> Tensor:
-        raise NotImplementedError
+    score: ClassVar[Callable[..., Tensor]]  # of query, keys and the parameters that are called `learned`
+    learned: ClassVar[tuple[str, ...]] = ()
 
     def forward(
         self, query: Any, keys: Any, values: Any = None, mask: Any = None, lengths: Any = None
@@ -49,12 +50,8 @@ class _Attention(Module):
             kept = shown(keys, mask)
             values = kept if values is keys else shown(values, mask)
             keys = kept
-        scores = self.score(query, keys)
-        if keys.shape[1] == 0:
-            weights = scores  # no keys: nothing to normalize, and the context is 0
-        else:
-            weights = softmax(scores) if mask is None else masked_softmax(scores, mask)
-        context = weights @ values
+        parameters = [getattr(self, name) for name in self.learned]
+        context, weights = _attend(query, keys, values, mask, self.score, *parameters)
         return (context[:, 0], weights[:, 0]) if one_step else (context, weights)
 
     def _check(self, query: Tensor, keys: Tensor, values: Tensor) -> None:
@@ -92,14 +89,27 @@ class _Attention(Module):
         return mask
 
 
+@in_float32
+def _attend(
+    query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, score: Callable[..., Tensor],
+    *parameters: Tensor,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """The context and the weights. Scores of float16 would end at 65504."""
+    scores = score(query, keys, *parameters)
+    if keys.shape[1] == 0:
+        weights = scores  # no keys: nothing to normalize, and the context is 0
+    else:
+        weights = softmax(scores) if mask is None else masked_softmax(scores, mask)
+    return weights @ values, weights
+
+
 class DotAttention(_Attention):
     """e = s · h: nothing to learn, for queries and keys of one length.  Luong et al. 2015, "dot".
 
     See `_Attention` for arguments and masks.
     """
 
-    def score(self, query: Tensor, keys: Tensor) -> Tensor:
-        return ops.dot_score(query, keys)
+    score = staticmethod(ops.dot_score)
 
 
 class GeneralAttention(_Attention):
@@ -108,14 +118,13 @@ class GeneralAttention(_Attention):
     weight W (query_dim, key_dim), Xavier uniform. See `_Attention` for arguments and masks.
     """
 
+    score, learned = staticmethod(ops.general_score), ("weight",)
+
     def __init__(self, query_dim: int, key_dim: int) -> None:
         self.query_dim = _size("GeneralAttention", "query_dim", query_dim)
         self.key_dim = _size("GeneralAttention", "key_dim", key_dim)
         self.weight = unset(query_dim, key_dim)
         init.xavier_uniform_(self.weight)
-
-    def score(self, query: Tensor, keys: Tensor) -> Tensor:
-        return ops.general_score(query, keys, self.weight)
 
     def extra_repr(self) -> str:
         return f"{self.query_dim}, {self.key_dim}"
@@ -128,6 +137,8 @@ class AdditiveAttention(_Attention):
     uniform. See `_Attention` for arguments and masks.
     """
 
+    score, learned = staticmethod(ops.additive_score), ("key_weight", "query_weight", "v")
+
     def __init__(self, query_dim: int, key_dim: int, hidden_dim: int) -> None:
         self.query_dim = _size("AdditiveAttention", "query_dim", query_dim)
         self.key_dim = _size("AdditiveAttention", "key_dim", key_dim)
@@ -139,9 +150,6 @@ class AdditiveAttention(_Attention):
         init.xavier_uniform_(self.query_weight)
         bound = math.sqrt(6 / (hidden_dim + 1))  # Xavier's of a weight (1, hidden_dim)
         init.uniform_(self.v, -bound, bound)
-
-    def score(self, query: Tensor, keys: Tensor) -> Tensor:
-        return ops.additive_score(query, keys, self.key_weight, self.query_weight, self.v)
 
     def extra_repr(self) -> str:
         return f"{self.query_dim}, {self.key_dim}, {self.hidden_dim}"

@@ -74,7 +74,8 @@ class Norm(Function):
     def backward(xp, gy, a, y, *, p, axis):
         shape = _kept_shape(a.shape, axis)
         safe = xp.reshape(y + (y == 0), shape)  # where y = 0 every a is 0: 0/1 instead of 0/0
-        return xp.reshape(gy, shape) * (a / safe) ** (p - 1)
+        # Not (a / safe)ᵖ⁻¹: for p < 2 its slope at a = 0 is infinite, and would reach y by way of 0 · ∞.
+        return xp.reshape(gy, shape) * (a ** (p - 1) / safe ** (p - 1))
 
 
 @in_float32

@@ -201,6 +201,7 @@ def leaky_relu(input, negative_slope: float = 0.01) -> Tensor:
     return LeakyReLU.apply(input, slope=number("leaky_relu", "negative_slope", negative_slope))
 
 
+@of_reals
 def softplus(input, beta: float = 1.0) -> Tensor:
     """ln(1 + eᵝˣ)/β, a smooth relu."""
     beta = number("softplus", "beta", beta)
@@ -221,6 +222,7 @@ def elu(input, alpha: float = 1.0) -> Tensor:
     return ELU.apply(input, alpha=number("elu", "alpha", alpha))
 
 
+@in_float32
 def gelu(input, approximate: str = "none") -> Tensor:
     """x Φ(x); `approximate="tanh"` for the paper's cheaper form."""
     if approximate not in ("none", "tanh"):

@@ -22,9 +22,11 @@ def as_tensor(x: Any) -> Tensor:
 
 
 def raw(x: Any) -> Any:
-    """The array of a Tensor; arrays and Python numbers as they are; anything else as an array."""
+    """The array of a Tensor; numbers as Python's, which never change a dtype; else an array."""
     if isinstance(x, Tensor):
         return x._data
+    if isinstance(x, np.generic):
+        x = x.item()
     return x if isinstance(x, bool | int | float | backend.xp.ndarray) else backend.asarray(x)
 
 
@@ -105,8 +107,10 @@ def of_reals(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _real(x: Any) -> Any:
-    dtype = getattr(x, "dtype", None)
-    return x if dtype is None or dtype.kind == "f" else x.astype(np.float32)
+    if x is None or isinstance(x, float):
+        return x
+    x = x if hasattr(x, "dtype") else as_tensor(x)
+    return x if x.dtype.kind == "f" else x.astype(np.float32)
 
 
 def one_or_many(function: Callable[..., Tensor]) -> Callable[..., Tensor]:

@@ -215,8 +215,8 @@ def power(a, b) -> Tensor:
     if isinstance(b, int | float | np.generic) and not isinstance(b, bool | np.bool_):
         return Power.apply(a, exponent=number("power", "the exponent", b))
     if isinstance(a, int | float | np.generic):  # as an array of b's dtype, which the rule can mask
-        b = as_tensor(b)
-        a = backend.asarray(a, b.dtype if b.dtype.kind == "f" else None)
+        a, b = a.item() if isinstance(a, np.generic) else a, as_tensor(b)
+        a = backend.asarray(a, b.dtype if b.dtype.kind in ("iuf" if isinstance(a, int) else "f") else None)
     return PowerTensor.apply(a, b)
 
 

@@ -28,21 +28,25 @@ def ones(shape: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Te
 
 def full(shape: Any, value: float, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
     """`value` everywhere in `shape`."""
-    return _new(backend.xp.full(shape, value, dtype=_dtype("full", dtype)), requires_grad)
+    dtype = _dtype("full", dtype)
+    if isinstance(value, int | np.integer):
+        check_held("full", int(value), dtype)
+    return _new(backend.xp.full(shape, value, dtype=dtype), requires_grad)
 
 
 def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any = None) -> Tensor:
     """start, start + step, ... up to but not `stop`; arange(n) counts from 0."""
     if stop is None:
         start, stop = 0, start
-    whole = all(isinstance(v, int | np.integer) for v in (start, stop, step))
+    start, stop, step = (v.item() if isinstance(v, np.generic) else v for v in (start, stop, step))
+    whole = all(isinstance(v, int) for v in (start, stop, step))
     dtype = (np.int64 if whole else np.float32) if dtype is None else dtype
     if step == 0:
         raise ValueError("arange: step must not be 0")
     # NumPy counts in the dtype that it is given: in float32 the steps at 10⁶ would be multiples of 1/16.
     array = backend.xp.arange(start, stop, step)
     dtype = _dtype("arange", dtype)
-    if whole and array.size:
+    if dtype.kind in "iu" and array.size:
         for end in (start, start + (array.size - 1) * step):
             check_held("arange", int(end), dtype)
     return Tensor._wrap(array.astype(dtype))

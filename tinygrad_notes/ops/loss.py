@@ -226,7 +226,10 @@ def binary_cross_entropy_with_logits(
         loss = BinaryCrossEntropy.apply(x, t)
     else:
         pos_weight = constant(op, "pos_weight", pos_weight).astype(x.dtype)
-        loss = (1 - t) * x + (1 + (pos_weight - 1) * t) * softplus(-x)
+        yes, no = pos_weight * t, 1 - t
+        limited = backend.xp.isfinite(x._data)  # where x is infinite, a cost that counts 0 times is 0
+        loss = yes * where(limited | (yes._data != 0), softplus(-x), 0.0)
+        loss = loss + no * where(limited | (no._data != 0), softplus(x), 0.0)
     if weight is not None:
         loss = loss * constant(op, "weight", weight).astype(x.dtype)
     return _reduce(loss, reduction)

@@ -170,10 +170,10 @@ def ceil(x) -> Tensor:
 def round(x, decimals: int = 0) -> Tensor:
     """x rounded to `decimals` places, halves to the even neighbor; no gradient."""
     decimals = integer("round", "decimals", decimals)
-    return _stepwise(x, lambda array: backend.xp.round(array, decimals))
+    return _stepwise(x, lambda array: backend.xp.round(array, decimals), "fiu" if decimals < 0 else "f")
 
 
-def _stepwise(x, function) -> Tensor:
-    """A function whose slope is 0 wherever it has one; whole numbers stay what they are."""
+def _stepwise(x, function, kinds="f") -> Tensor:
+    """A function whose slope is 0 wherever it has one; numbers of no other kinds than `kinds` change."""
     array = raw_array(x)
-    return Tensor._wrap(backend.xp.asarray(function(array)) if array.dtype.kind == "f" else array.copy())
+    return Tensor._wrap(backend.xp.asarray(function(array)) if array.dtype.kind in kinds else array.copy())

@@ -55,10 +55,13 @@ def topk(x: Any, k: int, axis: int = -1, largest: bool = True) -> tuple[Tensor, 
 def take_along_axis(x: Any, indices: Any, axis: int) -> Tensor:
     """y[i, j, k] = x[i, indices[i, j, k], k] for axis 1; the other axes broadcast. Repeated places add up.
 
-    Raises ValueError for indices that have another number of axes or do not broadcast.
+    Raises ValueError for indices that have another number of axes or do not broadcast, IndexError for those
+    that are no integers.
     """
     x, indices = as_tensor(x), raw_array(indices)
     axis = one_axis(axis, x.shape, "take_along_axis")
+    if indices.dtype.kind not in "iu":
+        raise IndexError(f"take_along_axis: indices must be integers, got {indices.dtype}")
     others = tuple(1 if a == axis else n for a, n in enumerate(x.shape))
     if indices.ndim != x.ndim or not _agree(others, indices.shape):
         raise ValueError(

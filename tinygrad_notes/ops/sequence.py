@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Function, Tensor
-from .arguments import as_tensor, check_real, constant, one_axis, stretches
+from .arguments import as_tensor, check_real, constant, in_float32, one_axis, stretches
 from .shape import getitem
 
 
@@ -48,6 +48,7 @@ class MaskedMean(Function):
         return xp.where(keep, xp.broadcast_to(xp.expand_dims(gy / n, axis), x_shape), 0)
 
 
+@in_float32
 def masked_softmax(input: Any, mask: Any, axis: int = -1) -> Tensor:
     """The softmax along `axis` over what `mask` holds; zeros elsewhere, and where it holds nothing.
 
@@ -60,6 +61,7 @@ def masked_softmax(input: Any, mask: Any, axis: int = -1) -> Tensor:
     return MaskedSoftmax.apply(x, keep=keep, axis=axis) if x.size else x
 
 
+@in_float32
 def masked_mean(input: Any, mask: Any = None, lengths: Any = None, batch_first: bool = False) -> Tensor:
     """The mean over the steps that count, (N, *), of (T, N, *) or, with `batch_first`, (N, T, *).
 

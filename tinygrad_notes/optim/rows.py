@@ -41,7 +41,7 @@ class RowSGD(Optimizer):
 
         Raises ValueError for a table that this optimizer does not hold.
         """
-        if not is_grad_enabled():
+        if not (is_grad_enabled() and weight.requires_grad):
             return embedding(input, weight)
         if not any(weight is p for p in self._parameters):
             raise ValueError(f"RowSGD: a table {weight.shape} was picked from that is none of its parameters")

@@ -116,7 +116,7 @@ class Translation(Pairs):
             figures["bleu"], tokens = bleu(written, wanted)
             said.insert(0, f"BLEU {figures['bleu']:.2f} (sacrebleu, {tokens})")
         except ImportError as error:
-            said.append(f"no BLEU: {error}")
+            said.append(f"no BLEU ({error})")
 
     def report(self, run: Any, outcome: Outcome | None) -> None:
         """attention_encoder, attention_decoder and attention_cross (every head and layer, for one sentence),

@@ -42,7 +42,7 @@ class Settings:
     schedule: str = option("cosine", choices=SCHEDULES, help="the learning rate over all epochs")
     clip_norm: float | None = option(None, above=0, help="limit of the gradient's norm")
     seed: int = option(0, least=0, metavar="S", help="of every random draw")
-    limit: int | None = option(None, least=1, help="use the first N samples of each part only")
+    limit: int | None = option(None, least=1, help="use at most N samples of each part")
 
     def __post_init__(self) -> None:
         if not isinstance(self.model, str):

@@ -24,6 +24,8 @@ PAIRS = {"f": np.complex64, "d": np.complex128}  # two reals side by side
 
 def scatter_add(g: Array, index: Any, shape: Shape) -> Array:
     """zeros(shape) with g added at [index], as plain.scatter_add."""
+    if g.dtype.char == "e":  # adds up in float32, as every sum: float16 counts to 2048
+        return scatter_add(g.astype(np.float32), index, shape).astype(g.dtype)
     parts = index if isinstance(index, tuple) else (index,)
     if all(_is_basic(part) for part in parts) or _is_mask(index):
         # Slices, integers and one mask name every place at most once.

@@ -30,6 +30,7 @@ class Ragged:
 
     def padded(self, index: np.ndarray, padding: Any) -> tuple[np.ndarray, np.ndarray]:
         """(N, T, ...) of the arrays at `index`, filled with `padding`, and their lengths (N,)."""
+        index = _places(index, len(self))
         lengths = self.lengths[index]
         shape = (len(index), int(lengths.max(initial=0)), *self.flat.shape[1:])
         result = np.full(shape, padding, self.flat.dtype)
@@ -38,12 +39,23 @@ class Ragged:
         return result, lengths
 
 
+def _places(index: Any, count: int) -> np.ndarray:
+    """`index`, which may count from the end or be a mask, as numbers of 0..count−1. Raises IndexError."""
+    index = np.asarray(index)
+    places: np.ndarray = np.arange(count)[index if index.size else index.astype(np.intp)]
+    return places
+
+
 def _converted(array: Any, dtype: np.dtype) -> np.ndarray:
     """(T, ...) of `dtype`; nothing is cut off its numbers."""
     part = np.asarray(array)
-    if not part.ndim or (part.size and not np.can_cast(part.dtype, dtype, "same_kind")):
+    integers = part.dtype.kind in "iu" and dtype.kind in "iu"
+    if not part.ndim or (part.size and not integers and not np.can_cast(part.dtype, dtype, "same_kind")):
         raise ValueError(f"Ragged: needs arrays (T, ...) of {dtype}, got {part.dtype} {part.shape}")
-    return part.astype(dtype)
+    converted = part.astype(dtype)
+    if integers and (outside := part[converted != part]).size:
+        raise ValueError(f"Ragged: {outside[0]} lies outside of {dtype}; give a wider dtype")
+    return converted
 
 
 class Sequences:
@@ -55,13 +67,14 @@ class Sequences:
     def __init__(self, *columns: Ragged | np.ndarray, padding: int = 0) -> None:
         if len({len(column) for column in columns}) != 1:
             raise ValueError(f"Sequences: the columns differ in length: {[len(c) for c in columns]}")
-        self.columns, self.padding = columns, padding
+        self.columns = tuple(c if isinstance(c, Ragged) else np.asarray(c) for c in columns)
+        self.padding = padding
 
     def __len__(self) -> int:
         return len(self.columns[0])
 
     def __getitem__(self, index: Any) -> tuple[np.ndarray, ...]:
-        index, found = np.asarray(index, np.intp), list[np.ndarray]()
+        index, found = _places(index, len(self)), list[np.ndarray]()
         for column in self.columns:
             found += column.padded(index, self.padding) if isinstance(column, Ragged) else (column[index],)
         return tuple(found)
@@ -75,7 +88,7 @@ class Sequences:
 
     def subset(self, index: np.ndarray) -> Sequences:
         """The samples at `index`, in its order."""
-        chosen: list[Ragged | np.ndarray] = []
+        index, chosen = _places(index, len(self)), list[Ragged | np.ndarray]()
         for column in self.columns:
             if isinstance(column, Ragged):
                 parts = [column.flat[column.starts[i] : column.starts[i + 1]] for i in index]
@@ -130,7 +143,7 @@ def _cuts(lengths: np.ndarray, batch_size: int, tokens: int | None) -> list[int]
     """Where batches begin among samples of increasing `lengths`, and where the last one ends."""
     if tokens is None:
         return [*range(0, len(lengths), batch_size), len(lengths)]
-    cuts = [0]
+    cuts = [0] if len(lengths) else []
     for i, length in enumerate(lengths):
         if i > cuts[-1] and (i + 1 - cuts[-1]) * length > tokens:
             cuts.append(i)

@@ -23,7 +23,7 @@ def smallest_symbols(word: str, kind: str) -> list[str]:
     """The smallest symbols: a character for each byte, or the characters, of which the last has the sign."""
     if kind == "bytes":
         return [CHARACTERS[byte] for byte in word.encode("utf-8")]
-    return [*word[:-1], word[-1] + END]
+    return [*word[:-1], word[-1] + END] if word else []
 
 
 def check_tokens(

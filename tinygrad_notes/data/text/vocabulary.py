@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -33,8 +34,10 @@ class Vocabulary:
     ) -> Vocabulary:
         """The tokens that stand at least `least` times, the `most` frequent ones of them.
 
-        Frequent ones first, and equals in the order of their characters.
+        Frequent ones first, and equals in the order of their characters. Raises ValueError for most < 0.
         """
+        if most is not None and most < 0:
+            raise ValueError(f"Vocabulary.build: most must be 0 or more, got {most}")
         counts = Counter(tokens)
         for special in specials:
             counts.pop(special, None)
@@ -63,7 +66,7 @@ class Vocabulary:
 
     def decode(self, ids: Iterable[int]) -> list[str]:
         """The tokens of `ids`. Raises ValueError for an id that there is not."""
-        ids = [int(i) for i in ids]
+        ids = [operator.index(i) for i in ids]
         for i in ids:
             if not 0 <= i < len(self.tokens):
                 raise ValueError(f"Vocabulary: there is no id {i}; the ids are 0 to {len(self.tokens) - 1}")

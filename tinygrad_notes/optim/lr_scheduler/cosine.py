@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from ..optimizer import Optimizer
@@ -60,6 +61,15 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
     def factors(self) -> list[float]:
         return [_half_cosine(self.T_cur / self.T_i)] * len(self.optimizer.param_groups)
+
+    def _move(self, before: Sequence[float], now: Sequence[float]) -> None:
+        """A rate that something else brought below `eta_min` counts as that: a restart would multiply what is
+        missing, into rates below 0."""
+        self._know_groups()
+        for group, last in zip(self.optimizer.param_groups, self._last_lr, strict=True):
+            if group["lr"] != last:
+                group["lr"] = max(group["lr"], self.eta_min)
+        super()._move(before, now)
 
     def step(self, epoch: float | None = None) -> None:
         before = self.factors()

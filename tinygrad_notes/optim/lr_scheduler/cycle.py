@@ -69,6 +69,10 @@ class OneCycleLR(LRScheduler):
     def step(self) -> None:
         if self.last_epoch >= self.total_steps:
             raise ValueError(f"OneCycleLR: step {self.last_epoch + 1} of {self.total_steps} planned")
+        if not all("max_lr" in group for group in self.optimizer.param_groups):
+            raise ValueError(
+                "OneCycleLR: a group was added that has no max_lr; make a new schedule for all groups"
+            )
         super().step()
 
     def _move(self, before: Sequence[float], now: Sequence[float]) -> None:

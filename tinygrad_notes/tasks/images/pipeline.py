@@ -35,7 +35,7 @@ def sides(settings: ImageSettings) -> tuple[int | None, int | None]:
         resize = round(recipe.resize * (size or 1) / recipe.size)
     if resize is not None and size is not None and resize < size:
         raise RunError(
-            f"{settings.model} takes images of {size}×{size}: resize must not be below, got {resize}"
+            f"{settings.model} takes images of {size}×{size}: --resize must be at least {size}, got {resize}"
         )
     return resize, size
 

@@ -114,7 +114,7 @@ def read(data: str, errors: str = "raise") -> str:
     if data == TOPICS:
         return python_topics()
     if not Path(data).is_file():
-        raise DataError(f"{data}: there is no such file; --data takes {TOPICS} or a text file")
+        raise DataError(f"{data}: no such text file; --data takes {TOPICS} or a text file")
     text = "".join(read_text(data, errors)).replace("\r\n", "\n")
     if not text.strip():
         raise DataError(f"{data}: the text is empty")

@@ -92,7 +92,7 @@ def _numbered(data: str, settings: Settings, words: dict[str, int]) -> np.ndarra
     elif Path(data).is_file():
         pieces = read_text(data, settings.errors)
     else:
-        raise DataError(f"{data}: there is no such file; --data takes {TOPICS} or a text file")
+        raise DataError(f"{data}: no such text file; --data takes {TOPICS} or a text file")
     with tempfile.TemporaryFile() as file:
         for found in tokens(pieces, settings.sentences):
             ids = [END if word is None else words.setdefault(word, len(words)) for word in found]
