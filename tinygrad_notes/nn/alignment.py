@@ -34,8 +34,12 @@ class _Attention(Module):
     A query without keys gets zeros. Keys and values that no query may attend to are never read.
     """
 
-    score: ClassVar[Callable[..., Tensor]]  # of query, keys and the parameters that are called `learned`
+    rule: ClassVar[Callable[..., Tensor]]  # the score, of query, keys and the parameters called `learned`
     learned: ClassVar[tuple[str, ...]] = ()
+
+    def score(self, query: Tensor, keys: Tensor) -> Tensor:
+        """e (N, T, U) of query (N, T, d) and keys (N, U, d′)."""
+        return self.rule(query, keys, *self._learned())
 
     def forward(
         self, query: Any, keys: Any, values: Any = None, mask: Any = None, lengths: Any = None
@@ -50,9 +54,11 @@ class _Attention(Module):
             kept = shown(keys, mask)
             values = kept if values is keys else shown(values, mask)
             keys = kept
-        parameters = [getattr(self, name) for name in self.learned]
-        context, weights = _attend(query, keys, values, mask, self.score, *parameters)
+        context, weights = _attend(query, keys, values, mask, self.rule, *self._learned())
         return (context[:, 0], weights[:, 0]) if one_step else (context, weights)
+
+    def _learned(self) -> list[Tensor]:
+        return [getattr(self, name) for name in self.learned]
 
     def _check(self, query: Tensor, keys: Tensor, values: Tensor) -> None:
         shapes = query.shape, keys.shape, values.shape
@@ -91,11 +97,11 @@ class _Attention(Module):
 
 @in_float32
 def _attend(
-    query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, score: Callable[..., Tensor],
+    query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, rule: Callable[..., Tensor],
     *parameters: Tensor,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """The context and the weights. Scores of float16 would end at 65504."""
-    scores = score(query, keys, *parameters)
+    scores = rule(query, keys, *parameters)
     if keys.shape[1] == 0:
         weights = scores  # no keys: nothing to normalize, and the context is 0
     else:
@@ -109,7 +115,7 @@ class DotAttention(_Attention):
     See `_Attention` for arguments and masks.
     """
 
-    score = staticmethod(ops.dot_score)
+    rule = staticmethod(ops.dot_score)
 
 
 class GeneralAttention(_Attention):
@@ -118,7 +124,7 @@ class GeneralAttention(_Attention):
     weight W (query_dim, key_dim), Xavier uniform. See `_Attention` for arguments and masks.
     """
 
-    score, learned = staticmethod(ops.general_score), ("weight",)
+    rule, learned = staticmethod(ops.general_score), ("weight",)
 
     def __init__(self, query_dim: int, key_dim: int) -> None:
         self.query_dim = _size("GeneralAttention", "query_dim", query_dim)
@@ -137,7 +143,7 @@ class AdditiveAttention(_Attention):
     uniform. See `_Attention` for arguments and masks.
     """
 
-    score, learned = staticmethod(ops.additive_score), ("key_weight", "query_weight", "v")
+    rule, learned = staticmethod(ops.additive_score), ("key_weight", "query_weight", "v")
 
     def __init__(self, query_dim: int, key_dim: int, hidden_dim: int) -> None:
         self.query_dim = _size("AdditiveAttention", "query_dim", query_dim)
