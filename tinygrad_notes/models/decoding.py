@@ -74,7 +74,9 @@ class Sampling:
         if not np.isfinite(logits.max(axis=1)).all():  # a NaN is the largest
             raise ValueError("Sampling: the logits hold NaN or infinity; the model has lost its numbers")
         if self.temperature == 0:
-            return np.eye(logits.shape[1])[greedy(logits)]
+            certain = np.zeros_like(logits)
+            certain[np.arange(len(logits)), greedy(logits)] = 1
+            return certain
         order = np.argsort(-logits, axis=1, kind="stable")  # likeliest first
         logits = np.take_along_axis(logits, order, axis=1)
         with np.errstate(over="ignore"):  # of a tiny temperature: e^-∞ is 0
@@ -91,9 +93,10 @@ class Sampling:
         return back
 
     def __call__(self, logits: np.ndarray) -> np.ndarray:
-        below = np.cumsum(self.probabilities(logits), axis=1)
+        p = self.probabilities(logits)
         if self.temperature == 0:
-            return below.argmax(axis=1)
+            return greedy(p)
+        below = np.cumsum(p, axis=1)
         draws = self.rng.random((len(logits), 1)) * below[:, -1:]
         return (below <= draws).sum(axis=1)
 
