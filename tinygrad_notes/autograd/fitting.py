@@ -17,19 +17,17 @@ def check_kind(name: str, dtype: Any, place: Any) -> None:
         )
 
 
-def fitted(name: str, value: Any, place: Any) -> Any:
-    """`value`, an array or numbers of Python's, in the dtype `place`; a single number as it is.
+def check_fits(name: str, value: Any, place: Any) -> None:
+    """Refuse an array or numbers of Python's that cannot be written into the dtype `place`.
 
     Raises TypeError where the kind of numbers is lost, OverflowError for an integer outside of `place`.
     """
-    single = isinstance(value, bool | int | float)  # seen on the host: a GPU writes it without a copy
+    single = isinstance(value, bool | int | float)  # looked at on the host
     given = np.asarray(value) if single else backend.asarray(value)
     backend.check_dtype(given.dtype)
-    integers = given.dtype.kind in "iu" and place.kind in "iu"
-    if not integers:
+    if given.dtype.kind not in "iu" or place.kind not in "iu":
         check_kind(name, given.dtype, place)
-    if integers and given.dtype != place and (outside := given[given.astype(place) != given]).size:
+    elif given.dtype != place and (lost := backend.outside(given, place)).size:
         raise OverflowError(
-            f"{name}: {outside[0]} lies outside of {place}; use x = x.astype('{given.dtype}') first"
+            f"{name}: {lost[0]} lies outside of {place}; use x = x.astype('{given.dtype}') first"
         )
-    return value if single else backend.asarray(value, place)

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import backend
 from . import guard, mode
-from .fitting import check_kind, fitted
+from .fitting import check_fits, check_kind
 from .node import Leaf
 from .tape import tape
 from .tensor import Tensor
@@ -41,7 +41,8 @@ def _operator(symbol: str, name: str) -> Callable[[Tensor, Any], Tensor]:
         if result.shape != x.shape:
             raise ValueError(f"{symbol}: the result is {result.shape} and does not fit into {x.shape}")
         if result._edge is None:
-            _write(x, ..., fitted(symbol, result._data, x.dtype))
+            check_fits(symbol, result._data, x.dtype)
+            _write(x, ..., result._data)
         else:
             check_kind(symbol, result.dtype, x.dtype)
             kept = result if result.dtype == x.dtype else tape.astype(result, x.dtype)
@@ -76,7 +77,10 @@ def _set_item(x: Tensor, index: Any, value: Any) -> None:
             "x[index] = value is not recorded, the history of x would be wrong; use tg.where or tg.concat to "
             "make a new Tensor, or assign under tg.no_grad()"
         )
-    new = fitted("x[index] = value", value._data if isinstance(value, Tensor) else value, x.dtype)
+    new = value._data if isinstance(value, Tensor) else value
+    check_fits("x[index] = value", new, x.dtype)
+    if not isinstance(new, bool | int | float):
+        new = backend.asarray(new, x.dtype)
     _write(x, tuple(map(_raw, index)) if isinstance(index, tuple) else _raw(index), new)
 
 

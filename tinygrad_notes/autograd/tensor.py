@@ -14,7 +14,7 @@ import numpy as np
 from .. import backend
 from ..backend.capture import renew, running
 from . import guard
-from .fitting import fitted
+from .fitting import check_fits
 from .node import Leaf
 from .tape import tape
 
@@ -77,7 +77,8 @@ class Tensor:
         """A copy of `value` that fits in place of the data; raises before anything has changed."""
         if isinstance(value, Tensor) and value._edge is None:
             value = value._data
-        array = backend.asarray(fitted(name, value, self._data.dtype), self._data.dtype, copy=True)
+        check_fits(name, value, self._data.dtype)
+        array = backend.asarray(value, self._data.dtype, copy=True)
         if array.shape != self._data.shape:
             raise ValueError(
                 f"{name}: shape {array.shape} cannot replace {self._data.shape}; make a new Tensor for "

@@ -151,13 +151,19 @@ def asarray(data: Any, dtype: Any = None, copy: bool | None = None) -> Array:
     if dtype is None and not isinstance(data, np.ndarray | np.generic) and host.dtype == np.float64:
         dtype = np.float32
     if dtype is not None:
-        given, host = host, host.astype(dtype, copy=False)
-        integers = not isinstance(data, np.ndarray) and given.dtype.kind in "iu" and host.dtype.kind in "iu"
-        if integers and (outside := given[given != host]).size:  # an array is converted as NumPy does it
-            raise OverflowError(f"asarray: {outside[0]} lies outside of {host.dtype}; give a wider dtype")
+        place = np.dtype(dtype)
+        integers = not isinstance(data, np.ndarray) and host.dtype.kind in "iu" and place.kind in "iu"
+        if integers and (lost := outside(host, place)).size:  # an array is converted as NumPy does it
+            raise OverflowError(f"asarray: {lost[0]} lies outside of {place}; give a wider dtype")
+        host = host.astype(place, copy=False)
     if xp is cpu:
         return host.copy() if copy and np.may_share_memory(host, np.asarray(data)) else host
     return xp.from_host(host)
+
+
+def outside(integers: Array, dtype: Any) -> Array:
+    """Those of `integers` that the integers of `dtype` do not hold, in one axis."""
+    return integers[integers.astype(dtype) != integers]
 
 
 def plain(array: np.ndarray) -> np.ndarray:

@@ -135,7 +135,7 @@ def _limit(name: str, value):
 
 def where(condition, a, b) -> Tensor:
     """a where `condition` holds, else b. No gradient flows through the side not taken."""
-    for value, other in ((a, b), (b, a)):
+    for value, other in ((a, b), (b, a)):  # NumPy would let it wrap around
         if isinstance(value, int | np.integer) and hasattr(other, "dtype"):
             check_held("where", int(value), other.dtype)
     return Where.apply(a, b, condition=constant("where", "condition", condition).astype(bool))

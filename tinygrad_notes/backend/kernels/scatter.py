@@ -24,14 +24,14 @@ PAIRS = {"f": np.complex64, "d": np.complex128}  # two reals side by side
 
 def scatter_add(g: Array, index: Any, shape: Shape) -> Array:
     """zeros(shape) with g added at [index], as plain.scatter_add."""
-    if g.dtype.char == "e":  # adds up in float32, as every sum: float16 counts to 2048
-        return scatter_add(g.astype(np.float32), index, shape).astype(g.dtype)
     parts = index if isinstance(index, tuple) else (index,)
     if all(_is_basic(part) for part in parts) or _is_mask(index):
         # Slices, integers and one mask name every place at most once.
         out = np.zeros(shape, dtype=g.dtype)
         out[index] = g
         return out
+    if g.dtype.char == "e":  # adds up in float32, as every sum: float16 counts to 2048
+        return scatter_add(g.astype(np.float32), index, shape).astype(g.dtype)
     if all(_is_integers(part) for part in parts):
         return _add_rows(g, parts, shape)
     return plain.scatter_add(np, g, index, shape)

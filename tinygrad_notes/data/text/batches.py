@@ -30,20 +30,18 @@ class Ragged:
 
     def padded(self, index: np.ndarray, padding: Any) -> tuple[np.ndarray, np.ndarray]:
         """(N, T, ...) of the arrays at `index`, filled with `padding`, and their lengths (N,)."""
-        index = _places(index, len(self))
-        lengths = self.lengths[index]
-        shape = (len(index), int(lengths.max(initial=0)), *self.flat.shape[1:])
+        index = _places(index)
+        lengths, starts = self.lengths[index], self.starts[:-1][index]
+        shape = (len(lengths), int(lengths.max(initial=0)), *self.flat.shape[1:])
         result = np.full(shape, padding, self.flat.dtype)
-        for row, start, length in zip(result, self.starts[index], lengths, strict=True):
+        for row, start, length in zip(result, starts, lengths, strict=True):
             row[:length] = self.flat[start : start + length]
         return result, lengths
 
 
-def _places(index: Any, count: int) -> np.ndarray:
-    """`index`, which may count from the end or be a mask, as numbers of 0..count−1. Raises IndexError."""
-    index = np.asarray(index)
-    places: np.ndarray = np.arange(count)[index if index.size else index.astype(np.intp)]
-    return places
+def _places(index: Any) -> np.ndarray:
+    """`index` as NumPy's arrays take it: numbers, which may count from the end, or a mask."""
+    return np.asarray(index, None if np.size(index) else np.intp)
 
 
 def _converted(array: Any, dtype: np.dtype) -> np.ndarray:
@@ -74,7 +72,7 @@ class Sequences:
         return len(self.columns[0])
 
     def __getitem__(self, index: Any) -> tuple[np.ndarray, ...]:
-        index, found = _places(index, len(self)), list[np.ndarray]()
+        index, found = _places(index), list[np.ndarray]()
         for column in self.columns:
             found += column.padded(index, self.padding) if isinstance(column, Ragged) else (column[index],)
         return tuple(found)
@@ -88,10 +86,11 @@ class Sequences:
 
     def subset(self, index: np.ndarray) -> Sequences:
         """The samples at `index`, in its order."""
-        index, chosen = _places(index, len(self)), list[Ragged | np.ndarray]()
+        index, chosen = _places(index), list[Ragged | np.ndarray]()
         for column in self.columns:
             if isinstance(column, Ragged):
-                parts = [column.flat[column.starts[i] : column.starts[i + 1]] for i in index]
+                places = zip(column.starts[:-1][index], column.lengths[index], strict=True)
+                parts = [column.flat[start : start + length] for start, length in places]
                 chosen.append(Ragged(parts, column.flat.dtype))
             else:
                 chosen.append(column[index])

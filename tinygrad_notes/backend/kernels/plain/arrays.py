@@ -21,7 +21,7 @@ def scatter_add(np: Any, g: Array, index: Any, shape: Shape) -> Array:
     """
     out = np.zeros(shape, dtype=np.float32 if g.dtype == np.float16 else g.dtype)  # float16 counts to 2048
     np.add.at(out, index, g)
-    return out.astype(g.dtype)
+    return out.astype(g.dtype, copy=False)
 
 
 def take_rows(np: Any, x: Array, ids: Array, padding_idx: int | None, row: Array | None) -> Array:
