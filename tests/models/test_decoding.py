@@ -346,3 +346,18 @@ def test_large_logits_have_the_same_beams():
 def test_beams_of_this_many_are_told():
     with pytest.raises(ValueError, match=r"got 0, 3 and 0\.6"):
         beam_search(Chain(), [[0]], 3, 5, beams=0)
+
+
+@pytest.mark.parametrize(
+    "logits", [[np.nan, 1.0, 2.0], [1.0, np.inf, 2.0], [-np.inf] * 3, [1.0, 2.0, np.nan]]
+)
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_nothing_is_drawn_from_what_is_no_distribution(logits, temperature):
+    with pytest.raises(ValueError, match="the model has lost its numbers"):
+        Sampling(temperature)(np.array([[0.0, 1.0, 2.0], logits]))
+
+
+def test_temperature_0_is_certain():
+    logits = np.array([[1.0, 2.0, 2.0], [3.0, -np.inf, 1.0]])
+    assert Sampling(0.0).probabilities(logits).tolist() == [[0, 1, 0], [1, 0, 0]]
+    assert Sampling(0.0)(logits).tolist() == [1, 0]

@@ -1,11 +1,10 @@
-"""Rates below a schedule's least, frozen tables, groups that a schedule does not know; what is drawn."""
+"""Rates below a schedule's least, frozen tables, groups that a schedule does not know."""
 
 import numpy as np
 import pytest
 
 import tinygrad_notes as tg
 from tinygrad_notes import backend
-from tinygrad_notes.models.decoding import Sampling
 from tinygrad_notes.optim import SGD, RowSGD, lr_scheduler
 
 
@@ -47,18 +46,3 @@ def test_a_frozen_table_stays(optimizer):
     rows.step()
     assert backend.to_numpy(frozen.data).tolist() == [[0, 0]] * 3
     assert backend.to_numpy(table.data).tolist() == [[0, 0], [0, 0], [-1, -1]]
-
-
-@pytest.mark.parametrize(
-    "logits", [[np.nan, 1.0, 2.0], [1.0, np.inf, 2.0], [-np.inf] * 3, [1.0, 2.0, np.nan]]
-)
-@pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_nothing_is_drawn_from_what_is_no_distribution(logits, temperature):
-    with pytest.raises(ValueError, match="the model has lost its numbers"):
-        Sampling(temperature)(np.array([[0.0, 1.0, 2.0], logits]))
-
-
-def test_temperature_0_is_certain():
-    logits = np.array([[1.0, 2.0, 2.0], [3.0, -np.inf, 1.0]])
-    assert Sampling(0.0).probabilities(logits).tolist() == [[0, 1, 0], [1, 0, 0]]
-    assert Sampling(0.0)(logits).tolist() == [1, 0]
